@@ -1,0 +1,5 @@
+#pragma once
+
+#define STRAIT_VERSION_MAJOR 0
+#define STRAIT_VERSION_MINOR 1
+#define STRAIT_VERSION_PATCH 0
