@@ -1,0 +1,2 @@
+// expect: strait: this is never said.
+int main() {}

@@ -1,0 +1,4 @@
+#ifdef STRAIT_REJECT
+#error "strait: nobody expects this."
+#endif
+int main() {}

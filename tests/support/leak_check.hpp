@@ -1,0 +1,27 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace strait_test {
+
+/// What a test may not leave behind, as it stands now.
+struct ResourceSnapshot {
+  std::map<int, std::string> descriptors;  // number -> what it is open on
+  std::multiset<std::string> mappings;     // shared mappings, and private ones of a memfd
+  std::set<std::string> files;             // everything but directories in the runtime directory
+  bool has_children = false;               // running, or dead and not reaped
+
+  static ResourceSnapshot take();
+};
+
+/// One sentence for each thing that is there after and was not before, or the other way round
+/// (a descriptor closed twice closes somebody else's).
+std::vector<std::string> differences(const ResourceSnapshot& before, const ResourceSnapshot& after);
+
+/// Keeps what was open before the program began from reaching any child it spawns.
+void close_inherited_descriptors_on_exec();
+
+}  // namespace strait_test

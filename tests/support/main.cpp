@@ -1,0 +1,110 @@
+// The main program of every test executable. Besides Catch's own arguments it knows
+//   --child ROLE ARGUMENTS...   be the second process of a test (support/process.hpp)
+//   --write-ctest FILE PREFIX TIMEOUT
+//                               write one ctest test for each test case, for CMake to include
+
+#define CATCH_CONFIG_RUNNER
+
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/leak_check.hpp"
+#include "support/leak_listener.hpp"
+#include "support/process.hpp"
+#include "support/runtime_dir.hpp"
+
+namespace strait_test {
+namespace {
+
+constexpr int exit_leak = 70;
+constexpr int exit_skipped = 4;  // what Catch2 3 answers when every test was skipped
+
+// Has Catch2 2 fail when a specification means no test case, as 3 does by itself.
+#if STRAIT_TEST_CATCH_MAJOR >= 3
+constexpr const char* no_tests_fail = "";
+#else
+constexpr const char* no_tests_fail = " --warn NoTests";
+#endif
+
+int skipped_tests = 0;
+
+#if STRAIT_TEST_CATCH_MAJOR >= 3
+const Catch::TestCaseInfo& info_of(const Catch::TestCaseHandle& test) {
+  return test.getTestCaseInfo();
+}
+std::vector<std::string> tags_of(const Catch::TestCaseInfo& info) {
+  std::vector<std::string> tags;
+  for (const auto& tag : info.tags) tags.emplace_back(tag.original.begin(), tag.original.end());
+  return tags;
+}
+#else
+const Catch::TestCaseInfo& info_of(const Catch::TestCase& test) { return test; }
+const std::vector<std::string>& tags_of(const Catch::TestCaseInfo& info) { return info.tags; }
+#endif
+
+// A test case's name as a Catch test specification that means that one case.
+std::string as_specification(const std::string& name) {
+  std::string escaped;
+  for (const char c : name) {
+    if (std::strchr("\\,[]\"", c) != nullptr) escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+// Tags become labels, and three of them mean more: [slow] gets five times the time, [serial] runs
+// with nothing beside it, and [.] is left out as Catch itself does.
+bool write_ctest(Catch::Session& session, const char* self, const char* const* arguments) {
+  std::ofstream file(arguments[0]);
+  const std::string prefix = arguments[1];
+  const int timeout = std::stoi(arguments[2]);
+  const auto quote = [](const std::string& text) { return "[==[" + text + "]==]"; };
+
+  auto& config = session.config();
+  for (const auto& test : Catch::getAllTestCasesSorted(config)) {
+    const Catch::TestCaseInfo& info = info_of(test);
+    if (info.isHidden()) continue;
+    const std::string name = quote(prefix + ": " + info.name);
+    std::string labels = prefix;
+    bool slow = false;
+    bool serial = false;
+    for (const std::string& tag : tags_of(info)) {
+      labels += ";" + tag;
+      slow = slow || tag == "slow";
+      serial = serial || tag == "serial";
+    }
+    file << "add_test(" << name << " " << quote(self) << " " << quote(as_specification(info.name))
+         << no_tests_fail << ")\nset_tests_properties(" << name << " PROPERTIES TIMEOUT "
+         << (slow ? 5 * timeout : timeout) << " SKIP_RETURN_CODE " << exit_skipped << " LABELS "
+         << quote(labels) << (serial ? " RUN_SERIAL ON" : "") << ")\n";
+  }
+  return static_cast<bool>(file.flush());
+}
+
+}  // namespace
+
+void note_skipped_test() { ++skipped_tests; }
+
+}  // namespace strait_test
+
+int main(int argc, char** argv) {
+  using namespace strait_test;
+  if (const auto code = run_child_role(argc, argv)) return *code;
+
+  close_inherited_descriptors_on_exec();
+  const RuntimeDir directory;
+  Catch::Session session;
+  if (argc == 5 && std::strcmp(argv[1], "--write-ctest") == 0)
+    return write_ctest(session, argv[0], argv + 2) ? 0 : 1;
+
+  const int result = session.run(argc, argv);
+  if (leaking_test_cases() != 0) {
+    std::cerr << "FAILED: " << leaking_test_cases() << " test case(s) left something behind\n";
+    return exit_leak;
+  }
+  return result == 0 && skipped_tests != 0 ? exit_skipped : result;
+}
