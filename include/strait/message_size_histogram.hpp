@@ -33,9 +33,9 @@ class MessageSizeHistogram {
       47268609, 62256566, 81996913, 107996540, 142240143, 187341727, 246744147, 324981919};
   static constexpr std::size_t bucket_total = bucket_lows.size();
 
+  constexpr MessageSizeHistogram() noexcept = default;
   /// `name` must outlive the histogram; a string literal does.
-  explicit constexpr MessageSizeHistogram(std::string_view name = "IPC.MessageSize") noexcept
-      : name_(name) {}
+  explicit constexpr MessageSizeHistogram(std::string_view name) noexcept : name_(name) {}
 
   void on_receive(std::size_t bytes) noexcept { record(bytes); }
 
@@ -153,7 +153,7 @@ class MessageSizeHistogram {
       text.append(piece, std::min(static_cast<std::size_t>(length), sizeof piece - 1));
   }
 
-  std::string_view name_;
+  std::string_view name_ = "IPC.MessageSize";
   std::array<std::uint64_t, bucket_total> counts_{};
   std::uint64_t count_ = 0;
   std::uint64_t sum_bytes_ = 0;

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "cases/cases.hpp"
+#include "strait/channel.hpp"
+#include "strait/message_size_histogram.hpp"
+#include "strait/serializers/raw.hpp"
+#include "strait/token.hpp"
+
+namespace bench {
+
+/// A channel of bytes, used as a program would use it: `send`, and `wait` for what comes.
+template <class TransportT, class ObserverT>
+class LibraryLink {
+  using Channel =
+      strait::Channel<TransportT, strait::RawSerializer, strait::ChannelOptions{}, ObserverT>;
+
+  // A sender that is ahead of its receiver stops at this backlog, as a blocking write would.
+  static constexpr std::size_t backlog_bytes = std::size_t{64} << 10;
+  // How often a wait comes up to see whether the guard wants something; no message waits for it.
+  static constexpr std::chrono::seconds tick{1};
+
+ public:
+  static std::unique_ptr<Endpoint> host(const std::function<void(Invitation)>& invite) {
+    static int made = 0;
+    const std::string name =
+        "strait-bench-" + std::to_string(::getpid()) + '-' + std::to_string(made++);
+    const strait::Token token = strait::Token::generate().value();
+    Channel channel = Channel::listen(name, token).value();
+    // The control socket is as private as the standard input a parent would use.
+    invite({name + '\n' + token.to_hex(), {}});
+    while (channel.waiting_connect()) {
+      check(channel.wait([](std::span<const std::byte>) {}, std::chrono::milliseconds{10}),
+            "handshake");
+    }
+    return make_endpoint(LibraryLink(std::move(channel)));
+  }
+
+  static std::unique_ptr<Endpoint> join(const Invitation& invitation) {
+    const std::size_t line_end = invitation.text.find('\n');
+    const std::string name = invitation.text.substr(0, line_end);
+    const auto token = strait::Token::from_hex(invitation.text.substr(line_end + 1)).value();
+    return make_endpoint(
+        LibraryLink(Channel::connect(name, token, std::chrono::seconds{10}).value()));
+  }
+
+  void send(std::span<const std::byte> message) {
+    check(channel_.send(message), "send");
+    if (channel_.queued_bytes() > backlog_bytes) [[unlikely]]
+      flush();
+  }
+
+  void flush() {
+    for (;;) {
+      const strait::Result<void> flushed = channel_.flush(tick);
+      if (flushed) return;
+      if (flushed.error() != strait::Errc::would_block) check(flushed, "flush");
+    }
+  }
+
+  template <class Handle>
+  std::size_t receive(std::size_t, const Handle& handle) {
+    for (;;) {
+      const auto handled = channel_.wait(handle, tick);
+      check(handled, "wait");
+      if (*handled != 0) return *handled;
+    }
+  }
+
+  strait::MessageSizeHistogram& observer() requires
+      std::same_as<ObserverT, strait::MessageSizeHistogram> {
+    return channel_.observer();
+  }
+
+ private:
+  explicit LibraryLink(Channel channel) : channel_(std::move(channel)) {}
+
+  template <class T>
+  static void check(const strait::Result<T>& result, const char* what) {
+    if (!result) [[unlikely]]
+      throw std::system_error(result.error(), what);
+  }
+
+  Channel channel_;
+};
+
+template <class TransportT>
+Case library_case(std::string_view name, std::string_view about) {
+  using Plain = LibraryLink<TransportT, strait::NoObserver>;
+  using Observed = LibraryLink<TransportT, strait::MessageSizeHistogram>;
+  return {name, about,
+          [](bool observed, const std::function<void(Invitation)>& invite) {
+            return observed ? Observed::host(invite) : Plain::host(invite);
+          },
+          [](bool observed, Invitation invitation) {
+            return observed ? Observed::join(invitation) : Plain::join(invitation);
+          }};
+}
+
+}  // namespace bench

@@ -1,0 +1,28 @@
+#include "cases/library_link.hpp"
+#include "strait/mach_transport.hpp"
+
+namespace bench {
+
+namespace {
+
+// All of it out of line, whatever the size, as in the reference's Mach OOL program.
+using OutOfLine = strait::OolThreshold<1>;
+
+}  // namespace
+
+Case mach_cow_case() {
+  return library_case<strait::MachTransport<OutOfLine>>(
+      "mach-cow", "MachTransport, all out of line, default wait policy");
+}
+
+Case mach_cow_block_case() {
+  return library_case<strait::MachTransport<OutOfLine, strait::Block>>(
+      "mach-cow-block", "the same, sleeping at once");
+}
+
+Case mach_cow_spin_case() {
+  return library_case<strait::MachTransport<OutOfLine, strait::Spin>>("mach-cow-spin",
+                                                                      "the same, never sleeping");
+}
+
+}  // namespace bench

@@ -1,0 +1,225 @@
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "cases/byte_stream.hpp"
+#include "cases/cases.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// The floor: what two processes that trust each other and never sleep can do with shared memory. A
+// ring of records of any size, each in one piece because the ring is mapped twice in a row.
+//
+// A record starts with a word that is zero until the record is complete. A reader polls the word at
+// its own position and finds the message right behind it: no index to fetch from another cache line.
+// The writer makes the next record's word zero before it completes this one's.
+//
+// Sizes and alignment are the best of those tried, see README.md.
+
+namespace bench {
+
+namespace {
+
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t ring_bytes = 1024 * 1024;
+constexpr std::size_t record_alignment = 8;
+constexpr std::size_t header_bytes = sizeof(std::uint64_t);
+// Larger messages travel in pieces, which the reader takes out while the writer puts in the next.
+constexpr std::size_t max_piece_bytes = 32 * 1024;
+// The reader says how far it is once for this many bytes, which leaves room for a whole piece
+// always.
+constexpr std::size_t publish_bytes = ring_bytes / 8;
+static_assert(std::has_single_bit(ring_bytes) && ring_bytes % page_bytes == 0);
+static_assert(max_piece_bytes + publish_bytes + 2 * record_alignment < ring_bytes);
+
+void pause_core() noexcept {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+template <class Ready>
+void spin_until(const Ready& ready) {
+  // Long past any answer from a running peer: it may be waiting for this very core.
+  constexpr unsigned patience = 1 << 14;
+  for (unsigned spins = 0; !ready(); ++spins) {
+    if (spins < patience) {
+      pause_core();
+    } else {
+      ::sched_yield();
+    }
+  }
+}
+
+/// One direction: a page with the reader's position, then the ring, twice.
+class RingMemory {
+ public:
+  RingMemory(int file, off_t offset) {
+    void* const space =
+        ::mmap(nullptr, page_bytes + 2 * ring_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (space == MAP_FAILED) throw_errno("mmap");
+    base_ = static_cast<std::byte*>(space);
+    map(base_, page_bytes + ring_bytes, file, offset);
+    map(data() + ring_bytes, ring_bytes, file, offset + static_cast<off_t>(page_bytes));
+  }
+  RingMemory(RingMemory&& other) noexcept : base_(std::exchange(other.base_, nullptr)) {}
+  RingMemory& operator=(RingMemory&&) = delete;
+  ~RingMemory() {
+    if (base_ != nullptr) ::munmap(base_, page_bytes + 2 * ring_bytes);
+  }
+
+  std::byte* at(std::uint64_t position) const noexcept {
+    return data() + (position & (ring_bytes - 1));
+  }
+  std::atomic_ref<std::uint64_t> header(std::uint64_t position) const noexcept {
+    return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at(position)));
+  }
+  std::atomic_ref<std::uint64_t> reader_position() const noexcept {
+    return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(base_));
+  }
+
+ private:
+  static void map(std::byte* where, std::size_t bytes, int file, off_t offset) {
+    if (::mmap(where, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file,
+               offset) == MAP_FAILED) {
+      throw_errno("mmap");
+    }
+  }
+  std::byte* data() const noexcept { return base_ + page_bytes; }
+
+  std::byte* base_;
+};
+
+// A record's word: complete, more to follow, this piece's bytes, and the whole message's bytes.
+constexpr std::uint64_t complete_bit = 1;
+constexpr std::uint64_t more_bit = 2;
+constexpr std::uint64_t piece_shift = 2;
+constexpr std::uint64_t piece_mask = 0x3fff'ffff;
+constexpr std::uint64_t whole_shift = 32;
+
+constexpr std::size_t record_bytes(std::size_t piece) noexcept {
+  return (header_bytes + piece + record_alignment - 1) & ~(record_alignment - 1);
+}
+
+class RingWriter {
+ public:
+  explicit RingWriter(RingMemory memory) : memory_(std::move(memory)) {}
+
+  void write(std::span<const std::byte> message) {
+    const std::uint64_t whole = message.size();
+    do {
+      const std::size_t piece = std::min(message.size(), max_piece_bytes);
+      const bool more = piece < message.size();
+      const std::uint64_t next = position_ + record_bytes(piece);
+      make_room(next + header_bytes);
+      std::memcpy(memory_.at(position_) + header_bytes, message.data(), piece);
+      memory_.header(next).store(0, std::memory_order_relaxed);
+      // Pairs with the reader's acquire: the piece and the next record's zero come first.
+      memory_.header(position_).store(
+          complete_bit | (more ? more_bit : 0) | piece << piece_shift | whole << whole_shift,
+          std::memory_order_release);
+      position_ = next;
+      message = message.subspan(piece);
+    } while (!message.empty());
+  }
+
+ private:
+  void make_room(std::uint64_t end) {
+    if (end - reader_position_ <= ring_bytes) return;
+    spin_until([&] {
+      // Pairs with the reader's release: it has copied out all below.
+      reader_position_ = memory_.reader_position().load(std::memory_order_acquire);
+      return end - reader_position_ <= ring_bytes;
+    });
+  }
+
+  RingMemory memory_;
+  std::uint64_t position_ = 0;
+  std::uint64_t reader_position_ = 0;
+};
+
+class RingReader {
+ public:
+  explicit RingReader(RingMemory memory) : memory_(std::move(memory)) {}
+
+  std::span<const std::byte> read() {
+    std::byte* landing = nullptr;
+    std::size_t done = 0;
+    for (;;) {
+      std::uint64_t word = 0;
+      spin_until([&] {
+        word = memory_.header(position_).load(std::memory_order_acquire);
+        return word != 0;
+      });
+      const std::size_t piece = (word >> piece_shift) & piece_mask;
+      if (landing == nullptr) landing = landing_.room_for(word >> whole_shift);
+      std::memcpy(landing + done, memory_.at(position_) + header_bytes, piece);
+      done += piece;
+      position_ += record_bytes(piece);
+      if (position_ - published_ >= publish_bytes) {
+        memory_.reader_position().store(position_, std::memory_order_release);
+        published_ = position_;
+      }
+      if ((word & more_bit) == 0) return {landing, done};
+    }
+  }
+
+ private:
+  RingMemory memory_;
+  Landing landing_;
+  std::uint64_t position_ = 0;
+  std::uint64_t published_ = 0;
+};
+
+class RingLink {
+ public:
+  RingLink(RingMemory in, RingMemory out) : reader_(std::move(in)), writer_(std::move(out)) {}
+
+  void send(std::span<const std::byte> message) { writer_.write(message); }
+  void flush() noexcept {}
+  template <class Handle>
+  std::size_t receive(std::size_t, const Handle& handle) {
+    handle(reader_.read());
+    return 1;
+  }
+
+ private:
+  RingReader reader_;
+  RingWriter writer_;
+};
+
+constexpr off_t direction_bytes = page_bytes + ring_bytes;
+
+std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
+  Descriptor file(::memfd_create("strait_bench ring", MFD_CLOEXEC));
+  if (!file) throw_errno("memfd_create");
+  if (::ftruncate(file.get(), 2 * direction_bytes) != 0) throw_errno("ftruncate");
+  RingMemory there(file.get(), 0);
+  RingMemory back(file.get(), direction_bytes);
+  invite({"", std::move(file)});
+  return make_endpoint(RingLink(std::move(back), std::move(there)));
+}
+
+std::unique_ptr<Endpoint> join(bool, Invitation invitation) {
+  const int file = invitation.descriptor.get();
+  RingMemory there(file, 0);
+  RingMemory back(file, direction_bytes);
+  return make_endpoint(RingLink(std::move(there), std::move(back)));
+}
+
+}  // namespace
+
+Case ring_case() {
+  return {"ring", "a bare ring in shared memory, spinning: the floor", host, join};
+}
+
+}  // namespace bench

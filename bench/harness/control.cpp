@@ -1,0 +1,79 @@
+#include "harness/control.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "harness/system_error.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr std::size_t max_text_bytes = 16 * 1024;
+
+union ControlBuffer {
+  cmsghdr header;
+  char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+}  // namespace
+
+void send_parcel(int socket, const void* head, std::size_t head_bytes, const std::string& text,
+                 int descriptor) {
+  if (text.size() > max_text_bytes) throw std::length_error("control message");
+  iovec pieces[2] = {{const_cast<void*>(head), head_bytes},
+                     {const_cast<char*>(text.data()), text.size()}};
+  msghdr message = {};
+  message.msg_iov = pieces;
+  message.msg_iovlen = 2;
+  ControlBuffer control = {};
+  if (descriptor >= 0) {
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control.bytes;
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+  }
+  ssize_t sent;
+  do {
+    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) throw_errno("control socket");
+}
+
+bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string& text,
+                    Descriptor& descriptor) {
+  text.resize(max_text_bytes);
+  iovec pieces[2] = {{head, head_bytes}, {text.data(), text.size()}};
+  msghdr message = {};
+  message.msg_iov = pieces;
+  message.msg_iovlen = 2;
+  ControlBuffer control = {};
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control.bytes;
+  ssize_t received;
+  do {
+    received = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0 && errno != ECONNRESET) throw_errno("control socket");
+  if (received <= 0) return false;
+  if (static_cast<std::size_t>(received) < head_bytes) {
+    throw std::runtime_error("control socket: a cut message");
+  }
+  text.resize(static_cast<std::size_t>(received) - head_bytes);
+  const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS) {
+    int number;
+    std::memcpy(&number, CMSG_DATA(rights), sizeof number);
+    descriptor = Descriptor(number);
+  }
+  return true;
+}
+
+}  // namespace bench

@@ -1,0 +1,177 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "harness/clock.hpp"
+#include "harness/payload.hpp"
+#include "strait/message_size_histogram.hpp"
+
+namespace bench {
+
+/// The sizes of a stream's messages: all alike, or a list.
+struct Sizes {
+  std::size_t count = 0;
+  std::size_t all_bytes = 0;
+  std::span<const std::uint32_t> list = {};
+  std::size_t largest_bytes = all_bytes;
+
+  std::size_t operator[](std::size_t i) const noexcept {
+    return list.empty() ? all_bytes : list[i];
+  }
+};
+
+/// One end of a connected case. What is timed runs inside one virtual call, so no case pays for the
+/// harness's flexibility. Each batch ends with one untimed message that is checked byte by byte.
+///
+/// Errors: everything that goes wrong is thrown.
+class Endpoint {
+ public:
+  virtual ~Endpoint() = default;
+
+  /// Round trips against the peer's `echo`: `warm_up` untimed ones, then one for each sample.
+  virtual void ping(std::size_t bytes, std::size_t warm_up,
+                    std::span<std::uint64_t> round_trip_ns) = 0;
+  /// Answers `count` messages (warm-up and timed), and the closing one.
+  virtual void echo(std::size_t bytes, std::size_t count) = 0;
+
+  /// Sends against the peer's `stream_in`; returns when the first message was about to be sent.
+  virtual std::uint64_t stream_out(const Sizes& sizes) = 0;
+  /// Returns when the last message had arrived, and in `seen`, if given, what the receiver
+  /// observed.
+  virtual std::uint64_t stream_in(const Sizes& sizes, strait::MessageSizeHistogram* seen) = 0;
+};
+
+/// What a case must be able to do to be measured, blocking:
+///
+/// 1. `send(message)` hands a message over, or queues it.
+/// 2. `flush()` returns when all is handed over.
+/// 3. `receive(bytes, handle)` waits until at least one message is there, calls `handle` with each
+/// in
+///    order, and returns how many. `bytes` is the size of the next one, for cases without framing.
+template <class Link>
+concept MeasurableLink = requires(Link& link, std::span<const std::byte> message) {
+  link.send(message);
+  link.flush();
+  {
+    link.receive(std::size_t{}, [](std::span<const std::byte>) {})
+    } -> std::convertible_to<std::size_t>;
+};
+
+/// Links that observe for themselves what arrives.
+template <class Link>
+concept ObservingLink = requires(Link& link) {
+  { link.observer() } -> std::convertible_to<strait::MessageSizeHistogram&>;
+};
+
+template <MeasurableLink Link>
+class EndpointOver final : public Endpoint {
+ public:
+  explicit EndpointOver(Link link) : link_(std::move(link)) {}
+
+  void ping(std::size_t bytes, std::size_t warm_up,
+            std::span<std::uint64_t> round_trip_ns) override {
+    payload_.prepare(bytes);
+    const auto check = [&](std::span<const std::byte> message) {
+      Payload::check_stamps(message, bytes, received_++);
+    };
+    for (std::size_t i = 0; i < warm_up; ++i) round_trip(bytes, check);
+    std::uint64_t before = now_ns();
+    for (std::uint64_t& sample : round_trip_ns) {
+      round_trip(bytes, check);
+      const std::uint64_t after = now_ns();
+      sample = after - before;
+      before = after;
+    }
+    round_trip(bytes, [&](std::span<const std::byte> message) {
+      payload_.check_whole(message, bytes, received_++);
+    });
+  }
+
+  void echo(std::size_t bytes, std::size_t count) override {
+    payload_.prepare(bytes);
+    const auto check = [&](std::span<const std::byte> message) {
+      Payload::check_stamps(message, bytes, received_++);
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+      receive_one(bytes, check);
+      link_.send(payload_.stamped(bytes, sent_++));
+    }
+    receive_one(bytes, [&](std::span<const std::byte> message) {
+      payload_.check_whole(message, bytes, received_++);
+    });
+    link_.send(payload_.stamped(bytes, sent_++));
+    link_.flush();
+  }
+
+  std::uint64_t stream_out(const Sizes& sizes) override {
+    payload_.prepare(sizes.largest_bytes);
+    const std::uint64_t start = now_ns();
+    for (std::size_t i = 0; i < sizes.count; ++i) {
+      link_.send(payload_.stamped(sizes[i], sent_++));
+    }
+    link_.flush();
+    payload_.prepare(sizes.largest_bytes);
+    link_.send(payload_.stamped(sizes.largest_bytes, sent_++));
+    link_.flush();
+    return start;
+  }
+
+  std::uint64_t stream_in(const Sizes& sizes, strait::MessageSizeHistogram* seen) override {
+    if (seen != nullptr) return receive_stream<true>(sizes, *seen);
+    strait::MessageSizeHistogram nobody_looks;
+    return receive_stream<false>(sizes, nobody_looks);
+  }
+
+ private:
+  template <class Check>
+  void receive_one(std::size_t bytes, const Check& check) {
+    if (link_.receive(bytes, check) != 1) throw std::runtime_error("more messages than were sent");
+  }
+
+  template <class Check>
+  void round_trip(std::size_t bytes, const Check& check) {
+    link_.send(payload_.stamped(bytes, sent_++));
+    receive_one(bytes, check);
+  }
+
+  template <bool observed>
+  std::uint64_t receive_stream(const Sizes& sizes, strait::MessageSizeHistogram& seen) {
+    if constexpr (observed && ObservingLink<Link>) link_.observer() = seen;
+    std::size_t done = 0;
+    std::uint64_t end = 0;
+    const auto handle = [&](std::span<const std::byte> message) {
+      if (done == sizes.count) {
+        payload_.check_whole(message, sizes.largest_bytes, received_++);
+        ++done;
+        return;
+      }
+      Payload::check_stamps(message, sizes[done], received_++);
+      if constexpr (observed && !ObservingLink<Link>) seen.record(message.size());
+      if (++done == sizes.count) {
+        end = now_ns();
+        if constexpr (observed && ObservingLink<Link>) seen = link_.observer();
+      }
+    };
+    while (done <= sizes.count) {
+      link_.receive(done < sizes.count ? sizes[done] : sizes.largest_bytes, handle);
+    }
+    return end;
+  }
+
+  Link link_;
+  Payload payload_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t received_ = 0;
+};
+
+template <MeasurableLink Link>
+std::unique_ptr<Endpoint> make_endpoint(Link link) {
+  return std::make_unique<EndpointOver<Link>>(std::move(link));
+}
+
+}  // namespace bench

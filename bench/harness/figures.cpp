@@ -1,0 +1,46 @@
+#include "harness/figures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace bench {
+
+double median(std::vector<double> values) {
+  if (values.empty()) throw std::logic_error("median of nothing");
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+Latency latency_of(std::span<std::uint64_t> round_trip_ns) {
+  if (round_trip_ns.empty()) throw std::logic_error("latency of nothing");
+  std::sort(round_trip_ns.begin(), round_trip_ns.end());
+  // The smallest sample that at least this part of all samples does not exceed.
+  const auto percentile_us = [&](double part) {
+    const double rank = std::ceil(part * static_cast<double>(round_trip_ns.size()));
+    const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
+    return static_cast<double>(round_trip_ns[index]) / 2 / 1000;
+  };
+  return {percentile_us(0.50), percentile_us(0.98), percentile_us(0.999)};
+}
+
+Latency median_of(const std::vector<Latency>& rounds) {
+  const auto middle = [&](double Latency::*figure) {
+    std::vector<double> values;
+    for (const Latency& round : rounds) values.push_back(round.*figure);
+    return median(std::move(values));
+  };
+  return {middle(&Latency::p50_us), middle(&Latency::p98_us), middle(&Latency::p999_us)};
+}
+
+std::string short_number(double value) {
+  if (value < 0.9995) return fmt::format("{:.3f}", value);
+  if (value < 9.995) return fmt::format("{:.2f}", value);
+  if (value < 99.95) return fmt::format("{:.1f}", value);
+  return fmt::format("{:.0f}", value);
+}
+
+}  // namespace bench

@@ -1,0 +1,187 @@
+#include "harness/session.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+#include "browsing.hpp"
+#include "harness/guard.hpp"
+#include "harness/system_error.hpp"
+
+namespace bench {
+
+Session::Session(const Cores& cores, std::span<const Case* const> cases, bool observed)
+    : cases_(cases.begin(), cases.end()) {
+  start_child(cores);
+  try {
+    pin_to_core(cores.first);
+    for (const Case* one : cases_) {
+      open(static_cast<std::uint32_t>(one - all_cases().data()), observed);
+    }
+  } catch (...) {
+    guard::expect_end();
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+    throw;
+  }
+}
+
+Session::~Session() {
+  if (child_ == 0) return;
+  guard::expect_end();
+  ::kill(child_, SIGKILL);
+  ::waitpid(child_, nullptr, 0);
+}
+
+void Session::start_child(const Cores& cores) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
+  socket_ = Descriptor(ends[0]);
+  const Descriptor for_child(ends[1]);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  // The copy is what the child keeps: it is not closed on exec.
+  posix_spawn_file_actions_adddup2(&actions, for_child.get(), STDIN_FILENO);
+  std::string program = "/proc/self/exe";
+  std::string command = "serve";
+  std::string core = std::to_string(cores.second);
+  char name[] = "strait_bench";
+  char* const arguments[] = {name, command.data(), core.data(), nullptr};
+  const int error = ::posix_spawn(&child_, program.c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw std::system_error(error, std::system_category(), "posix_spawn");
+  guard::watch(child_);
+}
+
+void Session::open(std::uint32_t index, bool observed) {
+  const Case& one = all_cases()[index];
+  guard::start_batch(fmt::format("opening {}", one.name));
+  ends_.push_back(one.host(observed, [&](Invitation invitation) {
+    Parcel<Request> parcel;
+    parcel.head.op = Request::Op::open;
+    parcel.head.case_index = index;
+    parcel.head.observed = observed;
+    parcel.text = std::move(invitation.text);
+    parcel.descriptor = std::move(invitation.descriptor);
+    send_parcel(socket_.get(), parcel);
+  }));
+  answer();
+}
+
+void Session::ask(const Request& request) {
+  Parcel<Request> parcel;
+  parcel.head = request;
+  send_parcel(socket_.get(), parcel);
+}
+
+Parcel<Reply> Session::answer() {
+  Parcel<Reply> parcel;
+  if (!receive_parcel(socket_.get(), parcel)) {
+    // The second process is about to be found dead by the guard; give that a moment to say why.
+    ::sleep(2);
+    throw std::runtime_error("the second process has closed its control socket");
+  }
+  return parcel;
+}
+
+void Session::ping(std::size_t case_index, std::size_t bytes, std::size_t warm_up,
+                   std::span<std::uint64_t> round_trip_ns) {
+  guard::start_batch(fmt::format("{}, {} bytes", cases_[case_index]->name, bytes));
+  Request request;
+  request.op = Request::Op::echo;
+  request.case_index = static_cast<std::uint32_t>(case_index);
+  request.bytes = bytes;
+  request.count = warm_up + round_trip_ns.size();
+  ask(request);
+  ends_[case_index]->ping(bytes, warm_up, round_trip_ns);
+  answer();
+}
+
+Session::StreamResult Session::stream(std::size_t case_index, const Sizes& sizes, bool browsing) {
+  guard::start_batch(
+      fmt::format("{}, stream of {} messages", cases_[case_index]->name, sizes.count));
+  Request request;
+  request.op = Request::Op::stream;
+  request.case_index = static_cast<std::uint32_t>(case_index);
+  request.browsing = browsing;
+  request.observed = browsing;
+  request.bytes = sizes.all_bytes;
+  request.count = sizes.count;
+  ask(request);
+  // The receiver says when it is ready, so that its wake-up is not part of the time.
+  answer();
+  const std::uint64_t start = ends_[case_index]->stream_out(sizes);
+  Parcel<Reply> reply = answer();
+  const double seconds = static_cast<double>(reply.head.finished_ns - start) / 1e9;
+  return {static_cast<double>(sizes.count) / seconds, std::move(reply.text)};
+}
+
+void Session::finish() {
+  guard::expect_end();
+  ask(Request{});
+  int status = 0;
+  if (::waitpid(child_, &status, 0) != child_) throw_errno("waitpid");
+  child_ = 0;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    throw std::runtime_error("the second process ended with an error");
+  }
+}
+
+namespace {
+
+void serve_requests(int socket) {
+  std::vector<std::unique_ptr<Endpoint>> ends;
+  for (Parcel<Request> request; receive_parcel(socket, request);) {
+    const Request& head = request.head;
+    Parcel<Reply> reply;
+    switch (head.op) {
+      case Request::Op::open: {
+        const Case& one = all_cases()[head.case_index];
+        ends.push_back(one.join(head.observed, Invitation{std::move(request.text),
+                                                          std::exchange(request.descriptor, {})}));
+        break;
+      }
+      case Request::Op::echo: ends.at(head.case_index)->echo(head.bytes, head.count); break;
+      case Request::Op::stream: {
+        const Sizes sizes = head.browsing ? browsing_hour(head.count)
+                                          : Sizes{.count = head.count, .all_bytes = head.bytes};
+        strait::MessageSizeHistogram seen;
+        send_parcel(socket, Parcel<Reply>{});
+        reply.head.finished_ns =
+            ends.at(head.case_index)->stream_in(sizes, head.observed ? &seen : nullptr);
+        if (head.observed) reply.text = seen.to_string();
+        break;
+      }
+      case Request::Op::quit: return;
+    }
+    send_parcel(socket, reply);
+  }
+}
+
+}  // namespace
+
+int serve(int socket, int core) {
+  // Nobody is left to end this process when the first one is killed.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    pin_to_core(core);
+    serve_requests(socket);
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "\nstrait_bench: second process: {}\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace bench

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "experiments/experiments.hpp"
+#include "harness/session.hpp"
+
+namespace {
+
+struct Experiment {
+  const char* name;
+  const char* about;
+  int (*run)(const bench::Options&);
+};
+
+constexpr Experiment experiments[] = {
+    {"table", "the reference's two tables anew, and every case (the default)", bench::run_table},
+    {"replay", "the reference's hour of browsing over each case", bench::run_replay},
+    {"stream", "messages of one size, one way, as fast as they go", bench::run_stream},
+};
+
+void add_options(CLI::App& app, bench::Options& options, std::string& cores) {
+  std::vector<std::string> names;
+  for (const bench::Case& one : bench::all_cases()) names.emplace_back(one.name);
+  app.add_option("--csv", options.csv_path, "write the figures to this file")->type_name("FILE");
+  app.add_option("--cores", cores, "cores of the two processes (default: the first two allowed)")
+      ->type_name("A,B");
+  app.add_option("--cases", options.cases, "only these cases, with commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names))
+      ->type_name("LIST");
+  app.add_option("--sizes", options.sizes, "message sizes in bytes, with commas")
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{1}, std::size_t{256} << 20))
+      ->type_name("LIST");
+  app.add_option("--rounds", options.rounds, "rounds over all cases (default: 5)")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1000}))
+      ->type_name("N");
+  app.add_flag("--quick", options.quick, "a smoke run of few messages");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // The second process is this program, too; no user types this.
+  if (argc == 3 && std::string(argv[1]) == "serve") {
+    return bench::serve(STDIN_FILENO, std::stoi(argv[2]));
+  }
+
+  CLI::App app("Measures what it costs to move messages between two processes.", "strait_bench");
+  app.require_subcommand(0, 1);
+  bench::Options options;
+  std::string cores;
+  add_options(app, options, cores);
+  for (const Experiment& one : experiments) {
+    add_options(*app.add_subcommand(one.name, one.about), options, cores);
+  }
+  std::string footer = "Cases:\n";
+  for (const bench::Case& one : bench::all_cases()) {
+    footer += fmt::format("  {:<20}{}\n", one.name, one.about);
+  }
+  app.footer(footer);
+  CLI11_PARSE(app, argc, argv);
+
+  try {
+    options.cores = bench::parse_cores(cores);
+    options.machine = bench::machine_line(options.cores);
+    for (const Experiment& one : experiments) {
+      if (app.got_subcommand(one.name)) return one.run(options);
+    }
+    return bench::run_table(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "strait_bench: {}\n", error.what());
+    return 1;
+  }
+}
