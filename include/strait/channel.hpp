@@ -1,0 +1,491 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "strait/channel_options.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/handshake.hpp"
+#include "strait/fwd.hpp"
+#include "strait/observer.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/wait_set.hpp"
+#include "strait/result.hpp"
+#include "strait/serializer.hpp"
+#include "strait/token.hpp"
+#include "strait/transport.hpp"
+#include "strait/wait_policy.hpp"
+
+namespace strait {
+
+/// One end of a conversation between two processes: typed messages, whole and in order, both ways.
+///
+/// A listener is anything that can be called with the messages: a lambda, an `overloaded` set of
+/// them, an object with several `operator()`. If it has `on_connected(const Peer&)`, that is called
+/// once, before the first message.
+///
+/// Errors: what went wrong with the peer ends the channel for good, after all that had arrived whole
+/// was delivered; from then on every call returns that same error.
+/// Threads: one at a time, like a socket. Do not move or destroy a channel inside its own listener.
+template <class TransportT, class SerializerT, ChannelOptions options, class ObserverT>
+class Channel {
+  static_assert(Transport<TransportT>,
+                "strait: the first argument of Channel is a transport, such as MachTransport<>.");
+  static_assert(Serializer<SerializerT>,
+                "strait: the second argument of Channel is a serializer, such as RawSerializer.");
+  static_assert(options.max_message_bytes <= (std::size_t{1} << 30),
+                "strait: max_message_bytes is 1 GiB at the most.");
+
+ public:
+  using transport = TransportT;
+  using serializer = SerializerT;
+
+  /// Claims a name and waits, in later calls, for the one client that has the token. What is sent
+  /// before that is queued. The name is free again once the client is there.
+  ///
+  /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
+  [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
+                                              ObserverT observer = {}) {
+    auto server = TransportT::listen(
+        name, {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms}});
+    if (!server) return server.error();
+    Channel channel(token, std::move(observer));
+    channel.server_.emplace(std::move(*server));
+    return channel;
+  }
+
+  /// Looks a name up and says Hello. The answer comes in later calls (until then `waiting_connect`
+  /// is true and what is sent is queued), or, with patience, within this one.
+  ///
+  /// Errors: `not_found`, `invalid_name`, `permission_denied` (the name belongs to somebody else),
+  /// the system's; with patience also those of a refusal: `bad_token`, `version_mismatch`,
+  /// `schema_mismatch`, `refused`, `handshake_timeout`.
+  /// Blocking: up to `patience`, for the server to appear and to answer; never by default.
+  template <class Rep = std::int64_t, class Period = std::milli>
+  [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
+                                               std::chrono::duration<Rep, Period> patience = {},
+                                               ObserverT observer = {}) {
+    const auto deadline = detail::Deadline::after(patience);
+    auto found = TransportT::look_up(name);
+    while (!found && (found.error() == Errc::not_found || found.error() == Errc::would_block) &&
+           !deadline.passed()) {
+      // No system tells when a name appears.
+      constexpr std::chrono::milliseconds pause{1};
+      const auto slept =
+          posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
+      if (!slept) return slept.error();
+      found = TransportT::look_up(name);
+    }
+    if (!found) return found.error();
+    const PeerCredentials credentials = found->credentials();
+    if (auto checked = detail::check_peer(credentials, options.peers); !checked) {
+      return checked.error();
+    }
+    auto link =
+        std::move(*found).hello(detail::encode_hello(SerializerT::schema_hash, token).bytes());
+    if (!link) return link.error();
+
+    Channel channel(token, std::move(observer));
+    channel.peer_.credentials = credentials;
+    channel.link_.emplace(std::move(*link));
+    channel.state_ = State::greeting;
+    channel.handshake_deadline_ =
+        detail::Deadline::after(std::chrono::milliseconds{options.handshake_timeout_ms});
+    if (deadline.is_now()) return channel;
+    for (;;) {
+      channel.await_welcome();
+      if (channel.ended_) return channel.ended_;
+      if (!channel.waiting_connect()) return channel;
+      if (deadline.passed()) return Errc::handshake_timeout;
+      if (auto slept = channel.sleep(deadline); !slept) return slept.error();
+    }
+  }
+
+  Channel(Channel&&) noexcept = default;
+  Channel& operator=(Channel&&) noexcept = default;
+
+  /// Sends a message, or queues it while there is no room or no peer. `poll`, `wait`, `run` and
+  /// `flush` send what is queued, in order, before anything later. Success means that the message is
+  /// on its way, not that it was read.
+  ///
+  /// Errors: `message_too_large`, `queue_full`: the message was not taken, and the channel goes on.
+  /// `peer_closed` (what the peer sent before can still be received), `closed`, the error that ended
+  /// the channel; `busy` from inside a serializer.
+  /// Blocking: never.
+  template <class Message>
+  Result<void> send(const Message& message) {
+    static_assert(SerializerT::template accepts<Message>,
+                  "strait: the channel's serializer does not know this type of message.");
+    const detail::Payload<SerializerT, Message> payload(message);
+    using Size = decltype(payload.size());
+    static_assert(detail::static_size<Size> == SIZE_MAX ||
+                      detail::static_size<Size> <= options.max_message_bytes,
+                  "strait: this type is larger than ChannelOptions::max_message_bytes.");
+    if (payload.size() > options.max_message_bytes) [[unlikely]]
+      return Errc::message_too_large;
+    if (writing_) [[unlikely]]
+      return Errc::busy;
+    const Raised writing(writing_);
+    if (state_ == State::connected && queue_.empty()) [[likely]] {
+      if (auto sent = link_->send(payload, queue_); !sent) [[unlikely]]
+        return sent;
+    } else if (auto queued = enqueue(payload); !queued) {
+      return queued;
+    }
+    detail::observe_send(observer_, payload.size());
+    return {};
+  }
+
+  /// Handles what is there. Returns how many times the listener was called: 0 when nothing is there.
+  ///
+  /// Errors: `peer_closed`, `malformed` and others that end the channel; `unexpected_message`, which
+  /// does not; `busy` from inside a listener. Blocking: never.
+  template <class Listener>
+  Result<std::size_t> poll(Listener&& listener) {
+    if (listening_) return Errc::busy;
+    const bool rung = wait_set_ && link_ && link_->disarm();
+    auto handled = handle_all(listener);
+    if (handled && *handled == 0 && link_) {
+      // Only a system call shows that a peer was killed. Who waits makes one before it sleeps; who
+      // polls all the time makes one now and then.
+      ++idle_polls_;
+      if (wait_set_ || idle_polls_ % 64 == 0) link_->take_doorbells();
+    } else if (rung && link_) {
+      link_->take_doorbells();
+    }
+    if (wait_set_) {
+      if (auto updated = update_wait_set(); !updated) return updated.error();
+    }
+    return handled;
+  }
+
+  /// As `poll`, but waits for the first call of the listener. 0 when the time is up.
+  ///
+  /// Blocking: up to `duration`, in the way of the transport's wait policy.
+  template <class Listener, class Rep, class Period>
+  Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
+    return wait_until(listener, detail::Deadline::after(duration));
+  }
+
+  /// Handles messages until `stop`, `close` or an error.
+  ///
+  /// Errors: as `poll`; `peer_closed` is the ordinary end. Blocking: until then.
+  template <class Listener>
+  Result<void> run(Listener&& listener) {
+    if (ended_) return ended_;
+    stopped_ = false;
+    while (!stopped_) {
+      auto handled = wait_until(listener, detail::Deadline::never());
+      if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
+    }
+    return {};
+  }
+
+  /// Makes `run` return after this message. For listeners; what is left is for the next `poll`.
+  void stop() noexcept { stopped_ = true; }
+
+  /// Waits until everything queued is on its way.
+  ///
+  /// Errors: `would_block` when the time is up; as `send`. Blocking: up to `duration`.
+  template <class Rep, class Period>
+  Result<void> flush(std::chrono::duration<Rep, Period> duration) {
+    const auto deadline = detail::Deadline::after(duration);
+    for (;;) {
+      if (ended_) return ended_;
+      if (state_ == State::connected) {
+        if (auto sent = link_->flush(queue_); !sent) return sent;
+        if (queue_.empty()) return {};
+      } else if (queue_.empty()) {
+        return {};
+      } else {
+        shake_hands();
+        if (state_ == State::connected) continue;
+      }
+      if (deadline.passed()) return Errc::would_block;
+      if (auto slept = sleep(deadline, Until::room); !slept) return slept;
+    }
+  }
+
+  /// Ends the channel: the peer sees `peer_closed` after all that was handed over. What is still
+  /// queued is dropped: `flush` first if it matters. Blocking: never.
+  void close() noexcept {
+    if (listening_) {
+      closing_ = true;
+    } else {
+      end(make_error_code(Errc::closed));
+    }
+  }
+
+  /// A descriptor for a loop of your own: when it is readable, call `poll`. From the first call of
+  /// this on, `poll` asks the peer for wake-ups; call it once before the first wait. While
+  /// `waiting_connect` call `poll` now and then, too: it is what notices that time is up.
+  ///
+  /// Errors: -1 when the system has no descriptor left. Ownership: the channel's.
+  int native_handle() {
+    if (!wait_set_) {
+      auto created = posix::WaitSet::create();
+      if (!created) return -1;
+      wait_set_.emplace(std::move(*created));
+      if (!update_wait_set()) {
+        wait_set_.reset();
+        return -1;
+      }
+    }
+    return wait_set_->native_handle();
+  }
+
+  /// Who is at the other end; all zeros while a server waits for its client.
+  const Peer& peer() const noexcept { return peer_; }
+
+  /// True until the handshake is done.
+  bool waiting_connect() const noexcept {
+    return state_ == State::listening || state_ == State::greeting;
+  }
+
+  /// What waits to be sent.
+  std::size_t queued_bytes() const noexcept { return queue_.bytes(); }
+
+  ObserverT& observer() noexcept { return observer_; }
+
+ private:
+  enum class State : std::uint8_t { listening, greeting, connected, ended };
+  enum class Until : std::uint8_t { message, room };
+
+  /// A flag that is up while this lives, also when a listener throws.
+  class Raised {
+   public:
+    explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
+    ~Raised() { flag_ = false; }
+    Raised(const Raised&) = delete;
+    Raised& operator=(const Raised&) = delete;
+
+   private:
+    bool& flag_;
+  };
+
+  Channel(const Token& token, ObserverT observer) : token_(token), observer_(std::move(observer)) {}
+
+  template <class Payload>
+  Result<void> enqueue(const Payload& payload) {
+    if (ended_) return ended_;
+    const std::size_t needed = payload.size() + sizeof(detail::FrameHeader);
+    if (!queue_.empty() &&
+        (needed > options.max_queued_bytes || queue_.bytes() > options.max_queued_bytes - needed)) {
+      return Errc::queue_full;
+    }
+    if (auto queued = detail::enqueue(queue_, payload); !queued) return queued;
+    if (state_ == State::connected) return link_->flush(queue_);
+    return {};
+  }
+
+  template <class Listener>
+  Result<std::size_t> wait_until(Listener& listener, detail::Deadline deadline) {
+    for (;;) {
+      auto handled = poll(listener);
+      if (!handled || *handled != 0) return handled;
+      if (deadline.passed()) return handled;
+      if (auto slept = sleep(deadline); !slept) return slept.error();
+    }
+  }
+
+  template <class Listener>
+  Result<std::size_t> handle_all(Listener& listener) {
+    if (deferred_) return std::exchange(deferred_, std::error_code());
+    const Raised listening(listening_);
+    std::size_t handled = 0;
+    if (waiting_connect()) shake_hands();
+    if (state_ == State::connected) {
+      if (!announced_) {
+        announced_ = true;
+        if constexpr (requires { listener.on_connected(peer_); }) {
+          listener.on_connected(peer_);
+          ++handled;
+        }
+      }
+      if (!closing_) handled += receive_all(listener);
+    }
+    if (closing_) end(make_error_code(Errc::closed));
+    if (handled != 0) return handled;
+    if (deferred_) return std::exchange(deferred_, std::error_code());
+    if (ended_) return ended_;
+    return handled;
+  }
+
+  template <class Listener>
+  std::size_t receive_all(Listener& listener) {
+    // A peer that is gone takes no more, but may have left messages: receiving finds the end.
+    if (!queue_.empty()) static_cast<void>(link_->flush(queue_));
+    std::size_t handled = 0;
+    std::error_code broken;
+    const auto received = link_->receive(
+        [&](std::uint16_t tag, std::span<const std::byte> bytes) {
+          detail::observe_receive(observer_, bytes.size());
+          const Result<void> read = SerializerT::read(tag, bytes, listener);
+          if (read) {
+            ++handled;
+          } else if (read.error() == Errc::unexpected_message) {
+            deferred_ = read.error();
+          } else {
+            broken = read.error();
+          }
+          return read && !stopped_ && !closing_;
+        },
+        options.max_message_bytes);
+    if (broken) {
+      end(broken);
+    } else if (!received && received.error() != Errc::empty) {
+      end(received.error());
+    }
+    return handled;
+  }
+
+  void shake_hands() {
+    if (state_ == State::listening) {
+      await_hello();
+    } else {
+      await_welcome();
+    }
+  }
+
+  void await_hello() {
+    for (int i = 0; i != detail::fair_share && state_ == State::listening; ++i) {
+      auto request = server_->accept();
+      if (!request) {
+        if (request.error() != Errc::empty) end(request.error());
+        return;
+      }
+      const PeerCredentials who = request->credentials;
+      std::error_code why = request->failure;
+      if (!why) why = detail::check_peer(who, options.peers).error();
+      if (!why) {
+        why = detail::check_hello(request->hello(), SerializerT::schema_hash, token_).error();
+        const auto answer = detail::encode_welcome(why);
+        if (why) {
+          std::move(*request).refuse(answer.bytes());
+        } else if (auto link = std::move(*request).welcome(answer.bytes())) {
+          link_.emplace(std::move(*link));
+          server_.reset();
+          peer_.credentials = who;
+          connected();
+        } else {
+          why = link.error();
+        }
+      }
+      if (why) detail::observe_refused(observer_, why, who);
+    }
+  }
+
+  void await_welcome() {
+    const auto answer = link_->welcome();
+    if (answer) {
+      const auto welcome = detail::check_welcome(answer->bytes());
+      welcome ? connected() : end(welcome.error());
+    } else if (answer.error() != Errc::empty) {
+      end(answer.error() == Errc::peer_closed ? make_error_code(Errc::refused) : answer.error());
+    } else if (handshake_deadline_.passed()) {
+      end(make_error_code(Errc::handshake_timeout));
+    }
+  }
+
+  void connected() {
+    state_ = State::connected;
+    watched_ = {};
+    if (!queue_.empty()) static_cast<void>(link_->flush(queue_));
+  }
+
+  void end(std::error_code why) noexcept {
+    if (ended_) return;
+    ended_ = why;
+    state_ = State::ended;
+    server_.reset();
+    link_.reset();
+    queue_.clear();
+    watched_ = {};
+  }
+
+  /// Waits for something to do, at most until the deadline.
+  Result<void> sleep(detail::Deadline deadline, Until until = Until::message) {
+    if (state_ == State::ended) return ended_;
+    if (state_ == State::listening) {
+      pollfd descriptor[] = {server_->interest()};
+      return posix::wait_for(descriptor, detail::Deadline::earlier(deadline, server_->deadline()));
+    }
+    using WaitPolicy = typename TransportT::wait_policy;
+    if (until == Until::message &&
+        detail::spin<WaitPolicy>([&] { return link_->readable(); }, deadline)) {
+      return {};
+    }
+    if (state_ == State::greeting) {
+      deadline = detail::Deadline::earlier(deadline, handshake_deadline_);
+    }
+    Result<void> slept;
+    // Who flushes wants room; messages that are there already must not keep it awake.
+    const bool ready = link_->arm(queue_) && until == Until::message;
+    if (!ready && !(WaitPolicy::spin_time == std::chrono::nanoseconds::max())) {
+      const posix::Interest interest = link_->interest(queue_);
+      pollfd descriptors[] = {interest.in, interest.out};
+      slept = posix::wait_for(descriptors, deadline);
+    }
+    link_->disarm();
+    if (!ready) link_->take_doorbells();
+    return slept;
+  }
+
+  /// Makes the user's loop see what there is to do.
+  Result<void> update_wait_set() {
+    Watched wanted;
+    bool ready = state_ == State::ended;
+    if (state_ == State::listening) {
+      wanted.in = server_->interest();
+    } else if (link_) {
+      ready = link_->arm(queue_);
+      const posix::Interest interest = link_->interest(queue_);
+      wanted.in = interest.in;
+      wanted.out = interest.out;
+    }
+    if (auto watched = watch(watched_.in, wanted.in); !watched) return watched;
+    if (auto watched = watch(watched_.out, wanted.out); !watched) return watched;
+    if (ready) return wait_set_->nudge();
+    wait_set_->calm();
+    return {};
+  }
+
+  Result<void> watch(pollfd& watched, const pollfd& wanted) {
+    if (watched.fd == wanted.fd && watched.events == wanted.events) return {};
+    if (watched.fd >= 0 && watched.fd != wanted.fd) wait_set_->forget(watched.fd);
+    watched = wanted;
+    return wanted.fd >= 0 ? wait_set_->watch(wanted.fd, wanted.events) : Result<void>();
+  }
+
+  using Watched = posix::Interest;
+
+  std::optional<TransportT> link_;
+  detail::FrameQueue queue_;
+  std::error_code ended_;
+  std::error_code deferred_;
+  State state_ = State::listening;
+  bool writing_ = false;
+  bool listening_ = false;
+  bool stopped_ = false;
+  bool closing_ = false;
+  bool announced_ = false;
+  std::uint32_t idle_polls_ = 0;
+  Peer peer_;
+  Token token_;
+  std::optional<typename TransportT::Server> server_;
+  detail::Deadline handshake_deadline_ = detail::Deadline::never();
+  std::optional<posix::WaitSet> wait_set_;
+  Watched watched_;
+  [[no_unique_address]] ObserverT observer_;
+};
+
+}  // namespace strait

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "strait/peer.hpp"
+
+namespace strait {
+
+/// The limits of a channel, as a template argument: `Channel<T, S, ChannelOptions{...}>`.
+struct ChannelOptions {
+  static constexpr std::size_t unbounded = SIZE_MAX;
+
+  /// The largest message in either direction. A peer that sends a larger one is cut off.
+  std::size_t max_message_bytes = std::size_t{256} << 20;
+
+  /// What `send` may queue while the peer does not read. One message is always taken by an empty
+  /// queue, whatever its size.
+  std::size_t max_queued_bytes = std::size_t{512} << 20;
+
+  /// How long a peer may take for the whole handshake.
+  std::uint32_t handshake_timeout_ms = 5000;
+
+  /// How many clients may be in the middle of the handshake; the oldest goes when one more comes.
+  std::uint32_t max_half_open = 16;
+
+  PeerPolicy peers = PeerPolicy::same_user;
+};
+
+}  // namespace strait

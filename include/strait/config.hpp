@@ -1,0 +1,28 @@
+#pragma once
+
+// The one place that asks which system this is. Everything else asks for a STRAIT_HAS_ capability.
+
+#if defined(__APPLE__)
+#define STRAIT_HAS_DARWIN 1
+#else
+#define STRAIT_HAS_DARWIN 0
+#endif
+
+#if defined(__linux__)
+#define STRAIT_HAS_LINUX 1
+#else
+#define STRAIT_HAS_LINUX 0
+#endif
+
+#if !STRAIT_HAS_DARWIN && !STRAIT_HAS_LINUX
+#error "strait: this system has no backend yet; Linux and macOS have one"
+#endif
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define STRAIT_HAS_CLEAR_PADDING 1
+#endif
+#endif
+#ifndef STRAIT_HAS_CLEAR_PADDING
+#define STRAIT_HAS_CLEAR_PADDING 0
+#endif

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "strait/detail/least.hpp"
+
+namespace strait::detail {
+
+/// Payloads are given to serializers at this alignment, so that a `T` can be read where it lies.
+inline constexpr std::size_t payload_alignment = 64;
+
+/// A growing, uninitialised, aligned buffer that keeps its memory warm between messages.
+class ByteBuffer {
+ public:
+  ByteBuffer() = default;
+  ByteBuffer(ByteBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  ByteBuffer& operator=(ByteBuffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
+  ~ByteBuffer() { std::free(data_); }
+
+  std::byte* data() noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  std::size_t capacity() const noexcept { return capacity_; }
+  std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  void clear() noexcept { size_ = 0; }
+
+  /// Room for `bytes` in all; false when there is no memory. Keeps what is in it.
+  [[nodiscard]] bool reserve(std::size_t bytes) {
+    if (data_ != nullptr && bytes <= capacity_) return true;
+    const std::size_t wanted = most(bytes, most(2 * capacity_, 4096));
+    const std::size_t rounded = (wanted + payload_alignment - 1) / payload_alignment;
+    auto* grown =
+        static_cast<std::byte*>(std::aligned_alloc(payload_alignment, rounded * payload_alignment));
+    if (grown == nullptr) return false;
+    if (size_ != 0) std::memcpy(grown, data_, size_);
+    std::free(data_);
+    data_ = grown;
+    capacity_ = rounded * payload_alignment;
+    return true;
+  }
+
+  /// Adds `bytes` uninitialised bytes to the end; a null pointer when there is no memory.
+  [[nodiscard]] std::byte* extend(std::size_t bytes) {
+    if (!reserve(size_ + bytes)) return nullptr;
+    return data_ + std::exchange(size_, size_ + bytes);
+  }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace strait::detail

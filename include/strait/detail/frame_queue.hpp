@@ -1,0 +1,159 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <span>
+#include <utility>
+
+#include "strait/detail/least.hpp"
+
+namespace strait::detail {
+
+/// What stands before every message in a byte stream and in a queue. Host byte order: both ends are
+/// on one machine.
+struct FrameHeader {
+  std::uint32_t bytes;
+  std::uint16_t tag;
+  /// In a queue only: the front part of the message has left already. On the wire always 0.
+  std::uint16_t continued;
+};
+static_assert(sizeof(FrameHeader) == 8);
+
+/// Messages waiting to be sent, oldest first, as frames that lie one behind the other in blocks of
+/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps one block
+/// warm, so that a queue that fills and drains does not allocate.
+class FrameQueue {
+ public:
+  struct Frame {
+    FrameHeader header;
+    const std::byte* payload;
+  };
+
+  FrameQueue() = default;
+  FrameQueue(FrameQueue&& other) noexcept
+      : first_(std::exchange(other.first_, nullptr)),
+        last_(std::exchange(other.last_, nullptr)),
+        spare_(std::exchange(other.spare_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
+  FrameQueue& operator=(FrameQueue&& other) noexcept {
+    std::swap(first_, other.first_);
+    std::swap(last_, other.last_);
+    std::swap(spare_, other.spare_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~FrameQueue() {
+    clear();
+    std::free(spare_);
+  }
+
+  bool empty() const noexcept { return bytes_ == 0; }
+  /// Everything queued, headers included.
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  void clear() noexcept {
+    while (first_ != nullptr) drop_first();
+    bytes_ = 0;
+  }
+
+  /// Adds a frame and returns where its payload is to be written, at once; a null pointer when
+  /// there is no memory.
+  [[nodiscard]] std::byte* push(std::uint16_t tag, std::size_t size, bool continued = false) {
+    const FrameHeader header{static_cast<std::uint32_t>(size), tag, continued};
+    const std::size_t needed = sizeof header + size;
+    if (last_ == nullptr || last_->capacity - last_->end < needed) {
+      if (!add_block(needed)) return nullptr;
+    }
+    std::byte* out = last_->data() + last_->end;
+    std::memcpy(out, &header, sizeof header);
+    last_->end += needed;
+    bytes_ += needed;
+    return out + sizeof header;
+  }
+
+  /// The oldest frame. The queue must not be empty.
+  Frame front() const {
+    Frame frame;
+    std::memcpy(&frame.header, first_->data() + first_->begin, sizeof frame.header);
+    frame.payload = first_->data() + first_->begin + sizeof frame.header;
+    return frame;
+  }
+
+  void pop() { consume(sizeof(FrameHeader) + front().header.bytes); }
+
+  /// Cuts `bytes` off the front of the oldest frame's payload, which has more than that.
+  void advance(std::size_t bytes) {
+    FrameHeader header = front().header;
+    header.bytes -= static_cast<std::uint32_t>(bytes);
+    header.continued = 1;
+    consume(bytes);
+    std::memcpy(first_->data() + first_->begin, &header, sizeof header);
+  }
+
+  /// The waiting bytes as one stream; returns how many of `parts` were filled in.
+  std::size_t gather(std::span<iovec> parts) const {
+    std::size_t count = 0;
+    for (Block* block = first_; block != nullptr && count != parts.size(); block = block->next) {
+      parts[count++] = {block->data() + block->begin, block->end - block->begin};
+    }
+    return count;
+  }
+
+  /// Drops bytes of the stream that were written.
+  void consume(std::size_t bytes) {
+    bytes_ -= bytes;
+    while (bytes != 0) {
+      const std::size_t here = least(bytes, first_->end - first_->begin);
+      first_->begin += here;
+      bytes -= here;
+      if (first_->begin == first_->end) drop_first();
+    }
+  }
+
+ private:
+  struct Block {
+    Block* next;
+    std::size_t begin, end, capacity;
+
+    std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
+  };
+  static constexpr std::size_t block_bytes = std::size_t{64} << 10;
+
+  bool add_block(std::size_t needed) {
+    Block* block = nullptr;
+    if (spare_ != nullptr && needed <= spare_->capacity) {
+      block = std::exchange(spare_, nullptr);
+    } else {
+      const std::size_t capacity = most(needed, block_bytes);
+      void* memory = std::malloc(sizeof(Block) + capacity);
+      if (memory == nullptr) return false;
+      block = ::new (memory) Block{nullptr, 0, 0, capacity};
+    }
+    (last_ != nullptr ? last_->next : first_) = block;
+    last_ = block;
+    return true;
+  }
+
+  void drop_first() {
+    Block* block = first_;
+    first_ = block->next;
+    if (first_ == nullptr) last_ = nullptr;
+    if (spare_ == nullptr && block->capacity == block_bytes) {
+      spare_ = ::new (static_cast<void*>(block)) Block{nullptr, 0, 0, block_bytes};
+    } else {
+      std::free(block);
+    }
+  }
+
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+  Block* spare_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace strait::detail

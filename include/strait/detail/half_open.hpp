@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+/// How much patience and room a server has for clients that have not said Hello yet.
+struct AcceptLimits {
+  std::size_t max_half_open = 16;
+  std::chrono::milliseconds timeout{5000};
+};
+
+/// Clients that have come but not said Hello yet, oldest first. Each has its own time; none holds up
+/// another. When one comes too many, the oldest goes: an honest client is through in a moment.
+template <class Candidate>
+class HalfOpen {
+ public:
+  explicit HalfOpen(AcceptLimits limits = {}) : limits_(limits) {}
+  HalfOpen(HalfOpen&& other) noexcept
+      : limits_(other.limits_),
+        first_(std::exchange(other.first_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+  HalfOpen& operator=(HalfOpen&& other) noexcept {
+    std::swap(limits_, other.limits_);
+    std::swap(first_, other.first_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~HalfOpen() {
+    while (first_ != nullptr) erase(&first_);
+  }
+
+  bool overfull() const { return size_ > limits_.max_half_open; }
+
+  /// Errors: `std::errc::not_enough_memory`.
+  Result<void> add(Candidate candidate) {
+    auto* node = new (std::nothrow) Node{std::move(candidate), Deadline::after(limits_.timeout)};
+    if (node == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    Node** end = &first_;
+    while (*end != nullptr) end = &(*end)->next;
+    *end = node;
+    ++size_;
+    return {};
+  }
+
+  /// Takes the first candidate of which `ask(candidate)` has something else to say than
+  /// `would_block`, or whose time is up (`handshake_timeout`), or that has to make room (the same).
+  /// Calls `done(candidate, result)` with it and returns what that returns; `empty` if there is none.
+  template <class Ask, class Done>
+  auto next(Ask&& ask, Done&& done)
+      -> decltype(done(std::declval<Candidate&>(), ask(std::declval<Candidate&>()))) {
+    for (Node** at = &first_; *at != nullptr; at = &(*at)->next) {
+      auto answer = ask((*at)->candidate);
+      if (!answer && answer.error() == Errc::would_block) {
+        if (!overfull() && !(*at)->deadline.passed()) continue;
+        answer = Errc::handshake_timeout;
+      }
+      Candidate candidate = std::move((*at)->candidate);
+      erase(at);
+      return done(candidate, std::move(answer));
+    }
+    return Errc::empty;
+  }
+
+  /// When the oldest one's time is up.
+  Deadline deadline() const { return first_ != nullptr ? first_->deadline : Deadline::never(); }
+
+ private:
+  struct Node {
+    Candidate candidate;
+    Deadline deadline;
+    Node* next = nullptr;
+  };
+
+  void erase(Node** at) {
+    Node* node = std::exchange(*at, (*at)->next);
+    --size_;
+    delete node;
+  }
+
+  AcceptLimits limits_;
+  Node* first_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace strait::detail

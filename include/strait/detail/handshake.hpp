@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/user.hpp"
+#include "strait/result.hpp"
+#include "strait/token.hpp"
+
+namespace strait::detail {
+
+inline constexpr std::uint64_t protocol_magic = 0x7469'6172'7473'0a1a;
+inline constexpr std::uint32_t protocol_version = 1;
+
+/// What a client says first. Magic and version come first in every version of the protocol.
+struct Hello {
+  std::uint64_t magic = protocol_magic;
+  std::uint32_t version = protocol_version;
+  std::uint32_t word_bytes = sizeof(void*);
+  std::uint64_t schema_hash = 0;
+  std::byte token[Token::size_bytes] = {};
+};
+static_assert(sizeof(Hello) == 56 && sizeof(Hello) <= HandshakeBytes::capacity);
+
+/// What the server answers: `status` is 0 or the `Errc` for which the client is refused.
+struct Welcome {
+  std::uint64_t magic = protocol_magic;
+  std::uint32_t version = protocol_version;
+  std::uint32_t status = 0;
+};
+static_assert(sizeof(Welcome) == 16);
+
+inline HandshakeBytes encode_hello(std::uint64_t schema_hash, const Token& token) {
+  Hello hello;
+  hello.schema_hash = schema_hash;
+  std::memcpy(hello.token, token.bytes().data(), Token::size_bytes);
+  return HandshakeBytes(std::as_bytes(std::span(&hello, 1)));
+}
+
+inline HandshakeBytes encode_welcome(std::error_code status) {
+  Welcome welcome;
+  welcome.status = static_cast<std::uint32_t>(status.value());
+  return HandshakeBytes(std::as_bytes(std::span(&welcome, 1)));
+}
+
+/// Errors: `malformed`, `version_mismatch`, `bad_token`, `schema_mismatch`, in this order: who does
+/// not know the token learns nothing about the rest.
+inline Result<void> check_hello(std::span<const std::byte> bytes, std::uint64_t schema_hash,
+                                const Token& token) {
+  Hello hello;
+  constexpr std::size_t stable = offsetof(Hello, word_bytes);
+  if (bytes.size() < stable) return Errc::malformed;
+  std::memcpy(static_cast<void*>(&hello), bytes.data(), stable);
+  if (hello.magic != protocol_magic) return Errc::malformed;
+  if (hello.version != protocol_version) return Errc::version_mismatch;
+  if (bytes.size() != sizeof hello) return Errc::malformed;
+  std::memcpy(static_cast<void*>(&hello), bytes.data(), sizeof hello);
+  if (Token::from_bytes(hello.token) != token) return Errc::bad_token;
+  if (hello.word_bytes != sizeof(void*)) return Errc::schema_mismatch;
+  if (hello.schema_hash != schema_hash) return Errc::schema_mismatch;
+  return {};
+}
+
+/// Errors: `malformed`, `version_mismatch`, and why the server refused.
+inline Result<void> check_welcome(std::span<const std::byte> bytes) {
+  Welcome welcome;
+  if (bytes.size() != sizeof welcome) return Errc::malformed;
+  std::memcpy(&welcome, bytes.data(), sizeof welcome);
+  if (welcome.magic != protocol_magic) return Errc::malformed;
+  if (welcome.status == 0) {
+    return welcome.version == protocol_version ? Result<void>() : Errc::version_mismatch;
+  }
+  switch (const auto status = static_cast<Errc>(welcome.status)) {
+    case Errc::bad_token:
+    case Errc::version_mismatch:
+    case Errc::schema_mismatch:
+    case Errc::malformed: return status;
+    default: return Errc::refused;
+  }
+}
+
+/// Errors: `permission_denied`.
+inline Result<void> check_peer(const PeerCredentials& credentials, PeerPolicy policy) {
+  if (policy == PeerPolicy::same_user && credentials.uid != posix::effective_user()) {
+    return Errc::permission_denied;
+  }
+  return {};
+}
+
+}  // namespace strait::detail

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <string>
+#include <system_error>
+
+namespace strait {
+
+/// What can go wrong, beside the errors of the operating system, which travel as themselves in
+/// `std::system_category()`. Zero is not an error, so no enumerator has it.
+enum class Errc {
+  /// No server has claimed this name. Start the server first, or give `connect` some patience.
+  not_found = 1,
+  /// A living server holds this name. Choose another one, or end that server.
+  name_taken,
+  /// The name is empty, too long, or has characters a name can't have. Use a short plain word, or
+  /// an absolute path.
+  invalid_name,
+  /// The kernel says that the peer is not who the policy allows (`ChannelOptions::peers`), or the
+  /// directory of names belongs to somebody else. Do not talk to it.
+  permission_denied,
+  /// The server closed the door without giving a reason. It may be full, or be a different program.
+  refused,
+  /// The token is not the one the server was given. Hand the child the token of its own parent.
+  bad_token,
+  /// The peer speaks another version of the protocol. Build both sides from the same release.
+  version_mismatch,
+  /// The peer's serializer has other message types. Build both sides with the same list of types.
+  schema_mismatch,
+  /// The peer sent bytes that no honest peer sends. The channel is closed; distrust the peer.
+  malformed,
+  /// The peer did not finish the handshake in `ChannelOptions::handshake_timeout_ms`.
+  handshake_timeout,
+  /// The peer closed its end or died, and all that it had sent was delivered. Close this end.
+  peer_closed,
+  /// This end was closed before by `close()`, or was moved from.
+  closed,
+  /// There is no room right now. Try again when there is; a `Channel` queues instead.
+  would_block,
+  /// There is nothing to receive right now. Wait.
+  empty,
+  /// The outgoing queue is at `ChannelOptions::max_queued_bytes`; the message was not taken. Slow
+  /// down, or drop the message.
+  queue_full,
+  /// The message is over `ChannelOptions::max_message_bytes`. If the peer sent it, the channel is
+  /// closed.
+  message_too_large,
+  /// A message arrived that this listener has no callable for. It was dropped and the channel goes
+  /// on; add the callable.
+  unexpected_message,
+  /// An out-of-line region is not sealed, or not as large as it was said to be. The channel is
+  /// closed; distrust the peer.
+  bad_region,
+  /// A channel was asked to do from inside its own callback what can't be nested.
+  busy,
+  /// This system can't do that.
+  unsupported,
+};
+
+namespace detail {
+
+constexpr const char* describe(Errc error) noexcept {
+  switch (error) {
+    case Errc::not_found: return "no server has claimed this name";
+    case Errc::name_taken: return "a living server holds this name";
+    case Errc::invalid_name: return "not a usable channel name";
+    case Errc::permission_denied: return "the peer is not who the policy allows";
+    case Errc::refused: return "the server refused the connection";
+    case Errc::bad_token: return "wrong token";
+    case Errc::version_mismatch: return "the peer speaks another protocol version";
+    case Errc::schema_mismatch: return "the peer has other message types";
+    case Errc::malformed: return "the peer sent malformed data";
+    case Errc::handshake_timeout: return "the handshake took too long";
+    case Errc::peer_closed: return "the peer has closed the channel";
+    case Errc::closed: return "this end is closed";
+    case Errc::would_block: return "no room right now";
+    case Errc::empty: return "nothing to receive right now";
+    case Errc::queue_full: return "the outgoing queue is full";
+    case Errc::message_too_large: return "the message is over the limit";
+    case Errc::unexpected_message: return "no callable for this message";
+    case Errc::bad_region: return "an out-of-line region is not what it claims";
+    case Errc::busy: return "not possible from inside this callback";
+    case Errc::unsupported: return "not supported on this system";
+  }
+  return "unknown strait error";
+}
+
+class ErrorCategory final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "strait"; }
+  std::string message(int value) const override { return describe(static_cast<Errc>(value)); }
+};
+
+}  // namespace detail
+
+inline const std::error_category& error_category() noexcept {
+  static const detail::ErrorCategory category;
+  return category;
+}
+
+inline std::error_code make_error_code(Errc error) noexcept {
+  return {static_cast<int>(error), error_category()};
+}
+
+}  // namespace strait
+
+template <>
+struct std::is_error_code_enum<strait::Errc> : std::true_type {};

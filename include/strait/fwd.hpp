@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "strait/channel_options.hpp"
+#include "strait/config.hpp"
+
+/// All names of the library with all default arguments.
+namespace strait {
+
+struct InlineOnly;
+struct CopyOnWrite;
+template <std::size_t Bytes, class How = CopyOnWrite>
+struct OolThreshold;
+
+struct Block;
+struct Spin;
+template <std::uint32_t Microseconds = 50>
+struct SpinThenBlock;
+
+struct LinuxKernel;
+struct DarwinKernel;
+#if STRAIT_HAS_LINUX
+/// The kernel that `MachTransport` stands on here.
+using NativeMachKernel = LinuxKernel;
+#elif STRAIT_HAS_DARWIN
+using NativeMachKernel = DarwinKernel;
+#endif
+
+/// Out of line from here up unless the user says otherwise.
+using DefaultSendPolicy = OolThreshold<(std::size_t{256} << 10)>;
+
+template <class KernelT, class SendPolicy = DefaultSendPolicy, class WaitPolicy = SpinThenBlock<>,
+          std::size_t queue_bytes = (std::size_t{256} << 10)>
+class BasicMachTransport;
+
+/// The fast way: see `BasicMachTransport`.
+template <class SendPolicy = DefaultSendPolicy, class WaitPolicy = SpinThenBlock<>,
+          std::size_t queue_bytes = (std::size_t{256} << 10)>
+using MachTransport = BasicMachTransport<NativeMachKernel, SendPolicy, WaitPolicy, queue_bytes>;
+
+template <class WaitPolicy = Block>
+class BasicPipeTransport;
+using PipeTransport = BasicPipeTransport<>;
+
+class LoopbackTransport;
+
+template <class... Ts>
+class TrivialSerializer;
+struct RawSerializer;
+
+struct NoObserver;
+class MessageSizeHistogram;
+
+template <class TransportT, class SerializerT, ChannelOptions options = ChannelOptions{},
+          class ObserverT = NoObserver>
+class Channel;
+
+}  // namespace strait

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <poll.h>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/detail/half_open.hpp"
+#include "strait/mach/message_header.hpp"
+#include "strait/peer.hpp"
+#include "strait/result.hpp"
+
+namespace strait {
+
+/// The least of Mach that `MachTransport` needs. `LinuxKernel` and `DarwinKernel` are models.
+///
+/// Nothing here blocks. A type owns what it stands for; moving it away leaves it empty. Each object
+/// belongs to one thread at a time.
+///
+/// Names
+///   K1  `K::check_in(name, limits)` claims a name: a `NamePort`, or `invalid_name`, `name_taken`.
+///       The name is free again when the port is destroyed and when its owner dies, however it dies.
+///   K2  `NamePort::receive()` gives the next `Request`, whole, or `empty`. A request has the
+///       sender's `credentials` from the kernel, its `body` and the send right `reply`; or `failure`
+///       when a client came but sent no request in time, or one that can't be understood. What such
+///       a client sent is closed; the port goes on.
+///   K3  `NamePort::interest()` is readable when `receive` may give something; `deadline()` is when
+///       it will even if nothing comes.
+///   K4  `K::look_up(name)` gives a `NameRight`, or `not_found`. Its `credentials()` are those of
+///       the name's owner. `send(body, reply)` sends it a request; on failure `reply` is unchanged.
+///
+/// Ports
+///   K5  `K::allocate(queue_bytes)` makes a port: a `ReceiveRight`. `make_send_right()` makes its
+///       only send right, in the form in which it travels; the port ends when that right ends.
+///   K6  `SendRight::adopt(travelling right)` checks a right that a peer made before it is used:
+///       `malformed` or `bad_region` if it isn't what it has to be.
+///
+/// Sending
+///   K7  `reserve(bytes)` gives room for one message body of at most `max_inline_bytes()`, to be
+///       written, never read, and then staged; or `would_block`, `peer_closed`, `malformed`. Without
+///       `stage` nothing is sent.
+///   K8  `stage(header)` ends the reserved message; `publish()` sends all staged ones, in order.
+///   K9  `send(header, body, right or region)` sends one message with what it carries, whole or not
+///       at all; on failure the caller still has it. Staged messages must be published before.
+///   K10 `SendRight::arm(bytes)` asks for a wake-up when there is room for `bytes`; true when there
+///       is no need to wait. `take_doorbells()` takes wake-ups in and notices the receiver's end.
+///
+/// Receiving
+///   K11 `peek()` gives the next message's header, `empty`, or why there will be no more:
+///       `peer_closed` comes after all that was sent. `body()` may lie in memory that the sender can
+///       change: copy it, then look at it. `pop(header)` steps over the message.
+///   K12 `take_region(bytes)` and `take_send_right()` take what came with the message that was
+///       popped last: `malformed` if there is none, `bad_region` if a region could still change or
+///       is shorter than `bytes`.
+///   K13 `readable()` is one look at memory. `arm()` asks for a wake-up with the next message; true
+///       when there is no need to wait. `disarm()` takes that back. `take_doorbells()` takes wake-ups
+///       in and notices the sender's end. `interest()` is readable when there are any.
+template <class K>
+concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits,
+                              std::size_t bytes) {
+  { K::check_in(name, limits) } -> std::same_as<Result<typename K::NamePort>>;
+  { K::look_up(name) } -> std::same_as<Result<typename K::NameRight>>;
+  { K::allocate(bytes) } -> std::same_as<Result<typename K::ReceiveRight>>;
+}
+&&requires(typename K::NamePort port, const typename K::NamePort& const_port) {
+  { port.receive() } -> std::same_as<Result<typename K::Request>>;
+  { const_port.interest() } -> std::same_as<pollfd>;
+  { const_port.deadline() } -> std::same_as<detail::Deadline>;
+}
+&&requires(typename K::NameRight right, std::span<const std::byte> body,
+           const typename K::TravellingRight& reply) {
+  { right.credentials() } -> std::convertible_to<PeerCredentials>;
+  { right.send(body, reply) } -> std::same_as<Result<void>>;
+}
+&&requires(typename K::SendRight right, typename K::TravellingRight travelling,
+           MessageHeader header, std::span<const std::byte> body, std::size_t bytes) {
+  { K::SendRight::adopt(std::move(travelling)) } -> std::same_as<Result<typename K::SendRight>>;
+  { right.max_inline_bytes() } -> std::same_as<std::size_t>;
+  { right.reserve(bytes) } -> std::same_as<Result<std::byte*>>;
+  { right.stage(header) } -> std::same_as<void>;
+  { right.publish() } -> std::same_as<void>;
+  { right.send(header, body, std::as_const(travelling)) } -> std::same_as<Result<void>>;
+  { right.arm(bytes) } -> std::same_as<bool>;
+  { right.interest() } -> std::same_as<pollfd>;
+  { right.take_doorbells() } -> std::same_as<void>;
+}
+&&requires(typename K::ReceiveRight right, const typename K::ReceiveRight& const_right,
+           const MessageHeader& header) {
+  { right.make_send_right() } -> std::same_as<typename K::TravellingRight>;
+  { const_right.readable() } -> std::same_as<bool>;
+  { right.peek() } -> std::same_as<Result<MessageHeader>>;
+  { const_right.body() } -> std::same_as<const std::byte*>;
+  { right.pop(header) } -> std::same_as<void>;
+  { right.take_send_right() } -> std::same_as<Result<typename K::SendRight>>;
+  { right.arm() } -> std::same_as<bool>;
+  { right.disarm() } -> std::same_as<bool>;
+  { const_right.interest() } -> std::same_as<pollfd>;
+  { right.take_doorbells() } -> std::same_as<void>;
+};
+
+/// A kernel that also has out-of-line memory (needed by `OolThreshold`, not by `InlineOnly`).
+///
+///   K14 `Region::copy_of(bytes)` and `Region::filled_by(size, fill)` make a region that nobody can
+///       change any more; a received one is the receiver's own, to read and to write.
+template <class K>
+concept MachKernelWithRegions = MachKernel<K> &&
+    requires(typename K::SendRight right, typename K::ReceiveRight receive,
+             const typename K::Region& region, MessageHeader header,
+             std::span<const std::byte> body, std::size_t bytes) {
+  { K::Region::copy_of(body) } -> std::same_as<Result<typename K::Region>>;
+  { region.bytes() } -> std::same_as<std::span<const std::byte>>;
+  { right.send(header, body, region) } -> std::same_as<Result<void>>;
+  { receive.take_region(bytes) } -> std::same_as<Result<typename K::Region>>;
+};
+
+}  // namespace strait

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "strait/mach/kernel.hpp"
+#include "strait/mach/linux/lane.hpp"
+#include "strait/mach/linux/name.hpp"
+#include "strait/mach/linux/region.hpp"
+
+namespace strait {
+
+/// Mach's ports in user space: names are listening sockets, a send right is one end of a lane.
+struct LinuxKernel {
+  using NamePort = linux_mach::NamePort;
+  using NameRight = linux_mach::NameRight;
+  using Request = linux_mach::Request;
+  using ReceiveRight = linux_mach::ReceiveRight;
+  using SendRight = linux_mach::SendRight;
+  using TravellingRight = linux_mach::LaneEnd;
+  using Region = linux_mach::Region;
+
+  static Result<NamePort> check_in(std::string_view name, detail::AcceptLimits limits) {
+    return NamePort::check_in(name, limits);
+  }
+  static Result<NameRight> look_up(std::string_view name) { return NameRight::look_up(name); }
+  static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
+    return ReceiveRight::create(queue_bytes);
+  }
+};
+
+}  // namespace strait

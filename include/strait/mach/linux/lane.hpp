@@ -1,0 +1,237 @@
+#pragma once
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/mach/linux/region.hpp"
+#include "strait/mach/linux/ring_memory.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/socket.hpp"
+
+namespace strait::linux_mach {
+
+/// A lane carries messages one way: bytes through a ring in shared memory; descriptors, doorbells
+/// and the end of either side through a socket pair. The receiver makes it and hands the sending
+/// end to whoever shall send.
+
+/// A sending end on its way to another process: what stands for a send right in a message.
+struct LaneEnd {
+  posix::Descriptor socket;
+  posix::Descriptor memory;
+};
+
+/// The least a doorbell can be. On a stream of packets an empty one would look like the end.
+inline constexpr std::byte doorbell{0};
+
+/// The sending end of a lane.
+///
+/// Threads: one at a time. Blocking: never.
+class SendRight {
+ public:
+  SendRight() = default;
+
+  /// Takes a sending end that a peer made.
+  ///
+  /// Errors: `bad_region`, `malformed` if it isn't one.
+  static Result<SendRight> adopt(LaneEnd end) {
+    int domain = 0;
+    int type = 0;
+    socklen_t size = sizeof domain;
+    if (::getsockopt(end.socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 ||
+        ::getsockopt(end.socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+        domain != AF_UNIX || type != SOCK_SEQPACKET) {
+      return Errc::malformed;
+    }
+    auto memory = RingMemory::adopt(end.memory);
+    if (!memory) return memory.error();
+    SendRight right;
+    right.socket_ = std::move(end.socket);
+    right.memory_ = std::move(*memory);
+    right.ring_ = right.memory_.writer();
+    right.hung_up_ = false;
+    return right;
+  }
+
+  std::size_t max_inline_bytes() const { return ring_.max_bytes(); }
+
+  Result<std::byte*> reserve(std::size_t bytes) {
+    if (hung_up_) [[unlikely]]
+      return Errc::peer_closed;
+    return ring_.reserve(bytes);
+  }
+
+  void stage(MessageHeader header) { ring_.stage(header); }
+
+  void publish() {
+    if (ring_.publish()) ring_doorbell();
+  }
+
+  /// Sends a record with descriptors, which stay the caller's. All or nothing.
+  ///
+  /// Errors: `would_block`, `peer_closed`, those of `sendmsg`.
+  Result<void> send(MessageHeader header, std::span<const std::byte> body,
+                    std::span<const int> descriptors) {
+    header.bytes = static_cast<std::uint32_t>(body.size());
+    header.descriptors = static_cast<std::uint8_t>(descriptors.size());
+    const auto room = reserve(body.size());
+    if (!room) return room.error();
+    // The descriptors first: whoever sees the record finds them.
+    const auto sent = posix::send_packet(socket_.get(), {&doorbell, 1}, descriptors);
+    socket_full_ = !sent && sent.error() == Errc::would_block;
+    if (!sent) return sent;
+    if (!body.empty()) std::memcpy(*room, body.data(), body.size());
+    stage(header);
+    publish();
+    return {};
+  }
+
+  Result<void> send(MessageHeader header, std::span<const std::byte> body, const Region& region) {
+    return send(header, body, std::array{region.descriptor()});
+  }
+
+  Result<void> send(MessageHeader header, std::span<const std::byte> body, const LaneEnd& end) {
+    return send(header, body, std::array{end.socket.get(), end.memory.get()});
+  }
+
+  /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
+  bool arm(std::size_t bytes) { return hung_up_ || (!socket_full_ && ring_.arm(bytes)); }
+  pollfd interest() const {
+    return {socket_.get(), static_cast<short>(socket_full_ ? POLLIN | POLLOUT : POLLIN), 0};
+  }
+
+  /// Takes doorbells in and notices that the receiver is gone.
+  void take_doorbells() {
+    std::byte packet[1];
+    for (;;) {
+      const ssize_t got =
+          posix::retry([&] { return ::recv(socket_.get(), packet, sizeof packet, MSG_DONTWAIT); });
+      if (got > 0) continue;
+      if (got == 0 || errno != EAGAIN) hung_up_ = true;
+      return;
+    }
+  }
+
+ private:
+  void ring_doorbell() {
+    // A full socket is a readable one: the reader wakes up by what is in it.
+    static_cast<void>(posix::send_packet(socket_.get(), {&doorbell, 1}));
+  }
+
+  posix::Descriptor socket_;
+  RingMemory memory_;
+  RingWriter ring_;
+  bool socket_full_ = false;
+  bool hung_up_ = true;  // a right that was not adopted has no receiver
+};
+
+/// The receiving end of a lane, which owns it.
+///
+/// Threads: one at a time. Blocking: never.
+class ReceiveRight {
+ public:
+  ReceiveRight() = default;
+
+  /// A new lane. `make_send_right` can be called once.
+  static Result<ReceiveRight> create(std::size_t ring_bytes) {
+    int sockets[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) != 0) {
+      return posix::last_error();
+    }
+    ReceiveRight right;
+    right.socket_.reset(sockets[0]);
+    right.send_end_.socket.reset(sockets[1]);
+    auto memory = RingMemory::create(ring_bytes, right.send_end_.memory);
+    if (!memory) return memory.error();
+    right.memory_ = std::move(*memory);
+    right.ring_ = right.memory_.reader();
+    return right;
+  }
+
+  /// The sending end. This side keeps none of it, so that the lane dies with whoever has it.
+  LaneEnd make_send_right() { return std::move(send_end_); }
+
+  bool readable() const { return ring_.readable(); }
+
+  /// The next record.
+  ///
+  /// Errors: `empty`; `peer_closed` when the sender is gone and all it had sent was seen;
+  /// `malformed`.
+  Result<MessageHeader> peek() {
+    // Read before the ring: what was published before the end is still seen.
+    const std::error_code ended = ended_;
+    auto record = ring_.peek();
+    if (!record && ended && record.error() == Errc::empty) return ended;
+    return record;
+  }
+
+  /// The body that `peek` saw, in shared memory: copy it before looking at it.
+  const std::byte* body() const { return ring_.body(); }
+
+  void pop(const MessageHeader& header) {
+    if (ring_.pop(header)) static_cast<void>(posix::send_packet(socket_.get(), {&doorbell, 1}));
+  }
+
+  /// The region that came with a record of one descriptor.
+  ///
+  /// Errors: `bad_region`; `malformed` if there is none.
+  Result<Region> take_region(std::size_t size) {
+    posix::Descriptor file[1];
+    if (auto taken = take(file); !taken) return taken.error();
+    return Region::adopt(std::move(file[0]), size);
+  }
+
+  /// The send right that came with a record of two descriptors.
+  ///
+  /// Errors: `bad_region`, `malformed`.
+  Result<SendRight> take_send_right() {
+    posix::Descriptor descriptors[2];
+    if (auto taken = take(descriptors); !taken) return taken.error();
+    return SendRight::adopt({std::move(descriptors[0]), std::move(descriptors[1])});
+  }
+
+  /// Asks for a doorbell with the next record. True when there is no need to wait.
+  bool arm() { return ended_ || ring_.arm(); }
+  bool disarm() { return ring_.disarm(); }
+  pollfd interest() const { return {socket_.get(), POLLIN, 0}; }
+
+  /// Takes doorbells and descriptors in and notices that the sender is gone.
+  void take_doorbells() {
+    while (!ended_ && descriptors_.has_room() && take_packet()) {
+    }
+    // An honest sender shows the record at once when its descriptors are under way.
+    if (!descriptors_.has_room() && !ring_.readable()) ended_ = Errc::malformed;
+  }
+
+ private:
+  bool take_packet() {
+    std::byte packet[1];
+    const auto taken = posix::receive_packet(socket_.get(), packet, descriptors_);
+    if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
+    return taken.has_value();
+  }
+
+  Result<void> take(std::span<posix::Descriptor> wanted) {
+    while (descriptors_.size() < wanted.size()) {
+      // They were sent before the record, so either they are here or there are none.
+      if (!take_packet()) return Errc::malformed;
+    }
+    for (posix::Descriptor& descriptor : wanted) descriptor = descriptors_.pop();
+    return {};
+  }
+
+  posix::Descriptor socket_;
+  LaneEnd send_end_;
+  RingMemory memory_;
+  RingReader ring_;
+  posix::DescriptorQueue descriptors_;
+  std::error_code ended_;
+};
+
+}  // namespace strait::linux_mach

@@ -1,0 +1,287 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "strait/detail/channel_name.hpp"
+#include "strait/detail/half_open.hpp"
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/mach/linux/lane.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/wait_set.hpp"
+
+namespace strait::linux_mach {
+
+/// Names are listening sockets. A plain name is an abstract address, which vanishes with its owner;
+/// a name that is a path is a socket in the file system, with the rights of its directory.
+struct Address {
+  sockaddr_un socket{};
+  socklen_t size = 0;
+
+  /// Errors: `invalid_name`.
+  static Result<Address> of(std::string_view name) {
+    constexpr std::string_view prefix = "strait.";
+    if (auto checked = strait::detail::check_name(name); !checked) return checked.error();
+    Address address;
+    address.socket.sun_family = AF_UNIX;
+    char* path = address.socket.sun_path;
+    std::size_t length = name.size() + 1;
+    if (strait::detail::is_path(name)) {
+      std::memcpy(path, name.data(), name.size());
+    } else {
+      // An abstract address begins with a zero and ends with its length.
+      std::memcpy(path + 1, prefix.data(), prefix.size());
+      std::memcpy(path + 1 + prefix.size(), name.data(), name.size());
+      length = 1 + prefix.size() + name.size();
+    }
+    address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+    return address;
+  }
+
+  bool is_path() const { return socket.sun_path[0] != '\0'; }
+  const char* path() const { return socket.sun_path; }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&socket); }
+};
+
+inline Result<posix::Descriptor> new_socket() {
+  posix::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return posix::last_error();
+  return socket;
+}
+
+/// Who connected, or who listened, when they did.
+inline Result<PeerCredentials> peer_credentials(int socket) {
+  ucred credentials;
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return posix::last_error();
+  }
+  return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
+}
+
+/// The right to send one request to whoever holds a name.
+class NameRight {
+ public:
+  /// Errors: `not_found`, `invalid_name`, `would_block` when the server has too many waiting.
+  static Result<NameRight> look_up(std::string_view name) {
+    const auto address = Address::of(name);
+    if (!address) return address.error();
+    auto socket = new_socket();
+    if (!socket) return socket.error();
+    if (posix::retry([&] { return ::connect(socket->get(), address->get(), address->size); }) !=
+        0) {
+      if (errno == ECONNREFUSED || errno == ENOENT) return Errc::not_found;
+      if (errno == EAGAIN) return Errc::would_block;
+      return posix::last_error();
+    }
+    const auto credentials = peer_credentials(socket->get());
+    if (!credentials) return credentials.error();
+    NameRight right;
+    right.socket_ = std::move(*socket);
+    right.credentials_ = *credentials;
+    return right;
+  }
+
+  const PeerCredentials& credentials() const { return credentials_; }
+
+  /// Sends the request with the sending end of the lane on which the answer shall come.
+  Result<void> send(std::span<const std::byte> body, const LaneEnd& reply) {
+    return posix::send_packet(socket_.get(), body,
+                              std::array{reply.socket.get(), reply.memory.get()});
+  }
+
+ private:
+  posix::Descriptor socket_;
+  PeerCredentials credentials_;
+};
+
+/// What a client sent to a name. `failure` tells if it did not get so far.
+struct Request {
+  PeerCredentials credentials;
+  std::error_code failure;
+  strait::detail::HandshakeBytes body;
+  LaneEnd reply;
+};
+
+/// Removes a socket's file in the end, if it still is the one that was made.
+class SocketFile {
+ public:
+  SocketFile() = default;
+  SocketFile(SocketFile&& other) noexcept
+      : path_(std::move(other.path_)), device_(other.device_), inode_(other.inode_) {
+    other.path_.clear();
+  }
+  SocketFile& operator=(SocketFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(device_, other.device_);
+    std::swap(inode_, other.inode_);
+    return *this;
+  }
+  ~SocketFile() {
+    struct stat file;
+    if (!path_.empty() && ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ &&
+        file.st_ino == inode_) {
+      ::unlink(path_.c_str());
+    }
+  }
+
+  static Result<SocketFile> of(const char* path) {
+    struct stat file;
+    if (::lstat(path, &file) != 0) return posix::last_error();
+    SocketFile owned;
+    owned.path_ = path;
+    owned.device_ = file.st_dev;
+    owned.inode_ = file.st_ino;
+    return owned;
+  }
+
+ private:
+  std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+/// A name that this process holds.
+class NamePort {
+ public:
+  /// Errors: `name_taken`, `invalid_name`, those of `bind`.
+  static Result<NamePort> check_in(std::string_view name, strait::detail::AcceptLimits limits) {
+    const auto address = Address::of(name);
+    if (!address) return address.error();
+    auto socket = new_socket();
+    if (!socket) return socket.error();
+    NamePort port;
+    port.half_open_ = strait::detail::HalfOpen<Candidate>(limits);
+    if (address->is_path()) {
+      if (auto bound = bind_path(*socket, *address); !bound) return bound.error();
+      auto file = SocketFile::of(address->path());
+      if (!file) return file.error();
+      port.file_ = std::move(*file);
+    } else if (auto bound = bind(*socket, *address); !bound) {
+      return bound.error();
+    }
+    port.socket_ = std::move(*socket);
+    auto spare = posix::open("/dev/null", O_RDONLY);
+    if (!spare) return spare.error();
+    port.spare_ = std::move(*spare);
+    auto ready = posix::WaitSet::create();
+    if (!ready) return ready.error();
+    port.ready_ = std::move(*ready);
+    if (auto added = port.ready_.watch(port.socket_.get(), POLLIN); !added) return added.error();
+    return port;
+  }
+
+  /// The next request, or a client that failed to make one.
+  ///
+  /// Errors: `empty`; those of `accept`.
+  Result<Request> receive() {
+    if (auto accepted = accept_waiting(); !accepted) return accepted.error();
+    return half_open_.next([](Candidate& candidate) { return receive_from(candidate); },
+                           [](Candidate& candidate, Result<Request> request) -> Result<Request> {
+                             if (request) return request;
+                             return Request{candidate.credentials, request.error(), {}, {}};
+                           });
+  }
+
+  /// Readable when `receive` may have something; not when a client's time is up: see `deadline`.
+  pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
+  strait::detail::Deadline deadline() const { return half_open_.deadline(); }
+
+ private:
+  struct Candidate {
+    posix::Descriptor socket;
+    PeerCredentials credentials;
+  };
+  static Result<void> bind(const posix::Descriptor& socket, const Address& address) {
+    if (::bind(socket.get(), address.get(), address.size) != 0) {
+      return errno == EADDRINUSE ? Errc::name_taken : Result<void>(posix::last_error());
+    }
+    if (::listen(socket.get(), SOMAXCONN) != 0) return posix::last_error();
+    return {};
+  }
+
+  /// A socket file outlives its owner: one that nobody listens to is taken over.
+  static Result<void> bind_path(const posix::Descriptor& socket, const Address& address) {
+    // One at a time from the look to the listening, or two could take over from each other.
+    const std::string directory(address.path(),
+                                std::string_view(address.path()).find_last_of('/') + 1);
+    const auto lock = posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!lock) return lock.error();
+    if (::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
+      return errno == EWOULDBLOCK ? Errc::name_taken : Result<void>(posix::last_error());
+    }
+    if (auto bound = bind(socket, address); bound || bound.error() != Errc::name_taken) {
+      return bound;
+    }
+    struct stat file;
+    if (::lstat(address.path(), &file) == 0 && !S_ISSOCK(file.st_mode)) return Errc::name_taken;
+    auto probe = new_socket();
+    if (!probe) return probe.error();
+    if (::connect(probe->get(), address.get(), address.size) == 0 || errno != ECONNREFUSED) {
+      return Errc::name_taken;
+    }
+    if (::unlink(address.path()) != 0) return posix::last_error();
+    return bind(socket, address);
+  }
+
+  Result<void> accept_waiting() {
+    while (!half_open_.overfull()) {
+      posix::Descriptor client = accept();
+      if (!client) {
+        if (errno == ECONNABORTED) continue;
+        if (errno == EAGAIN) return {};
+        if (errno != EMFILE && errno != ENFILE) return posix::last_error();
+        // Without a descriptor to spare the client can't even be turned away, and would keep the
+        // socket readable for ever.
+        spare_.reset();
+        client = accept();
+        client.reset();
+        if (auto spare = posix::open("/dev/null", O_RDONLY)) spare_ = std::move(*spare);
+        return {};
+      }
+      const auto credentials = peer_credentials(client.get());
+      if (!credentials) continue;
+      if (auto watched = ready_.watch(client.get(), POLLIN); !watched) return watched;
+      if (auto added = half_open_.add({std::move(client), *credentials}); !added) return added;
+    }
+    return {};
+  }
+
+  posix::Descriptor accept() {
+    return posix::Descriptor(posix::retry(
+        [&] { return ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); }));
+  }
+
+  static Result<Request> receive_from(Candidate& candidate) {
+    Request request{candidate.credentials, {}, {}, {}};
+    posix::DescriptorQueue descriptors;
+    const auto size =
+        posix::receive_packet(candidate.socket.get(), request.body.room(), descriptors);
+    if (!size) return size.error();
+    if (descriptors.size() != 2) return Errc::malformed;
+    request.body.resize(*size);
+    request.reply = {descriptors.pop(), descriptors.pop()};
+    return request;
+  }
+
+  posix::Descriptor socket_;
+  SocketFile file_;
+  posix::Descriptor spare_;
+  posix::WaitSet ready_;
+  strait::detail::HalfOpen<Candidate> half_open_;
+};
+
+}  // namespace strait::linux_mach

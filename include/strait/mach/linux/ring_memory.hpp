@@ -1,0 +1,81 @@
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <new>
+
+#include "strait/mach/linux/ring.hpp"
+#include "strait/mach/linux/shared_memory_file.hpp"
+#include "strait/posix/mapping.hpp"
+
+namespace strait::linux_mach {
+
+/// The memory of one ring: a page of control words, then the ring, mapped twice in a row.
+class RingMemory {
+ public:
+  static constexpr std::size_t max_capacity = std::size_t{64} << 20;
+
+  RingMemory() = default;
+
+  /// A fresh ring and the file to hand to the other side. `capacity` is a power of two and a
+  /// multiple of the page size.
+  static Result<RingMemory> create(std::size_t capacity, posix::Descriptor& file) {
+    auto created = create_memory_file("strait-ring", posix::page_size() + capacity);
+    if (!created) return created.error();
+    if (auto sealed = add_seals(created->get(), seals_of_size); !sealed) return sealed.error();
+    auto memory = map(created->get(), capacity);
+    if (!memory) return memory;
+    ::new (memory->mapping_.data()) RingControl{};
+    file = std::move(*created);
+    return memory;
+  }
+
+  /// The ring in a file that a peer made.
+  ///
+  /// Errors: `bad_region` if the file is not sealed or its size is not that of a ring.
+  static Result<RingMemory> adopt(const posix::Descriptor& file) {
+    const auto size = sealed_size(file.get(), seals_of_size);
+    if (!size) return size.error();
+    const std::size_t capacity = *size - posix::page_size();
+    if (*size <= posix::page_size() || capacity > max_capacity || !std::has_single_bit(capacity) ||
+        capacity < posix::page_size()) {
+      return Errc::bad_region;
+    }
+    return map(file.get(), capacity);
+  }
+
+  std::size_t capacity() const { return capacity_; }
+  RingWriter writer() const { return {control(), ring(), capacity_}; }
+  RingReader reader() const { return {control(), ring(), capacity_}; }
+
+ private:
+  static Result<RingMemory> map(int fd, std::size_t capacity) {
+    const std::size_t page = posix::page_size();
+    // Room for all of it first, so that the second view lies just behind the first.
+    auto mapping = posix::Mapping::map(page + 2 * capacity, PROT_NONE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    if (!mapping) return mapping.error();
+    const auto place = [&](std::byte* at, std::size_t size, std::size_t offset) {
+      return ::mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+                    static_cast<off_t>(offset)) != MAP_FAILED;
+    };
+    if (!place(mapping->data(), page + capacity, 0) ||
+        !place(mapping->data() + page + capacity, capacity, page)) {
+      return posix::last_error();
+    }
+    RingMemory memory;
+    memory.mapping_ = std::move(*mapping);
+    memory.capacity_ = capacity;
+    return memory;
+  }
+
+  RingControl* control() const {
+    return std::launder(reinterpret_cast<RingControl*>(mapping_.data()));
+  }
+  std::byte* ring() const { return mapping_.data() + posix::page_size(); }
+
+  posix::Mapping mapping_;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace strait::linux_mach

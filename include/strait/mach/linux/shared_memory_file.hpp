@@ -1,0 +1,53 @@
+#pragma once
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "strait/posix/descriptor.hpp"
+
+namespace strait::linux_mach {
+
+/// Whoever maps a file that somebody else can shorten can be killed by it (SIGBUS).
+inline constexpr unsigned seals_of_size = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+/// With these not even its maker can change a byte any more.
+inline constexpr unsigned seals_of_content = seals_of_size | F_SEAL_WRITE;
+
+/// A file in memory without a name in any file system.
+inline Result<posix::Descriptor> create_memory_file(const char* label, std::size_t size) {
+  posix::Descriptor file(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) return posix::last_error();
+  if (posix::retry([&] { return ::ftruncate(file.get(), static_cast<off_t>(size)); }) != 0) {
+    return posix::last_error();
+  }
+  return file;
+}
+
+inline Result<void> add_seals(int fd, unsigned seals) {
+  if (::fcntl(fd, F_ADD_SEALS, seals) != 0) return posix::last_error();
+  return {};
+}
+
+/// The size of a memory file that a peer sent, which has at least these seals.
+///
+/// Errors: `bad_region` if it is no ordinary memory file or lacks a seal.
+inline Result<std::size_t> sealed_size(int fd, unsigned seals) {
+  const int present = ::fcntl(fd, F_GET_SEALS);
+  if (present < 0 || (static_cast<unsigned>(present) & seals) != seals) return Errc::bad_region;
+  // Huge pages have seals, too, but can run out when they are touched.
+  struct statfs system;
+  if (::fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) return Errc::bad_region;
+  struct stat file;
+  if (::fstat(fd, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size < 0) {
+    return Errc::bad_region;
+  }
+  return static_cast<std::size_t>(file.st_size);
+}
+
+}  // namespace strait::linux_mach

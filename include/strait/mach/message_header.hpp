@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+namespace strait {
+
+/// What stands before a message between ports: Mach's `msgh_id` and size, opaque to the kernel but
+/// for the sizes.
+struct MessageHeader {
+  std::uint32_t bytes = 0;
+  std::uint16_t tag = 0;
+  std::uint8_t kind = 0;
+  /// How many rights and regions come with the message; set by the kernel, not by the sender.
+  std::uint8_t descriptors = 0;
+};
+
+}  // namespace strait

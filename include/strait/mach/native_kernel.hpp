@@ -1,0 +1,9 @@
+#pragma once
+
+// The kernel under `MachTransport` on this system, whole.
+
+#include "strait/config.hpp"
+
+#if STRAIT_HAS_LINUX
+#include "strait/mach/linux/kernel.hpp"
+#endif

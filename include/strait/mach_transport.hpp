@@ -1,0 +1,376 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/least.hpp"
+#include "strait/fwd.hpp"
+#include "strait/mach/kernel.hpp"
+#include "strait/mach/native_kernel.hpp"
+#include "strait/send_policy.hpp"
+#include "strait/transport.hpp"
+#include "strait/wait_policy.hpp"
+
+namespace strait {
+
+/// Messages between Mach ports, or what stands for them: small ones inline, large ones in fragments,
+/// or out of line from the policy's threshold up. The same code over every `MachKernel`.
+///
+/// A link is two ports: each side receives on its own and has the send right to the other's. The
+/// client sends its Hello to the server's name with a right to the client's port; the server answers
+/// there, with a right to a fresh port for this client alone.
+template <class KernelT, class SendPolicy, class WaitPolicy, std::size_t queue_bytes>
+class BasicMachTransport {
+  using SendRight = typename KernelT::SendRight;
+  using ReceiveRight = typename KernelT::ReceiveRight;
+
+ public:
+  using kernel = KernelT;
+  using send_policy = SendPolicy;
+  using wait_policy = WaitPolicy;
+
+  /// A message larger than this travels in fragments, so that the receiver copies out while the
+  /// sender copies in.
+  static constexpr std::size_t fragment_bytes =
+      detail::least(queue_bytes / 8, std::size_t{32} << 10);
+
+  class Request {
+   public:
+    explicit Request(typename KernelT::Request request)
+        : credentials(request.credentials),
+          failure(request.failure),
+          request_(std::move(request)) {}
+
+    PeerCredentials credentials;
+    std::error_code failure;
+
+    std::span<const std::byte> hello() const { return request_.body.bytes(); }
+
+    Result<BasicMachTransport> welcome(std::span<const std::byte> bytes) && {
+      auto out = SendRight::adopt(std::move(request_.reply));
+      if (!out) return out.error();
+      auto in = KernelT::allocate(queue_bytes);
+      if (!in) return in.error();
+      const auto right = in->make_send_right();
+      if (auto sent = out->send(header(Kind::welcome), bytes, right); !sent) return sent.error();
+      return BasicMachTransport(std::move(*in), std::move(*out));
+    }
+
+    void refuse(std::span<const std::byte> bytes) && {
+      auto out = SendRight::adopt(std::move(request_.reply));
+      if (!out) return;
+      const auto room = out->reserve(bytes.size());
+      if (!room) return;
+      std::memcpy(*room, bytes.data(), bytes.size());
+      out->stage(header(Kind::refusal, 0, bytes.size()));
+      out->publish();
+    }
+
+   private:
+    typename KernelT::Request request_;
+  };
+
+  class Server {
+   public:
+    explicit Server(typename KernelT::NamePort port) : port_(std::move(port)) {}
+
+    Result<Request> accept() {
+      auto request = port_.receive();
+      if (!request) return request.error();
+      return Request(std::move(*request));
+    }
+    pollfd interest() const { return port_.interest(); }
+    detail::Deadline deadline() const { return port_.deadline(); }
+
+   private:
+    typename KernelT::NamePort port_;
+  };
+
+  class Name {
+   public:
+    explicit Name(typename KernelT::NameRight right) : right_(std::move(right)) {}
+
+    PeerCredentials credentials() const { return right_.credentials(); }
+
+    Result<BasicMachTransport> hello(std::span<const std::byte> bytes) && {
+      auto in = KernelT::allocate(queue_bytes);
+      if (!in) return in.error();
+      const auto right = in->make_send_right();
+      if (auto sent = right_.send(bytes, right); !sent) return sent.error();
+      return BasicMachTransport(std::move(*in), SendRight());
+    }
+
+   private:
+    typename KernelT::NameRight right_;
+  };
+
+  static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
+    auto port = KernelT::check_in(name, limits);
+    if (!port) return port.error();
+    return Server(std::move(*port));
+  }
+
+  static Result<Name> look_up(std::string_view name) {
+    auto right = KernelT::look_up(name);
+    if (!right) return right.error();
+    return Name(std::move(*right));
+  }
+
+  Result<detail::HandshakeBytes> welcome() {
+    const auto received = in_.peek();
+    if (!received) return received.error();
+    const auto kind = static_cast<Kind>(received->kind);
+    if (received->bytes > detail::HandshakeBytes::capacity ||
+        (kind != Kind::welcome && kind != Kind::refusal)) {
+      return Errc::malformed;
+    }
+    const detail::HandshakeBytes bytes({in_.body(), received->bytes});
+    in_.pop(*received);
+    if (kind == Kind::welcome) {
+      auto out = in_.take_send_right();
+      if (!out) return out.error();
+      out_ = std::move(*out);
+    }
+    return bytes;
+  }
+
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    // What is known from the type is decided here, and the other ways are not compiled at all.
+    using Size = decltype(payload.size());
+    constexpr std::size_t fixed = detail::static_size<Size>;
+    if constexpr (fixed != SIZE_MAX) {
+      if constexpr (fixed >= SendPolicy::threshold_bytes) {
+        return send_out_of_line(payload, queue);
+      } else if constexpr (fixed > fragment_bytes) {
+        return send_fragments(payload, queue);
+      } else {
+        return send_inline(payload, queue);
+      }
+    } else {
+      const std::size_t size = payload.size();
+      if (size <= detail::least(fragment_bytes, SendPolicy::threshold_bytes - 1)) [[likely]] {
+        return send_inline(payload, queue);
+      }
+      if constexpr (SendPolicy::threshold_bytes != SIZE_MAX) {
+        if (size >= SendPolicy::threshold_bytes) return send_out_of_line(payload, queue);
+      }
+      return send_fragments(payload, queue);
+    }
+  }
+
+  Result<void> flush(detail::FrameQueue& queue) {
+    std::size_t staged_bytes = 0;
+    while (!queue.empty()) {
+      const auto frame = queue.front();
+      const std::span payload(frame.payload, frame.header.bytes);
+      if constexpr (SendPolicy::threshold_bytes != SIZE_MAX) {
+        if (payload.size() >= SendPolicy::threshold_bytes && !frame.header.continued) {
+          out_.publish();
+          staged_bytes = 0;
+          if (auto room = out_.reserve(sizeof(std::uint64_t)); !room)
+            return unless_full(room.error());
+          if (auto region = KernelT::Region::copy_of(payload)) {
+            const auto sent = send_region(frame.header.tag, payload.size(), *region);
+            if (sent) {
+              queue.pop();
+              continue;
+            }
+            if (sent.error() == Errc::would_block || sent.error() == Errc::peer_closed) {
+              return unless_full(sent.error());
+            }
+          }
+          // No descriptor or no memory for a region: the bytes travel by themselves.
+        }
+      }
+      const std::size_t size = detail::least(payload.size(), fragment_bytes);
+      const auto room = out_.reserve(size);
+      if (!room) {
+        out_.publish();
+        return unless_full(room.error());
+      }
+      if (size != 0) std::memcpy(*room, payload.data(), size);
+      const bool last = size == payload.size();
+      const Kind kind = !last                    ? Kind::fragment
+                        : frame.header.continued ? Kind::last_fragment
+                                                 : Kind::whole;
+      out_.stage(header(kind, frame.header.tag, size));
+      last ? queue.pop() : queue.advance(size);
+      // Small messages are shown together; with large ones the receiver keeps step.
+      staged_bytes += size;
+      if (staged_bytes >= publish_bytes) {
+        out_.publish();
+        staged_bytes = 0;
+      }
+    }
+    out_.publish();
+    return {};
+  }
+
+  template <class Sink>
+  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+    for (int i = 0; i != detail::fair_share; ++i) {
+      const auto received = in_.peek();
+      if (!received) return received.error();
+      const MessageHeader& message = *received;
+      switch (static_cast<Kind>(message.kind)) {
+        case Kind::whole:
+        case Kind::fragment:
+        case Kind::last_fragment: {
+          const auto kind = static_cast<Kind>(message.kind);
+          if (message.descriptors != 0 || (kind == Kind::whole && assembling_)) {
+            return Errc::malformed;
+          }
+          if (!assembling_) incoming_.clear();
+          if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
+          std::byte* copy = incoming_.extend(message.bytes);
+          if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+          std::memcpy(copy, in_.body(), message.bytes);
+          in_.pop(message);
+          assembling_ = kind == Kind::fragment;
+          if (!assembling_ && !sink(message.tag, incoming_.bytes())) return {};
+          break;
+        }
+        case Kind::region: {
+          if constexpr (MachKernelWithRegions<KernelT>) {
+            std::uint64_t size;
+            if (message.bytes != sizeof size || message.descriptors != 1 || assembling_) {
+              return Errc::malformed;
+            }
+            std::memcpy(&size, in_.body(), sizeof size);
+            in_.pop(message);
+            if (size > max_message_bytes) return Errc::message_too_large;
+            const auto region = in_.take_region(static_cast<std::size_t>(size));
+            if (!region) return region.error();
+            if (!sink(message.tag, region->bytes())) return {};
+            break;
+          } else {
+            return Errc::malformed;
+          }
+        }
+        default: return Errc::malformed;
+      }
+    }
+    return {};
+  }
+
+  bool readable() const { return in_.readable(); }
+
+  bool arm(const detail::FrameQueue& queue) {
+    if (in_.arm()) return true;
+    if (queue.empty()) return false;
+    return out_.arm(detail::least(queue.front().header.bytes, fragment_bytes));
+  }
+
+  posix::Interest interest(const detail::FrameQueue&) const {
+    return {in_.interest(), out_.interest()};
+  }
+
+  bool disarm() { return in_.disarm(); }
+
+  void take_doorbells() {
+    in_.take_doorbells();
+    out_.take_doorbells();
+  }
+
+ private:
+  enum class Kind : std::uint8_t { whole = 1, fragment, last_fragment, region, welcome, refusal };
+
+  static constexpr std::size_t publish_bytes = std::size_t{4} << 10;
+
+  static_assert((queue_bytes & (queue_bytes - 1)) == 0 && queue_bytes >= (std::size_t{16} << 10),
+                "strait: a port's queue is a power of two of at least 16 KiB.");
+  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || MachKernelWithRegions<KernelT>,
+                "strait: this kernel has no out-of-line memory; use InlineOnly.");
+  static_assert(SendPolicy::threshold_bytes > 0,
+                "strait: an out-of-line region has at least one byte.");
+
+  BasicMachTransport(ReceiveRight in, SendRight out) : in_(std::move(in)), out_(std::move(out)) {}
+
+  static MessageHeader header(Kind kind, std::uint16_t tag = 0, std::size_t bytes = 0) {
+    return {static_cast<std::uint32_t>(bytes), tag, static_cast<std::uint8_t>(kind), 0};
+  }
+
+  static Result<void> unless_full(std::error_code error) {
+    return error == Errc::would_block ? Result<void>() : error;
+  }
+
+  template <class Payload>
+  Result<void> send_inline(const Payload& payload, detail::FrameQueue& queue) {
+    const auto room = out_.reserve(payload.size());
+    if (!room) [[unlikely]] {
+      if (room.error() == Errc::would_block) return detail::enqueue(queue, payload);
+      return room.error();
+    }
+    payload.write_to(*room);
+    out_.stage(header(Kind::whole, payload.tag(), payload.size()));
+    out_.publish();
+    return {};
+  }
+
+  template <class Payload>
+  Result<void> send_fragments(const Payload& payload, detail::FrameQueue& queue) {
+    std::span<const std::byte> rest;
+    if constexpr (Payload::contiguous) {
+      rest = payload.bytes();
+      // From where it lies as far as it goes; only what finds no room is copied to the queue.
+      while (rest.size() > fragment_bytes) {
+        const auto room = out_.reserve(fragment_bytes);
+        if (!room) {
+          if (room.error() == Errc::would_block) break;
+          return room.error();
+        }
+        std::memcpy(*room, rest.data(), fragment_bytes);
+        out_.stage(header(Kind::fragment, payload.tag(), fragment_bytes));
+        out_.publish();
+        rest = rest.subspan(fragment_bytes);
+      }
+      std::byte* out = queue.push(payload.tag(), rest.size(), rest.size() != payload.size());
+      if (out == nullptr) {
+        out_ = SendRight();  // the peer would wait for the rest: let it see the end instead
+        return std::make_error_code(std::errc::not_enough_memory);
+      }
+      std::memcpy(out, rest.data(), rest.size());
+    } else if (auto queued = detail::enqueue(queue, payload); !queued) {
+      return queued;
+    }
+    return flush(queue);
+  }
+
+  template <class Payload>
+  Result<void> send_out_of_line(const Payload& payload, detail::FrameQueue& queue) {
+    auto region = [&] {
+      if constexpr (Payload::contiguous) {
+        return KernelT::Region::copy_of(payload.bytes());
+      } else {
+        return KernelT::Region::filled_by(payload.size(),
+                                          [&](std::byte* out) { payload.write_to(out); });
+      }
+    }();
+    if (region) {
+      const auto sent = send_region(payload.tag(), payload.size(), *region);
+      if (sent || sent.error() == Errc::peer_closed) return sent;
+    }
+    // No room, or no descriptor or memory for a region: `flush` finds a way.
+    if (auto queued = detail::enqueue(queue, payload); !queued) return queued;
+    return flush(queue);
+  }
+
+  template <class Region>
+  Result<void> send_region(std::uint16_t tag, std::uint64_t size, const Region& region) {
+    return out_.send(header(Kind::region, tag), std::as_bytes(std::span(&size, 1)), region);
+  }
+
+  ReceiveRight in_;
+  SendRight out_;
+  detail::ByteBuffer incoming_;
+  bool assembling_ = false;
+};
+
+}  // namespace strait

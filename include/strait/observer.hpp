@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <system_error>
+
+#include "strait/peer.hpp"
+
+namespace strait {
+
+/// An observer sees a channel's traffic go by. Every hook is optional; what it lacks costs nothing:
+///
+///     void on_send(std::size_t bytes);       a message was accepted by `send`
+///     void on_receive(std::size_t bytes);    a message is about to be given to the listener
+///     void on_refused(std::error_code why, const PeerCredentials&);   a client's Hello was refused
+///
+/// Threads: called on the thread that uses the channel.
+struct NoObserver {};
+
+namespace detail {
+
+template <class Observer>
+void observe_send(Observer& observer, std::size_t bytes) {
+  if constexpr (requires { observer.on_send(bytes); }) observer.on_send(bytes);
+}
+
+template <class Observer>
+void observe_receive(Observer& observer, std::size_t bytes) {
+  if constexpr (requires { observer.on_receive(bytes); }) observer.on_receive(bytes);
+}
+
+template <class Observer>
+void observe_refused(Observer& observer, std::error_code why, const PeerCredentials& who) {
+  if constexpr (requires { observer.on_refused(why, who); }) observer.on_refused(why, who);
+}
+
+}  // namespace detail
+}  // namespace strait

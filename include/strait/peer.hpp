@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+namespace strait {
+
+/// Who the kernel says the peer is. A peer can't forge these.
+struct PeerCredentials {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  /// 0 when the transport's kernel object does not tell (a FIFO knows its owner, not its opener).
+  std::int32_t pid = 0;
+
+  friend bool operator==(const PeerCredentials&, const PeerCredentials&) = default;
+};
+
+struct Peer {
+  PeerCredentials credentials;
+};
+
+/// Whom to talk to at all, decided by the kernel's credentials before any of the peer's bytes count.
+enum class PeerPolicy : std::uint8_t {
+  /// The default: processes with this process's effective user id, and no others.
+  same_user,
+  /// Anybody with the token.
+  any_user,
+};
+
+}  // namespace strait

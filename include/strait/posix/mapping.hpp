@@ -1,0 +1,62 @@
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "strait/posix/error.hpp"
+#include "strait/result.hpp"
+
+namespace strait::posix {
+
+inline std::size_t page_size() {
+  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+/// Owns a range of mapped memory.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    if (this != &other) {
+      reset();
+      data_ = std::exchange(other.data_, nullptr);
+      size_ = std::exchange(other.size_, 0);
+    }
+    return *this;
+  }
+  ~Mapping() { reset(); }
+
+  /// Maps `size` bytes anywhere; `size` 0 gives an empty mapping.
+  static Result<Mapping> map(std::size_t size, int protection, int flags, int fd,
+                             std::size_t offset = 0) {
+    Mapping mapping;
+    if (size == 0) return mapping;
+    void* data = ::mmap(nullptr, size, protection, flags, fd, static_cast<off_t>(offset));
+    if (data == MAP_FAILED) return last_error();
+    mapping.data_ = static_cast<std::byte*>(data);
+    mapping.size_ = size;
+    return mapping;
+  }
+
+  std::byte* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  std::span<std::byte> bytes() const noexcept { return {data_, size_}; }
+  void reset() noexcept {
+    if (data_ != nullptr) ::munmap(data_, size_);
+    data_ = nullptr;
+    size_ = 0;
+  }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace strait::posix

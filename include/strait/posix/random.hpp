@@ -1,0 +1,20 @@
+#pragma once
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <span>
+
+#include "strait/posix/error.hpp"
+#include "strait/result.hpp"
+
+namespace strait::posix {
+
+/// Fills up to 256 bytes from the system's random source.
+inline Result<void> fill_random(std::span<std::byte> out) {
+  if (::getentropy(out.data(), out.size()) != 0) return last_error();
+  return {};
+}
+
+}  // namespace strait::posix

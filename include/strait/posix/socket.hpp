@@ -1,0 +1,123 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/result.hpp"
+
+namespace strait::posix {
+
+/// As many descriptors as the kernel lets one message carry (SCM_MAX_FD).
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Descriptors that came with messages, oldest first; those that nobody takes are closed.
+class DescriptorQueue {
+ public:
+  static constexpr std::size_t capacity = 512;
+
+  std::size_t size() const { return size_; }
+  bool has_room() const { return capacity - size_ >= max_descriptors; }
+  void push(Descriptor descriptor) {
+    descriptors_[(first_ + size_++) % capacity] = std::move(descriptor);
+  }
+  Descriptor pop() {
+    --size_;
+    return std::move(descriptors_[std::exchange(first_, (first_ + 1) % capacity)]);
+  }
+  /// Closes the newest ones until `size` are left.
+  void truncate(std::size_t size) {
+    while (size_ > size) descriptors_[(first_ + --size_) % capacity].reset();
+  }
+
+ private:
+  std::array<Descriptor, capacity> descriptors_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+/// Sends one packet, with descriptors, of which the kernel makes copies. Never blocks, never raises
+/// SIGPIPE.
+///
+/// Errors: `would_block` when the socket is full; `peer_closed`; those of `sendmsg`, among them that
+/// this user has too many descriptors under way (`ETOOMANYREFS`).
+inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
+                                std::span<const int> descriptors = {}) {
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
+  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  }
+  if (retry([&] { return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL); }) >= 0) {
+    return {};
+  }
+  switch (errno) {
+    case EAGAIN: return Errc::would_block;
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN: return Errc::peer_closed;
+    default: return last_error();
+  }
+}
+
+/// Receives one packet; descriptors that come with it go to `descriptors`, which must have room, and
+/// are closed on exec. Never blocks. Returns how many bytes there were.
+///
+/// Errors: `would_block` when there is none; `peer_closed`; `malformed` when the packet was larger
+/// than `bytes` or descriptors were cut off (the kernel dropped what did not fit; the rest is
+/// closed); those of `recvmsg`.
+inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
+                                          DescriptorQueue& descriptors) {
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
+  iovec part{bytes.data(), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t received =
+      retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+  if (received < 0) {
+    if (errno == EAGAIN) return Errc::would_block;
+    if (errno == ECONNRESET) return Errc::peer_closed;
+    return last_error();
+  }
+  const std::size_t before = descriptors.size();
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i != count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      descriptors.push(Descriptor(fd));
+    }
+  }
+  if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
+    descriptors.truncate(before);
+    return Errc::malformed;
+  }
+  // A packet has at least one byte here, so nothing at all is the end of the stream.
+  if (received == 0 && descriptors.size() == before) return Errc::peer_closed;
+  return static_cast<std::size_t>(received);
+}
+
+}  // namespace strait::posix

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <concepts>
+#include <cstdlib>
+#include <new>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "strait/error.hpp"
+
+namespace strait {
+
+namespace detail {
+
+[[noreturn]] inline void throw_bad_access(const std::error_code& error) {
+#if defined(__cpp_exceptions)
+  throw std::system_error(error);
+#else
+  static_cast<void>(error);
+  std::abort();
+#endif
+}
+
+/// An error that is cheap to pass about: no call into the standard library until somebody asks.
+class Failure {
+ public:
+  constexpr Failure() = default;
+  Failure(std::error_code error) : value_(error.value()), category_(&error.category()) {}
+
+  constexpr bool failed() const noexcept { return category_ != nullptr; }
+  std::error_code code() const noexcept {
+    return category_ ? std::error_code(value_, *category_) : std::error_code();
+  }
+
+ private:
+  int value_ = 0;
+  const std::error_category* category_ = nullptr;
+};
+
+}  // namespace detail
+
+/// A value or a `std::error_code`; shaped like `std::expected<T, std::error_code>`.
+///
+/// Errors: `value()` on an error throws `std::system_error` (aborts without exceptions); nothing
+/// else in the library throws.
+template <class T>
+class Result {
+ public:
+  using value_type = T;
+  using error_type = std::error_code;
+
+  template <class U = T>
+    requires(std::constructible_from<T, U> && !std::same_as<std::remove_cvref_t<U>, Result> &&
+             !std::same_as<std::remove_cvref_t<U>, Errc> &&
+             !std::same_as<std::remove_cvref_t<U>, std::error_code>)
+  Result(U&& value) : value_(std::forward<U>(value)) {}
+  Result(std::error_code error) : failure_(error) {}
+  Result(Errc error) : failure_(make_error_code(error)) {}
+
+  Result(const Result& other) requires std::copy_constructible<T> : failure_(other.failure_) {
+    if (other.has_value()) ::new (&value_) T(other.value_);
+  }
+  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
+      : failure_(other.failure_) {
+    if (other.has_value()) ::new (&value_) T(std::move(other.value_));
+  }
+  Result& operator=(Result other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    if (has_value()) value_.~T();
+    failure_ = other.failure_;
+    if (has_value()) ::new (&value_) T(std::move(other.value_));
+    return *this;
+  }
+  ~Result() {
+    if (has_value()) value_.~T();
+  }
+
+  bool has_value() const noexcept { return !failure_.failed(); }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  T& value() & { return checked(), value_; }
+  const T& value() const& { return checked(), value_; }
+  T&& value() && { return checked(), std::move(value_); }
+  T& operator*() & noexcept { return value_; }
+  const T& operator*() const& noexcept { return value_; }
+  T&& operator*() && noexcept { return std::move(value_); }
+  T* operator->() noexcept { return &value_; }
+  const T* operator->() const noexcept { return &value_; }
+
+  /// No error (a zero code) when there is a value.
+  std::error_code error() const noexcept { return failure_.code(); }
+
+  template <class U>
+  T value_or(U&& other) const& {
+    return has_value() ? value_ : static_cast<T>(std::forward<U>(other));
+  }
+
+ private:
+  void checked() const {
+    if (!has_value()) detail::throw_bad_access(error());
+  }
+
+  detail::Failure failure_;
+  union {
+    T value_;
+  };
+};
+
+/// Success or a `std::error_code`.
+template <>
+class Result<void> {
+ public:
+  using value_type = void;
+  using error_type = std::error_code;
+
+  constexpr Result() = default;
+  Result(std::error_code error) : failure_(error) {}
+  Result(Errc error) : failure_(make_error_code(error)) {}
+
+  constexpr bool has_value() const noexcept { return !failure_.failed(); }
+  constexpr explicit operator bool() const noexcept { return has_value(); }
+  void value() const {
+    if (!has_value()) detail::throw_bad_access(error());
+  }
+  std::error_code error() const noexcept { return failure_.code(); }
+
+ private:
+  detail::Failure failure_;
+};
+
+}  // namespace strait

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "strait/posix/random.hpp"
+#include "strait/result.hpp"
+
+namespace strait {
+
+/// 256 secret bits that prove to a server that a client is the child it started.
+///
+/// Hand it to the child over its standard input, never on a command line or in the environment,
+/// where other processes can read it.
+class Token {
+ public:
+  static constexpr std::size_t size_bytes = 32;
+
+  /// From the system's random source. Errors: those of `getentropy`.
+  static Result<Token> generate() {
+    Token token;
+    if (auto filled = posix::fill_random(token.bytes_); !filled) return filled.error();
+    return token;
+  }
+
+  static Token from_bytes(std::span<const std::byte, size_bytes> bytes) {
+    Token token;
+    for (std::size_t i = 0; i != size_bytes; ++i) token.bytes_[i] = bytes[i];
+    return token;
+  }
+
+  /// Errors: `Errc::malformed` unless it is just what `to_hex` gave.
+  static Result<Token> from_hex(std::string_view hex) {
+    if (hex.size() != 2 * size_bytes) return Errc::malformed;
+    Token token;
+    for (std::size_t i = 0; i != hex.size(); ++i) {
+      const char c = hex[i];
+      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+      if (digit < 0) return Errc::malformed;
+      token.bytes_[i / 2] = token.bytes_[i / 2] << 4 | static_cast<std::byte>(digit);
+    }
+    return token;
+  }
+
+  /// 64 lower-case digits.
+  std::string to_hex() const {
+    std::string hex;
+    hex.reserve(2 * size_bytes);
+    for (const std::byte b : bytes_) {
+      hex += "0123456789abcdef"[std::to_integer<unsigned>(b) >> 4];
+      hex += "0123456789abcdef"[std::to_integer<unsigned>(b) & 15];
+    }
+    return hex;
+  }
+
+  std::span<const std::byte, size_bytes> bytes() const { return bytes_; }
+
+  /// In constant time: how long it takes tells nothing of where two tokens differ.
+  friend bool operator==(const Token& a, const Token& b) {
+    unsigned difference = 0;
+    for (std::size_t i = 0; i != size_bytes; ++i) {
+      difference |= std::to_integer<unsigned>(a.bytes_[i] ^ b.bytes_[i]);
+      // Hides the accumulated value from the optimizer, which could leave the loop early with it.
+      __asm__ volatile("" : "+r"(difference));
+    }
+    return difference == 0;
+  }
+
+ private:
+  Token() = default;
+
+  std::array<std::byte, size_bytes> bytes_{};
+};
+
+}  // namespace strait

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/half_open.hpp"
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/result.hpp"
+#include "strait/serializer.hpp"
+
+namespace strait {
+
+namespace detail {
+
+/// The least payload and the least sink, to state a transport's contract with.
+struct AnyPayload {
+  static constexpr bool contiguous = false;
+  std::size_t size() const;
+  std::uint16_t tag() const;
+  void write_to(std::byte* out) const;
+};
+struct AnySink {
+  bool operator()(std::uint16_t tag, std::span<const std::byte> bytes);
+};
+
+}  // namespace detail
+
+/// A connected link that carries whole messages both ways, in order. It never sees a message type.
+///
+/// Nothing here blocks. A link, a server, a name and a request belong to one thread at a time each.
+/// Destroying one closes it: the other side sees `peer_closed` after all that was sent.
+///
+/// Connecting
+///   T1  `T::listen(name, limits)` claims a name: a `Server`. Errors: `invalid_name`, `name_taken`,
+///       `permission_denied` (the place of names is somebody else's), the system's.
+///   T2  `Server::accept()` gives the next client that said Hello, or failed to: a `Request`, or
+///       `empty`. `interest()` is readable when there may be one; `deadline()` is when there will be
+///       even if nothing comes (a silent client's time is up).
+///   T3  `Request`: `credentials` from the kernel; `failure` unless a whole `hello()` came. Of a good
+///       one, `welcome(bytes)` makes a link; `refuse(bytes)` sends that and closes, and so does
+///       destroying it, without a word.
+///   T4  `T::look_up(name)` finds a server: a `Name` with its owner's `credentials()`, or
+///       `not_found`. `hello(bytes)` then makes a link that is not welcome yet.
+///   T5  `welcome()`, on a link from T4: the server's answer, once, or `empty`, `peer_closed`,
+///       `malformed`. `send` and `receive` are for afterwards.
+///
+/// Sending
+///   T6  `send(payload, queue)` takes one message while `queue` is empty. What there is no room for
+///       goes to the queue, which is then not empty. On failure the message is not sent and the
+///       queue is unchanged: `peer_closed`, `not_enough_memory`, `malformed`, the system's.
+///   T7  `flush(queue)` sends from the front of the queue until it is empty or there is no room,
+///       which is not an error.
+///
+/// Receiving
+///   T8  `receive(sink, max_message_bytes)` calls `sink(tag, bytes)` for each message that is there,
+///       oldest first, until the sink returns false, or a fair share is done (success), or none is
+///       left (`empty`), or there will be no more: `peer_closed`, which comes after all that was
+///       sent; `malformed`, `message_too_large`, `bad_region`, which come after all that was good.
+///       The bytes are private, aligned as S7 says, and end with the call. Memory grows with what
+///       has arrived, not with what was announced.
+///
+/// Waiting
+///   T9  `wait_policy`: how `Channel` waits. `readable()`: a look whether `receive` has something.
+///   T10 `arm(queue)` asks for wake-ups: messages, and room if the queue is not empty. True when
+///       there is no need to wait. `interest(queue)` is then ready when there is one, or the peer is
+///       gone. `disarm()` ends that; true if there was a wake-up to take in. `take_doorbells()` takes
+///       wake-ups in and notices the peer's end, by system calls.
+template <class T>
+concept Transport = std::movable<T> &&
+    requires(std::string_view name, detail::AcceptLimits limits) {
+  { T::listen(name, limits) } -> std::same_as<Result<typename T::Server>>;
+  { T::look_up(name) } -> std::same_as<Result<typename T::Name>>;
+  typename T::wait_policy;
+} && requires(typename T::Server server, const typename T::Server& const_server) {
+  { server.accept() } -> std::same_as<Result<typename T::Request>>;
+  { const_server.interest() } -> std::same_as<pollfd>;
+  { const_server.deadline() } -> std::same_as<detail::Deadline>;
+} && requires(typename T::Request request, std::span<const std::byte> bytes) {
+  { request.credentials } -> std::convertible_to<PeerCredentials>;
+  { request.failure } -> std::convertible_to<std::error_code>;
+  { request.hello() } -> std::same_as<std::span<const std::byte>>;
+  { std::move(request).welcome(bytes) } -> std::same_as<Result<T>>;
+  { std::move(request).refuse(bytes) } -> std::same_as<void>;
+} && requires(typename T::Name server, std::span<const std::byte> bytes) {
+  { server.credentials() } -> std::convertible_to<PeerCredentials>;
+  { std::move(server).hello(bytes) } -> std::same_as<Result<T>>;
+} && requires(T link, const T& const_link, detail::AnyPayload payload, detail::AnySink sink,
+              detail::FrameQueue queue, std::size_t limit) {
+  { link.welcome() } -> std::same_as<Result<detail::HandshakeBytes>>;
+  { link.send(payload, queue) } -> std::same_as<Result<void>>;
+  { link.flush(queue) } -> std::same_as<Result<void>>;
+  { link.receive(sink, limit) } -> std::same_as<Result<void>>;
+  { const_link.readable() } -> std::same_as<bool>;
+  { link.arm(queue) } -> std::same_as<bool>;
+  { const_link.interest(queue) } -> std::same_as<posix::Interest>;
+  { link.disarm() } -> std::same_as<bool>;
+  { link.take_doorbells() } -> std::same_as<void>;
+};
+
+namespace detail {
+
+/// How many messages one `receive` gives at the most, so that no peer keeps this side for itself.
+inline constexpr int fair_share = 1024;
+
+/// Puts a message on the queue. Errors: `not_enough_memory`.
+template <class Payload>
+Result<void> enqueue(FrameQueue& queue, const Payload& payload) {
+  std::byte* out = queue.push(payload.tag(), payload.size());
+  if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+  payload.write_to(out);
+  return {};
+}
+
+}  // namespace detail
+}  // namespace strait
