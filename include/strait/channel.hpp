@@ -33,8 +33,8 @@ namespace strait {
 /// them, an object with several `operator()`. If it has `on_connected(const Peer&)`, that is called
 /// once, before the first message.
 ///
-/// Errors: what went wrong with the peer ends the channel for good, after all that had arrived whole
-/// was delivered; from then on every call returns that same error.
+/// Errors: what went wrong with the peer ends the channel for good, after all that had arrived
+/// whole was delivered; from then on every call returns that same error.
 /// Threads: one at a time, like a socket. Do not move or destroy a channel inside its own listener.
 template <class TransportT, class SerializerT, ChannelOptions options, class ObserverT>
 class Channel {
@@ -114,12 +114,12 @@ class Channel {
   Channel& operator=(Channel&&) noexcept = default;
 
   /// Sends a message, or queues it while there is no room or no peer. `poll`, `wait`, `run` and
-  /// `flush` send what is queued, in order, before anything later. Success means that the message is
-  /// on its way, not that it was read.
+  /// `flush` send what is queued, in order, before anything later. Success means that the message
+  /// is on its way, not that it was read.
   ///
   /// Errors: `message_too_large`, `queue_full`: the message was not taken, and the channel goes on.
-  /// `peer_closed` (what the peer sent before can still be received), `closed`, the error that ended
-  /// the channel; `busy` from inside a serializer.
+  /// `peer_closed` (what the peer sent before can still be received), `closed`, the error that
+  /// ended the channel; `busy` from inside a serializer.
   /// Blocking: never.
   template <class Message>
   Result<void> send(const Message& message) {
@@ -145,10 +145,11 @@ class Channel {
     return {};
   }
 
-  /// Handles what is there. Returns how many times the listener was called: 0 when nothing is there.
+  /// Handles what is there. Returns how many times the listener was called: 0 when nothing is
+  /// there.
   ///
-  /// Errors: `peer_closed`, `malformed` and others that end the channel; `unexpected_message`, which
-  /// does not; `busy` from inside a listener. Blocking: never.
+  /// Errors: `peer_closed`, `malformed` and others that end the channel; `unexpected_message`,
+  /// which does not; `busy` from inside a listener. Blocking: never.
   template <class Listener>
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;

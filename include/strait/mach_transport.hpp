@@ -19,12 +19,12 @@
 
 namespace strait {
 
-/// Messages between Mach ports, or what stands for them: small ones inline, large ones in fragments,
-/// or out of line from the policy's threshold up. The same code over every `MachKernel`.
+/// Messages between Mach ports, or what stands for them: small ones inline, large ones in
+/// fragments, or out of line from the policy's threshold up. The same code over every `MachKernel`.
 ///
 /// A link is two ports: each side receives on its own and has the send right to the other's. The
-/// client sends its Hello to the server's name with a right to the client's port; the server answers
-/// there, with a right to a fresh port for this client alone.
+/// client sends its Hello to the server's name with a right to the client's port; the server
+/// answers there, with a right to a fresh port for this client alone.
 template <class KernelT, class SendPolicy, class WaitPolicy, std::size_t queue_bytes>
 class BasicMachTransport {
   using SendRight = typename KernelT::SendRight;

@@ -18,7 +18,8 @@ struct Peer {
   PeerCredentials credentials;
 };
 
-/// Whom to talk to at all, decided by the kernel's credentials before any of the peer's bytes count.
+/// Whom to talk to at all, decided by the kernel's credentials before any of the peer's bytes
+/// count.
 enum class PeerPolicy : std::uint8_t {
   /// The default: processes with this process's effective user id, and no others.
   same_user,

@@ -16,8 +16,8 @@ struct InlineOnly {
 
 /// How a message travels out of line: see `OolThreshold`.
 ///
-/// The payload becomes a region that the kernel keeps from changing; the receiver maps it privately.
-/// Safe against a hostile sender.
+/// The payload becomes a region that the kernel keeps from changing; the receiver maps it
+/// privately. Safe against a hostile sender.
 struct CopyOnWrite {};
 
 /// Out of line from `Bytes` up, inline below.

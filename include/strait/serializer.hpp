@@ -17,16 +17,16 @@ namespace strait {
 ///   S1  `schema_hash`: differs whenever two builds would not understand each other.
 ///   S2  `accepts<M>`: whether an `M` can be sent.
 ///   S3  `tag(message)`: a small number that travels beside the bytes and comes back in `read`.
-///   S4  `size(message)`: how many bytes `write` will write; a `std::integral_constant` when that is
-///       known from the type, so that the way the message takes can be chosen by the compiler.
-///   S5  `write(message, out)`: writes just these bytes, never reads `out` (a hostile process may see
-///       and change it), never writes what was not in the message (padding).
+///   S4  `size(message)`: how many bytes `write` will write; a `std::integral_constant` when that
+///       is known from the type, so that the way the message takes can be chosen by the compiler.
+///   S5  `write(message, out)`: writes just these bytes, never reads `out` (a hostile process may
+///       see and change it), never writes what was not in the message (padding).
 ///   S6  optional, `bytes(message)`: the same bytes, where they lie in the message already.
-///   S7  `read(tag, bytes, listener)`: calls the listener with the message that lies in `bytes`, which
-///       may be anything that a hostile peer makes up. Errors: `malformed` if it is no message,
-///       `unexpected_message` if this listener takes no such message. The bytes are private to this
-///       process, do not change, and end with the call; they are aligned to 64 bytes if there are
-///       more than 4,096 of them.
+///   S7  `read(tag, bytes, listener)`: calls the listener with the message that lies in `bytes`,
+///       which may be anything that a hostile peer makes up. Errors: `malformed` if it is no
+///       message, `unexpected_message` if this listener takes no such message. The bytes are
+///       private to this process, do not change, and end with the call; they are aligned to 64
+///       bytes if there are more than 4,096 of them.
 template <class S>
 concept Serializer = requires {
   { S::schema_hash } -> std::convertible_to<std::uint64_t>;

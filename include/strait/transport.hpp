@@ -42,11 +42,11 @@ struct AnySink {
 ///   T1  `T::listen(name, limits)` claims a name: a `Server`. Errors: `invalid_name`, `name_taken`,
 ///       `permission_denied` (the place of names is somebody else's), the system's.
 ///   T2  `Server::accept()` gives the next client that said Hello, or failed to: a `Request`, or
-///       `empty`. `interest()` is readable when there may be one; `deadline()` is when there will be
-///       even if nothing comes (a silent client's time is up).
-///   T3  `Request`: `credentials` from the kernel; `failure` unless a whole `hello()` came. Of a good
-///       one, `welcome(bytes)` makes a link; `refuse(bytes)` sends that and closes, and so does
-///       destroying it, without a word.
+///       `empty`. `interest()` is readable when there may be one; `deadline()` is when there will
+///       be even if nothing comes (a silent client's time is up).
+///   T3  `Request`: `credentials` from the kernel; `failure` unless a whole `hello()` came. Of a
+///       good one, `welcome(bytes)` makes a link; `refuse(bytes)` sends that and closes, and so
+///       does destroying it, without a word.
 ///   T4  `T::look_up(name)` finds a server: a `Name` with its owner's `credentials()`, or
 ///       `not_found`. `hello(bytes)` then makes a link that is not welcome yet.
 ///   T5  `welcome()`, on a link from T4: the server's answer, once, or `empty`, `peer_closed`,
@@ -60,19 +60,19 @@ struct AnySink {
 ///       which is not an error.
 ///
 /// Receiving
-///   T8  `receive(sink, max_message_bytes)` calls `sink(tag, bytes)` for each message that is there,
-///       oldest first, until the sink returns false, or a fair share is done (success), or none is
-///       left (`empty`), or there will be no more: `peer_closed`, which comes after all that was
-///       sent; `malformed`, `message_too_large`, `bad_region`, which come after all that was good.
-///       The bytes are private, aligned as S7 says, and end with the call. Memory grows with what
-///       has arrived, not with what was announced.
+///   T8  `receive(sink, max_message_bytes)` calls `sink(tag, bytes)` for each message that is
+///       there, oldest first, until the sink returns false, or a fair share is done (success), or
+///       none is left (`empty`), or there will be no more: `peer_closed`, which comes after all
+///       that was sent; `malformed`, `message_too_large`, `bad_region`, which come after all that
+///       was good. The bytes are private, aligned as S7 says, and end with the call. Memory grows
+///       with what has arrived, not with what was announced.
 ///
 /// Waiting
 ///   T9  `wait_policy`: how `Channel` waits. `readable()`: a look whether `receive` has something.
 ///   T10 `arm(queue)` asks for wake-ups: messages, and room if the queue is not empty. True when
-///       there is no need to wait. `interest(queue)` is then ready when there is one, or the peer is
-///       gone. `disarm()` ends that; true if there was a wake-up to take in. `take_doorbells()` takes
-///       wake-ups in and notices the peer's end, by system calls.
+///       there is no need to wait. `interest(queue)` is then ready when there is one, or the peer
+///       is gone. `disarm()` ends that; true if there was a wake-up to take in. `take_doorbells()`
+///       takes wake-ups in and notices the peer's end, by system calls.
 template <class T>
 concept Transport = std::movable<T> &&
     requires(std::string_view name, detail::AcceptLimits limits) {

@@ -34,6 +34,8 @@ class ByteBuffer {
   std::size_t capacity() const noexcept { return capacity_; }
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   void clear() noexcept { size_ = 0; }
+  /// For bytes that were written behind the end, into room that `reserve` made.
+  void resize(std::size_t size) noexcept { size_ = size; }
 
   /// Room for `bytes` in all; false when there is no memory. Keeps what is in it.
   [[nodiscard]] bool reserve(std::size_t bytes) {

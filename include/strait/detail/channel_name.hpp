@@ -12,8 +12,8 @@ inline constexpr std::size_t max_path_bytes = 100;
 
 constexpr bool is_path(std::string_view name) { return name.starts_with('/'); }
 
-/// A name is a plain word of letters, digits, '.', '-' and '_' that does not begin with a dot, or an
-/// absolute path.
+/// A name is a plain word of letters, digits, '.', '-' and '_' that does not begin with a dot, or
+/// an absolute path.
 ///
 /// Errors: `invalid_name`.
 inline Result<void> check_name(std::string_view name) {

@@ -16,8 +16,8 @@ struct AcceptLimits {
   std::chrono::milliseconds timeout{5000};
 };
 
-/// Clients that have come but not said Hello yet, oldest first. Each has its own time; none holds up
-/// another. When one comes too many, the oldest goes: an honest client is through in a moment.
+/// Clients that have come but not said Hello yet, oldest first. Each has its own time; none holds
+/// up another. When one comes too many, the oldest goes: an honest client is through in a moment.
 template <class Candidate>
 class HalfOpen {
  public:
@@ -51,18 +51,18 @@ class HalfOpen {
 
   /// Takes the first candidate of which `ask(candidate)` has something else to say than
   /// `would_block`, or whose time is up (`handshake_timeout`), or that has to make room (the same).
-  /// Calls `done(candidate, result)` with it and returns what that returns; `empty` if there is none.
+  /// Calls `done(candidate, result)` with it and returns what that returns; `empty` if there is
+  /// none.
   template <class Ask, class Done>
   auto next(Ask&& ask, Done&& done)
       -> decltype(done(std::declval<Candidate&>(), ask(std::declval<Candidate&>()))) {
     for (Node** at = &first_; *at != nullptr; at = &(*at)->next) {
       auto answer = ask((*at)->candidate);
-      if (!answer && answer.error() == Errc::would_block) {
-        if (!overfull() && !(*at)->deadline.passed()) continue;
-        answer = Errc::handshake_timeout;
-      }
+      const bool silent = !answer && answer.error() == Errc::would_block;
+      if (silent && !overfull() && !(*at)->deadline.passed()) continue;
       Candidate candidate = std::move((*at)->candidate);
       erase(at);
+      if (silent) return done(candidate, Errc::handshake_timeout);
       return done(candidate, std::move(answer));
     }
     return Errc::empty;

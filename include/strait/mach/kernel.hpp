@@ -23,11 +23,12 @@ namespace strait {
 ///
 /// Names
 ///   K1  `K::check_in(name, limits)` claims a name: a `NamePort`, or `invalid_name`, `name_taken`.
-///       The name is free again when the port is destroyed and when its owner dies, however it dies.
+///       The name is free again when the port is destroyed and when its owner dies, however it
+///       dies.
 ///   K2  `NamePort::receive()` gives the next `Request`, whole, or `empty`. A request has the
-///       sender's `credentials` from the kernel, its `body` and the send right `reply`; or `failure`
-///       when a client came but sent no request in time, or one that can't be understood. What such
-///       a client sent is closed; the port goes on.
+///       sender's `credentials` from the kernel, its `body` and the send right `reply`; or
+///       `failure` when a client came but sent no request in time, or one that can't be understood.
+///       What such a client sent is closed; the port goes on.
 ///   K3  `NamePort::interest()` is readable when `receive` may give something; `deadline()` is when
 ///       it will even if nothing comes.
 ///   K4  `K::look_up(name)` gives a `NameRight`, or `not_found`. Its `credentials()` are those of
@@ -41,8 +42,8 @@ namespace strait {
 ///
 /// Sending
 ///   K7  `reserve(bytes)` gives room for one message body of at most `max_inline_bytes()`, to be
-///       written, never read, and then staged; or `would_block`, `peer_closed`, `malformed`. Without
-///       `stage` nothing is sent.
+///       written, never read, and then staged; or `would_block`, `peer_closed`, `malformed`.
+///       Without `stage` nothing is sent.
 ///   K8  `stage(header)` ends the reserved message; `publish()` sends all staged ones, in order.
 ///   K9  `send(header, body, right or region)` sends one message with what it carries, whole or not
 ///       at all; on failure the caller still has it. Staged messages must be published before.
@@ -51,14 +52,14 @@ namespace strait {
 ///
 /// Receiving
 ///   K11 `peek()` gives the next message's header, `empty`, or why there will be no more:
-///       `peer_closed` comes after all that was sent. `body()` may lie in memory that the sender can
-///       change: copy it, then look at it. `pop(header)` steps over the message.
+///       `peer_closed` comes after all that was sent. `body()` may lie in memory that the sender
+///       can change: copy it, then look at it. `pop(header)` steps over the message.
 ///   K12 `take_region(bytes)` and `take_send_right()` take what came with the message that was
 ///       popped last: `malformed` if there is none, `bad_region` if a region could still change or
 ///       is shorter than `bytes`.
 ///   K13 `readable()` is one look at memory. `arm()` asks for a wake-up with the next message; true
-///       when there is no need to wait. `disarm()` takes that back. `take_doorbells()` takes wake-ups
-///       in and notices the sender's end. `interest()` is readable when there are any.
+///       when there is no need to wait. `disarm()` takes that back. `take_doorbells()` takes
+///       wake-ups in and notices the sender's end. `interest()` is readable when there are any.
 template <class K>
 concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits,
                               std::size_t bytes) {

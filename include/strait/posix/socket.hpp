@@ -48,8 +48,8 @@ class DescriptorQueue {
 /// Sends one packet, with descriptors, of which the kernel makes copies. Never blocks, never raises
 /// SIGPIPE.
 ///
-/// Errors: `would_block` when the socket is full; `peer_closed`; those of `sendmsg`, among them that
-/// this user has too many descriptors under way (`ETOOMANYREFS`).
+/// Errors: `would_block` when the socket is full; `peer_closed`; those of `sendmsg`, among them
+/// that this user has too many descriptors under way (`ETOOMANYREFS`).
 inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
                                 std::span<const int> descriptors = {}) {
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
@@ -78,8 +78,8 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
   }
 }
 
-/// Receives one packet; descriptors that come with it go to `descriptors`, which must have room, and
-/// are closed on exec. Never blocks. Returns how many bytes there were.
+/// Receives one packet; descriptors that come with it go to `descriptors`, which must have room,
+/// and are closed on exec. Never blocks. Returns how many bytes there were.
 ///
 /// Errors: `would_block` when there is none; `peer_closed`; `malformed` when the packet was larger
 /// than `bytes` or descriptors were cut off (the kernel dropped what did not fit; the rest is

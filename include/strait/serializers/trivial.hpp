@@ -17,6 +17,17 @@
 
 namespace strait {
 
+namespace detail {
+
+template <class... Ts>
+consteval std::uint64_t schema_hash_of() {
+  std::uint64_t hash = fnv_basis;
+  (..., (hash = fnv(fnv(fnv(hash, type_name<Ts>()), sizeof(Ts)), alignof(Ts))));
+  return hash;
+}
+
+}  // namespace detail
+
 /// Messages are trivially copyable structs, out of a closed set that both sides agree on. The
 /// listener gets a `const T&` that ends with the call.
 ///
@@ -24,8 +35,8 @@ namespace strait {
 /// can't clear padding refuses types that have any.
 ///
 /// A hostile peer chooses every bit of what arrives. Check ranges, and beware of types in which not
-/// every bit pattern is a value (`bool`, enumerations): give these a
-/// `static bool valid(std::span<const std::byte, sizeof(T)>)`, which is asked before a `T` is formed.
+/// every bit pattern is a value (`bool`, enumerations): give these a `static bool
+/// valid(std::span<const std::byte, sizeof(T)>)`, which is asked before a `T` is formed.
 template <class... Ts>
 class TrivialSerializer {
   static_assert(sizeof...(Ts) > 0, "strait: TrivialSerializer needs at least one message type.");
@@ -52,15 +63,8 @@ class TrivialSerializer {
     return index;
   }
 
-  static consteval std::uint64_t hash() {
-    std::uint64_t hash = detail::fnv_basis;
-    (..., (hash = detail::fnv(hash, detail::type_name<Ts>()), hash = detail::fnv(hash, sizeof(Ts)),
-           hash = detail::fnv(hash, alignof(Ts))));
-    return hash;
-  }
-
  public:
-  static constexpr std::uint64_t schema_hash = hash();
+  static constexpr std::uint64_t schema_hash = detail::schema_hash_of<Ts...>();
 
   template <class T>
   static constexpr bool accepts = is_member<T>;

@@ -11,16 +11,17 @@ namespace strait::linux_mach {
 
 /// A bounded queue of records in memory that two processes share, with one writer and one reader.
 ///
-/// A record is a header word and its body, contiguous because the ring is mapped twice in a row. The
-/// header word is what publishes it: the reader looks at the word where the next record will begin
-/// and finds zero until the writer has stored the header there, with everything before it. So a
-/// small message costs the reader one cache line, not one for an index and one for the data.
+/// A record is a header word and its body, contiguous because the ring is mapped twice in a row.
+/// The header word is what publishes it: the reader looks at the word where the next record will
+/// begin and finds zero until the writer has stored the header there, with everything before it. So
+/// a small message costs the reader one cache line, not one for an index and one for the data.
 ///
 /// Threat: the other side may write anything anywhere in the shared memory at any time. The writer
 /// keeps its position to itself and checks the reader's; the reader reads each header once and
 /// checks it. What a body holds is the business of whoever parses it: copy it out first.
 
-/// The words that the two sides share, each on cache lines of its own (two: processors fetch pairs).
+/// The words that the two sides share, each on cache lines of its own (two: processors fetch
+/// pairs).
 struct RingControl {
   static constexpr std::size_t line_bytes = 128;
 

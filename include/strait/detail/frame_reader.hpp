@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+
+#include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/least.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+/// Cuts a stream of bytes into messages. Small ones are read in big gulps and given where they lie;
+/// a large one gets a buffer of its own, which grows with what has arrived.
+class FrameReader {
+ public:
+  /// Calls `sink(tag, bytes)` for messages until it returns false or `share` are done, reading on
+  /// with `read(span)`, which returns how many bytes it read, at least one.
+  ///
+  /// Errors: `malformed`, `message_too_large`, `not_enough_memory`; what `read` returns, with
+  /// `would_block` as `empty`.
+  template <class Read, class Sink>
+  Result<void> receive(Read&& read, Sink&& sink, std::size_t max_message_bytes, int share) {
+    while (share > 0) {
+      if (in_large_) {
+        if (large_.size() != header_.bytes) {
+          if (auto more = read_large(read); !more) return more;
+          continue;
+        }
+        in_large_ = false;
+        --share;
+        if (!sink(header_.tag, large_.bytes())) return {};
+        continue;
+      }
+      if (buffered() >= sizeof header_) {
+        std::memcpy(&header_, begin(), sizeof header_);
+        if (header_.continued != 0) return Errc::malformed;
+        if (header_.bytes > max_message_bytes) return Errc::message_too_large;
+        if (header_.bytes > small_bytes) {
+          if (auto started = start_large(); !started) return started;
+          continue;
+        }
+        if (buffered() >= sizeof header_ + header_.bytes) {
+          const std::span bytes(begin() + sizeof header_, header_.bytes);
+          begin_ += sizeof header_ + header_.bytes;
+          --share;
+          if (!sink(header_.tag, bytes)) return {};
+          continue;
+        }
+      }
+      if (auto more = gulp(read); !more) return more;
+    }
+    return {};
+  }
+
+  /// Whether a message can be given without reading on.
+  bool readable() const {
+    if (in_large_) return large_.size() == header_.bytes;
+    FrameHeader header;
+    if (buffered() < sizeof header) return false;
+    std::memcpy(&header, gulp_.bytes().data() + begin_, sizeof header);
+    return buffered() - sizeof header >= header.bytes;
+  }
+
+ private:
+  static constexpr std::size_t gulp_bytes = std::size_t{64} << 10;
+  /// Messages up to here may be given unaligned: see S7.
+  static constexpr std::size_t small_bytes = 4096;
+
+  std::size_t buffered() const { return gulp_.size() - begin_; }
+  const std::byte* begin() { return gulp_.data() + begin_; }
+
+  template <class Read>
+  Result<void> gulp(Read& read) {
+    if (!gulp_.reserve(gulp_bytes)) return no_memory();
+    // What is left of the last gulp, a part of a small message, moves to the front.
+    if (begin_ != 0) {
+      const std::size_t left = buffered();
+      if (left != 0) std::memmove(gulp_.data(), begin(), left);
+      gulp_.resize(left);
+      begin_ = 0;
+    }
+    return read_into(gulp_, gulp_bytes - gulp_.size(), read);
+  }
+
+  Result<void> start_large() {
+    begin_ += sizeof header_;
+    in_large_ = true;
+    large_.clear();
+    const std::size_t here = least(buffered(), header_.bytes);
+    std::byte* copy = large_.extend(here);
+    if (copy == nullptr) return no_memory();
+    std::memcpy(copy, begin(), here);
+    begin_ += here;
+    return {};
+  }
+
+  template <class Read>
+  Result<void> read_large(Read& read) {
+    const std::size_t grown = least(header_.bytes, most(gulp_bytes, 2 * large_.size()));
+    if (!large_.reserve(grown)) return no_memory();
+    return read_into(large_, least(header_.bytes, large_.capacity()) - large_.size(), read);
+  }
+
+  template <class Read>
+  static Result<void> read_into(ByteBuffer& buffer, std::size_t room, Read& read) {
+    const Result<std::size_t> got = read(std::span(buffer.data() + buffer.size(), room));
+    if (!got) return got.error() == Errc::would_block ? make_error_code(Errc::empty) : got.error();
+    buffer.resize(buffer.size() + *got);
+    return {};
+  }
+
+  static std::error_code no_memory() { return std::make_error_code(std::errc::not_enough_memory); }
+
+  ByteBuffer gulp_;
+  std::size_t begin_ = 0;
+  FrameHeader header_{};
+  ByteBuffer large_;
+  bool in_large_ = false;
+};
+
+}  // namespace strait::detail

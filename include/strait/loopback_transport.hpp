@@ -1,0 +1,313 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/channel_name.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/half_open.hpp"
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/fwd.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/user.hpp"
+#include "strait/posix/wait_set.hpp"
+#include "strait/transport.hpp"
+#include "strait/wait_policy.hpp"
+
+namespace strait {
+
+namespace detail {
+
+/// What the two ends of a loopback link share. Each end has an inbox, and a bell that the other
+/// rings for a message, for room, and for good.
+struct LoopbackWire {
+  struct End {
+    FrameQueue inbox;
+    posix::WaitSet bell;
+    bool closed = false;
+    bool wants_room = false;
+  };
+
+  static Result<std::shared_ptr<LoopbackWire>> create() {
+    auto wire = std::make_shared<LoopbackWire>();
+    for (End& end : wire->ends) {
+      auto bell = posix::WaitSet::create();
+      if (!bell) return bell.error();
+      end.bell = std::move(*bell);
+    }
+    return wire;
+  }
+
+  std::mutex mutex;
+  End ends[2];
+};
+
+/// One end of a wire, which closes it.
+class LoopbackEnd {
+ public:
+  LoopbackEnd(std::shared_ptr<LoopbackWire> wire, int side) : wire_(std::move(wire)), side_(side) {}
+  LoopbackEnd(LoopbackEnd&&) = default;
+  LoopbackEnd& operator=(LoopbackEnd&& other) noexcept {
+    close();
+    wire_ = std::move(other.wire_);
+    side_ = other.side_;
+    return *this;
+  }
+  ~LoopbackEnd() { close(); }
+
+  std::unique_lock<std::mutex> lock() const { return std::unique_lock(wire_->mutex); }
+  LoopbackWire::End& mine() const { return wire_->ends[side_]; }
+  LoopbackWire::End& other() const { return wire_->ends[1 - side_]; }
+
+ private:
+  void close() {
+    if (!wire_) return;
+    const auto locked = lock();
+    mine().closed = true;
+    static_cast<void>(other().bell.nudge());
+  }
+
+  std::shared_ptr<LoopbackWire> wire_;
+  int side_;
+};
+
+/// A claimed name and the clients that have called it.
+struct LoopbackName {
+  struct Call {
+    HandshakeBytes hello;
+    LoopbackEnd end;
+  };
+
+  std::mutex mutex;
+  std::list<Call> calls;
+  posix::WaitSet bell;
+};
+
+struct LoopbackNames {
+  static LoopbackNames& instance() {
+    static LoopbackNames names;
+    return names;
+  }
+
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<LoopbackName>, std::less<>> names;
+};
+
+}  // namespace detail
+
+/// Both ends in one process: for unit tests of code that talks over channels, with the handshake,
+/// the limits and the errors of the others and no second process. The ends may be on two threads.
+///
+/// A link holds up to 256 KiB of messages, or one larger message.
+class LoopbackTransport {
+ public:
+  using wait_policy = Block;
+
+  class Request {
+   public:
+    explicit Request(detail::LoopbackName::Call call)
+        : credentials(own_credentials()), call_(std::move(call)) {}
+
+    PeerCredentials credentials;
+    std::error_code failure;
+
+    std::span<const std::byte> hello() const { return call_.hello.bytes(); }
+    Result<LoopbackTransport> welcome(std::span<const std::byte> bytes) && {
+      if (auto sent = answer(bytes); !sent) return sent.error();
+      return LoopbackTransport(std::move(call_.end));
+    }
+    void refuse(std::span<const std::byte> bytes) && { static_cast<void>(answer(bytes)); }
+
+   private:
+    Result<void> answer(std::span<const std::byte> bytes) {
+      const auto locked = call_.end.lock();
+      std::byte* out = call_.end.other().inbox.push(0, bytes.size());
+      if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      std::memcpy(out, bytes.data(), bytes.size());
+      return call_.end.other().bell.nudge();
+    }
+
+    detail::LoopbackName::Call call_;
+  };
+
+  class Server {
+   public:
+    explicit Server(std::shared_ptr<detail::LoopbackName> name) : name_(std::move(name)) {}
+
+    Result<Request> accept() {
+      const std::lock_guard locked(name_->mutex);
+      if (name_->calls.empty()) {
+        name_->bell.calm();
+        return Errc::empty;
+      }
+      Request request(std::move(name_->calls.front()));
+      name_->calls.pop_front();
+      return request;
+    }
+    pollfd interest() const { return {name_->bell.native_handle(), POLLIN, 0}; }
+    detail::Deadline deadline() const { return detail::Deadline::never(); }
+
+   private:
+    std::shared_ptr<detail::LoopbackName> name_;
+  };
+
+  class Name {
+   public:
+    explicit Name(std::shared_ptr<detail::LoopbackName> name) : name_(std::move(name)) {}
+
+    PeerCredentials credentials() const { return own_credentials(); }
+
+    Result<LoopbackTransport> hello(std::span<const std::byte> bytes) && {
+      auto wire = detail::LoopbackWire::create();
+      if (!wire) return wire.error();
+      const std::lock_guard locked(name_->mutex);
+      name_->calls.push_back({detail::HandshakeBytes(bytes), detail::LoopbackEnd(*wire, 0)});
+      if (auto rung = name_->bell.nudge(); !rung) return rung.error();
+      return LoopbackTransport(detail::LoopbackEnd(std::move(*wire), 1));
+    }
+
+   private:
+    std::shared_ptr<detail::LoopbackName> name_;
+  };
+
+  static Result<Server> listen(std::string_view name, detail::AcceptLimits) {
+    if (auto checked = detail::check_name(name); !checked) return checked.error();
+    auto bell = posix::WaitSet::create();
+    if (!bell) return bell.error();
+    auto& registry = detail::LoopbackNames::instance();
+    const std::lock_guard locked(registry.mutex);
+    auto& claimed = registry.names[std::string(name)];
+    if (!claimed.expired()) return Errc::name_taken;
+    auto server = std::make_shared<detail::LoopbackName>();
+    server->bell = std::move(*bell);
+    claimed = server;
+    return Server(std::move(server));
+  }
+
+  static Result<Name> look_up(std::string_view name) {
+    if (auto checked = detail::check_name(name); !checked) return checked.error();
+    auto& registry = detail::LoopbackNames::instance();
+    const std::lock_guard locked(registry.mutex);
+    const auto found = registry.names.find(name);
+    if (found == registry.names.end()) return Errc::not_found;
+    auto server = found->second.lock();
+    if (!server) return Errc::not_found;
+    return Name(std::move(server));
+  }
+
+  Result<detail::HandshakeBytes> welcome() {
+    auto frame = take_frame(detail::HandshakeBytes::capacity);
+    if (!frame) return frame.error();
+    return detail::HandshakeBytes(incoming_.bytes());
+  }
+
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    {
+      const auto locked = end_.lock();
+      auto& inbox = end_.other().inbox;
+      if (end_.other().closed) return Errc::peer_closed;
+      if (has_room(inbox, payload.size())) {
+        if (auto queued = detail::enqueue(inbox, payload); !queued) return queued;
+        return end_.other().bell.nudge();
+      }
+    }
+    return detail::enqueue(queue, payload);
+  }
+
+  Result<void> flush(detail::FrameQueue& queue) {
+    const auto locked = end_.lock();
+    auto& inbox = end_.other().inbox;
+    while (!queue.empty()) {
+      const auto frame = queue.front();
+      if (end_.other().closed) return Errc::peer_closed;
+      if (!has_room(inbox, frame.header.bytes)) return {};
+      std::byte* out = inbox.push(frame.header.tag, frame.header.bytes);
+      if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      std::memcpy(out, frame.payload, frame.header.bytes);
+      queue.pop();
+      if (auto rung = end_.other().bell.nudge(); !rung) return rung;
+    }
+    return {};
+  }
+
+  template <class Sink>
+  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+    for (int i = 0; i != detail::fair_share; ++i) {
+      const auto tag = take_frame(max_message_bytes);
+      if (!tag) return tag.error();
+      if (!sink(*tag, incoming_.bytes())) return {};
+    }
+    return {};
+  }
+
+  bool readable() const {
+    const auto locked = end_.lock();
+    return !end_.mine().inbox.empty() || end_.other().closed;
+  }
+  bool arm(const detail::FrameQueue& queue) {
+    if (readable()) return true;
+    if (queue.empty()) return false;
+    const auto locked = end_.lock();
+    end_.mine().wants_room = true;
+    return has_room(end_.other().inbox, queue.front().header.bytes);
+  }
+  posix::Interest interest(const detail::FrameQueue&) const {
+    return {{end_.mine().bell.native_handle(), POLLIN, 0}, {-1, 0, 0}};
+  }
+  bool disarm() { return true; }
+  void take_doorbells() {
+    const auto locked = end_.lock();
+    end_.mine().bell.calm();
+  }
+
+ private:
+  static constexpr std::size_t capacity_bytes = std::size_t{256} << 10;
+
+  explicit LoopbackTransport(detail::LoopbackEnd end) : end_(std::move(end)) {}
+
+  static PeerCredentials own_credentials() {
+    return {posix::effective_user(), ::getegid(), ::getpid()};
+  }
+
+  static bool has_room(const detail::FrameQueue& inbox, std::size_t bytes) {
+    return inbox.empty() || inbox.bytes() + bytes <= capacity_bytes;
+  }
+
+  /// Copies the next message to `incoming_` and returns its tag.
+  Result<std::uint16_t> take_frame(std::size_t max_message_bytes) {
+    const auto locked = end_.lock();
+    auto& inbox = end_.mine().inbox;
+    if (inbox.empty()) return end_.other().closed ? Errc::peer_closed : Errc::empty;
+    const auto frame = inbox.front();
+    if (frame.header.bytes > max_message_bytes) return Errc::message_too_large;
+    incoming_.clear();
+    std::byte* copy = incoming_.extend(frame.header.bytes);
+    if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    std::memcpy(copy, frame.payload, frame.header.bytes);
+    inbox.pop();
+    if (end_.other().wants_room) {
+      end_.other().wants_room = false;
+      static_cast<void>(end_.other().bell.nudge());
+    }
+    return frame.header.tag;
+  }
+
+  detail::LoopbackEnd end_;
+  detail::ByteBuffer incoming_;
+};
+
+}  // namespace strait

@@ -1,0 +1,412 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/channel_name.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/frame_reader.hpp"
+#include "strait/detail/half_open.hpp"
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/fwd.hpp"
+#include "strait/posix/fifo.hpp"
+#include "strait/posix/fifo_directory.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/random.hpp"
+#include "strait/posix/wait_set.hpp"
+#include "strait/transport.hpp"
+#include "strait/wait_policy.hpp"
+
+namespace strait {
+
+namespace detail {
+
+/// The names of a client's two FIFOs: chosen at random by the client, told to the server, and gone
+/// as soon as both have them open.
+class FifoPair {
+ public:
+  static constexpr std::size_t stem_bytes = 32;
+
+  FifoPair() = default;
+  FifoPair(FifoPair&& other) noexcept
+      : directory_(std::move(other.directory_)), stem_(other.stem_) {}
+  FifoPair& operator=(FifoPair&& other) noexcept {
+    remove();
+    directory_ = std::move(other.directory_);
+    stem_ = other.stem_;
+    return *this;
+  }
+  ~FifoPair() { remove(); }
+
+  /// A new name, not yet made.
+  static Result<FifoPair> choose(posix::Descriptor directory) {
+    std::array<std::byte, stem_bytes / 2> random;
+    if (auto filled = posix::fill_random(random); !filled) return filled.error();
+    FifoPair pair;
+    for (std::size_t i = 0; i != random.size(); ++i) {
+      pair.stem_[2 * i] = "0123456789abcdef"[std::to_integer<unsigned>(random[i]) >> 4];
+      pair.stem_[2 * i + 1] = "0123456789abcdef"[std::to_integer<unsigned>(random[i]) & 15];
+    }
+    pair.directory_ = std::move(directory);
+    return pair;
+  }
+
+  /// A name that a client sent. Errors: `malformed`.
+  static Result<FifoPair> parse(std::string_view stem, posix::Descriptor directory) {
+    if (stem.size() != stem_bytes) return Errc::malformed;
+    if (stem.find_first_not_of("0123456789abcdef") != stem.npos) return Errc::malformed;
+    FifoPair pair;
+    std::memcpy(pair.stem_.data(), stem.data(), stem_bytes);
+    pair.directory_ = std::move(directory);
+    return pair;
+  }
+
+  std::string_view stem() const { return {stem_.data(), stem_bytes}; }
+  int directory() const { return directory_.get(); }
+  /// Client to server.
+  std::array<char, stem_bytes + 4> up() const { return file(".up"); }
+  /// Server to client.
+  std::array<char, stem_bytes + 4> down() const { return file(".dn"); }
+
+  void remove() {
+    if (!directory_) return;
+    ::unlinkat(directory_.get(), up().data(), 0);
+    ::unlinkat(directory_.get(), down().data(), 0);
+    directory_.reset();
+  }
+
+ private:
+  std::array<char, stem_bytes + 4> file(const char (&suffix)[4]) const {
+    std::array<char, stem_bytes + 4> name;
+    std::memcpy(name.data(), stem_.data(), stem_bytes);
+    std::memcpy(name.data() + stem_bytes, suffix, sizeof suffix);
+    return name;
+  }
+
+  posix::Descriptor directory_;
+  std::array<char, stem_bytes> stem_{};
+};
+
+/// Writes a frame that a FIFO takes whole or not at all.
+///
+/// Errors: `would_block`, those of `writev`.
+inline Result<void> write_frame(const posix::Descriptor& to, std::span<const std::byte> bytes) {
+  FrameHeader header{static_cast<std::uint32_t>(bytes.size()), 0, 0};
+  const iovec parts[] = {{&header, sizeof header},
+                         {const_cast<std::byte*>(bytes.data()), bytes.size()}};
+  const auto written = posix::write_some(to, parts);
+  if (!written) return written.error();
+  return *written == 0 ? Errc::would_block : Result<void>();
+}
+
+}  // namespace detail
+
+/// Messages as length-prefixed frames over a pair of FIFOs: the plain way, on any POSIX system.
+///
+/// A name is a FIFO in a private directory, on which clients announce pairs of FIFOs that they made
+/// for themselves; so no client can disturb another. Only processes of the same user get so far:
+/// the directories are theirs alone, and a FIFO's owner is its maker.
+///
+/// `PeerCredentials::pid` is 0: a FIFO does not tell.
+template <class WaitPolicy>
+class BasicPipeTransport {
+ public:
+  using wait_policy = WaitPolicy;
+
+  class Request {
+   public:
+    PeerCredentials credentials;
+    std::error_code failure;
+
+    std::span<const std::byte> hello() const { return hello_.bytes(); }
+
+    Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
+      if (auto sent = detail::write_frame(out_, bytes); !sent) return sent.error();
+      return BasicPipeTransport(std::move(in_), std::move(out_));
+    }
+    void refuse(std::span<const std::byte> bytes) && {
+      static_cast<void>(detail::write_frame(out_, bytes));
+    }
+
+   private:
+    friend class BasicPipeTransport;
+
+    /// The Hello fits into a FIFO whole, so it is there or it is not.
+    Result<void> receive() {
+      detail::FrameHeader header;
+      std::array<std::byte, sizeof header + detail::HandshakeBytes::capacity> frame;
+      const auto got = posix::read_some(in_, frame);
+      if (!got) return got.error();
+      if (*got < sizeof header) return Errc::malformed;
+      std::memcpy(&header, frame.data(), sizeof header);
+      if (header.bytes != *got - sizeof header) return Errc::malformed;
+      hello_ = detail::HandshakeBytes({frame.data() + sizeof header, header.bytes});
+      return {};
+    }
+
+    posix::Descriptor in_;
+    posix::Descriptor out_;
+    detail::HandshakeBytes hello_;
+  };
+
+  class Server {
+   public:
+    Result<Request> accept() {
+      if (auto read = read_announcements(); !read) return read.error();
+      return half_open_.next([](Request& client) { return client.receive(); },
+                             [](Request& client, const Result<void>& received) -> Result<Request> {
+                               client.failure = received.error();
+                               return std::move(client);
+                             });
+    }
+    pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
+    detail::Deadline deadline() const { return half_open_.deadline(); }
+
+   private:
+    friend class BasicPipeTransport;
+    static constexpr std::size_t line_bytes = detail::FifoPair::stem_bytes + 1;
+
+    Server() = default;
+
+    /// A line is shorter than PIPE_BUF, so lines of different clients do not mix; and a line of
+    /// nonsense ends where it ends.
+    Result<void> read_announcements() {
+      while (!half_open_.overfull()) {
+        const std::string_view seen(line_.data(), line_size_);
+        if (const std::size_t end = seen.find('\n'); end != seen.npos) {
+          auto added = add_client(seen.substr(0, end));
+          line_size_ -= end + 1;
+          std::memmove(line_.data(), line_.data() + end + 1, line_size_);
+          if (!added) return added;
+          continue;
+        }
+        if (line_size_ == line_.size()) line_size_ = 0;
+        const auto got =
+            posix::read_some(hello_, std::as_writable_bytes(std::span(line_).subspan(line_size_)));
+        if (!got) return got.error() == Errc::would_block ? Result<void>() : got.error();
+        line_size_ += *got;
+      }
+      return {};
+    }
+
+    /// What is wrong with an announcement is its sender's trouble.
+    Result<void> add_client(std::string_view stem) {
+      auto directory = posix::open_directory(directory_.get(), ".");
+      if (!directory) return {};
+      const auto pair = detail::FifoPair::parse(stem, std::move(*directory));
+      if (!pair) return {};
+      auto in = posix::open_fifo(pair->directory(), pair->up().data(), posix::FifoEnd::read);
+      auto out = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::write);
+      if (!in || !out) return {};
+      const auto who = posix::owner(in->get());
+      if (!who || posix::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *who) return {};
+      if (auto watched = ready_.watch(in->get(), POLLIN); !watched) return watched;
+      Request client;
+      client.credentials = *who;
+      client.in_ = std::move(*in);
+      client.out_ = std::move(*out);
+      return half_open_.add(std::move(client));
+    }
+
+    posix::FifoDirectory directory_;
+    posix::Descriptor hello_;
+    posix::WaitSet ready_;
+    std::array<char, 8 * line_bytes> line_;
+    std::size_t line_size_ = 0;
+    detail::HalfOpen<Request> half_open_;
+  };
+
+  class Name {
+   public:
+    PeerCredentials credentials() const { return credentials_; }
+
+    Result<BasicPipeTransport> hello(std::span<const std::byte> bytes) && {
+      auto pair = detail::FifoPair::choose(std::move(directory_));
+      if (!pair) return pair.error();
+      if (::mkfifoat(pair->directory(), pair->up().data(), 0600) != 0 ||
+          ::mkfifoat(pair->directory(), pair->down().data(), 0600) != 0) {
+        return posix::last_error();
+      }
+      auto out = posix::open_fifo(pair->directory(), pair->up().data(), posix::FifoEnd::write);
+      if (!out) return out.error();
+      auto in = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::read);
+      if (!in) return in.error();
+      if (auto sent = detail::write_frame(*out, bytes); !sent) return sent.error();
+      if (auto announced = announce(*pair); !announced) return announced.error();
+      BasicPipeTransport link(std::move(*in), std::move(*out));
+      link.hello_ = std::move(hello_);
+      link.names_ = std::move(*pair);
+      return link;
+    }
+
+   private:
+    friend class BasicPipeTransport;
+
+    Name() = default;
+
+    /// This is the one FIFO that its writer does not read, so that a dead server shows. A write to
+    /// a dead server would raise SIGPIPE: for that moment there is a reader.
+    Result<void> announce(const detail::FifoPair& pair) {
+      const auto reader = posix::open_fifo(pair.directory(), posix::FifoDirectory::hello_name,
+                                           posix::FifoEnd::read);
+      if (!reader || !posix::same_file(reader->get(), hello_.get())) return Errc::not_found;
+      std::array<char, detail::FifoPair::stem_bytes + 1> line;
+      std::memcpy(line.data(), pair.stem().data(), pair.stem().size());
+      line.back() = '\n';
+      const iovec part[] = {{line.data(), line.size()}};
+      const auto written = posix::write_some(hello_, part);
+      if (!written) return written.error();
+      return *written == 0 ? Errc::would_block : Result<void>();
+    }
+
+    posix::Descriptor directory_;
+    posix::Descriptor hello_;
+    PeerCredentials credentials_;
+  };
+
+  static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
+    if (auto checked = detail::check_name(name); !checked) return checked.error();
+    auto directory = posix::FifoDirectory::claim(name);
+    if (!directory) return directory.error();
+    Server server;
+    server.directory_ = std::move(*directory);
+    // Open for writing, too, or it would be at its end whenever no client has it open.
+    auto hello = posix::open_fifo(server.directory_.get(), posix::FifoDirectory::hello_name,
+                                  posix::FifoEnd::write);
+    if (!hello) return hello.error();
+    auto ready = posix::WaitSet::create();
+    if (!ready) return ready.error();
+    if (auto watched = ready->watch(hello->get(), POLLIN); !watched) return watched.error();
+    server.hello_ = std::move(*hello);
+    server.ready_ = std::move(*ready);
+    server.half_open_ = detail::HalfOpen<Request>(limits);
+    return server;
+  }
+
+  static Result<Name> look_up(std::string_view name) {
+    if (auto checked = detail::check_name(name); !checked) return checked.error();
+    const auto place = posix::FifoPlace::of(name);
+    const auto or_not_found = [](std::error_code error) {
+      // ENXIO: the FIFO is there, but nobody reads it.
+      const bool absent = error == std::errc::no_such_file_or_directory ||
+                          error == std::errc::no_such_device_or_address;
+      return absent ? make_error_code(Errc::not_found) : error;
+    };
+    const auto parent = posix::open_directory(AT_FDCWD, place.parent.c_str());
+    if (!parent) return or_not_found(parent.error());
+    auto directory = posix::open_directory(parent->get(), place.name.c_str());
+    if (!directory) return or_not_found(directory.error());
+    // In somebody else's directory the server may be anybody.
+    if (auto checked = posix::check_private(*directory); !checked) return checked.error();
+    posix::Descriptor hello(posix::retry([&] {
+      return ::openat(directory->get(), posix::FifoDirectory::hello_name,
+                      O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    }));
+    if (!hello) return or_not_found(posix::last_error());
+    const auto owner = posix::owner(hello.get());
+    if (!owner) return owner.error();
+    Name server;
+    server.directory_ = std::move(*directory);
+    server.hello_ = std::move(hello);
+    server.credentials_ = *owner;
+    return server;
+  }
+
+  Result<detail::HandshakeBytes> welcome() {
+    detail::HandshakeBytes bytes;
+    const auto received = receive_some(
+        [&](std::uint16_t, std::span<const std::byte> frame) {
+          bytes = detail::HandshakeBytes(frame);
+          return false;
+        },
+        detail::HandshakeBytes::capacity, 1);
+    if (!received) {
+      if (received.error() != Errc::peer_closed) return received.error();
+      // A FIFO that no writer has opened yet looks like one that all writers have closed.
+      if ((posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0) return Errc::peer_closed;
+      if ((posix::events_now(hello_.get(), 0) & POLLERR) != 0) return Errc::peer_closed;
+      return Errc::empty;
+    }
+    names_.remove();
+    hello_.reset();
+    return bytes;
+  }
+
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    if constexpr (Payload::contiguous) {
+      const std::span bytes = payload.bytes();
+      detail::FrameHeader header{static_cast<std::uint32_t>(bytes.size()), payload.tag(), 0};
+      const iovec parts[] = {{&header, sizeof header},
+                             {const_cast<std::byte*>(bytes.data()), bytes.size()}};
+      const auto written = posix::write_some(out_, parts);
+      if (!written) return written.error();
+      if (*written == sizeof header + bytes.size()) return {};
+      if (auto queued = detail::enqueue(queue, payload); !queued) {
+        if (*written != 0) out_.reset();  // half a frame: nothing can follow it
+        return queued;
+      }
+      queue.consume(*written);
+      return {};
+    } else {
+      if (auto queued = detail::enqueue(queue, payload); !queued) return queued;
+      return flush(queue);
+    }
+  }
+
+  Result<void> flush(detail::FrameQueue& queue) {
+    while (!queue.empty()) {
+      std::array<iovec, 16> parts;
+      const std::size_t count = queue.gather(parts);
+      const auto written = posix::write_some(out_, std::span(parts).first(count));
+      if (!written) return written.error();
+      if (*written == 0) return {};
+      queue.consume(*written);
+    }
+    return {};
+  }
+
+  template <class Sink>
+  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+    return receive_some(sink, max_message_bytes, detail::fair_share);
+  }
+
+  bool readable() const { return reader_.readable() || posix::events_now(in_.get(), POLLIN) != 0; }
+
+  bool arm(const detail::FrameQueue&) { return reader_.readable(); }
+  posix::Interest interest(const detail::FrameQueue& queue) const {
+    // While the server has not answered, the name's FIFO tells if it dies.
+    const pollfd server{hello_.get(), 0, 0};
+    const pollfd room{queue.empty() ? -1 : out_.get(), POLLOUT, 0};
+    return {{in_.get(), POLLIN, 0}, hello_ ? server : room};
+  }
+  bool disarm() { return false; }
+  void take_doorbells() {}
+
+ private:
+  BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
+      : in_(std::move(in)), out_(std::move(out)) {
+    posix::enlarge_fifo(out_);
+  }
+
+  template <class Sink>
+  Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
+    return reader_.receive([&](std::span<std::byte> room) { return posix::read_some(in_, room); },
+                           sink, max_message_bytes, share);
+  }
+
+  posix::Descriptor in_;
+  posix::Descriptor out_;
+  detail::FrameReader reader_;
+  /// Until the server has answered.
+  posix::Descriptor hello_;
+  detail::FifoPair names_;
+};
+
+}  // namespace strait

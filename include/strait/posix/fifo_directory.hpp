@@ -1,0 +1,150 @@
+#pragma once
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "strait/detail/channel_name.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/fifo.hpp"
+#include "strait/posix/user.hpp"
+
+namespace strait::posix {
+
+/// Where the FIFOs of a name live: a directory of the name's own, in the user's private one
+/// (`$XDG_RUNTIME_DIR/strait`, else `/tmp/strait-<uid>`), or where the name, a path, says.
+struct FifoPlace {
+  std::string parent;
+  std::string name;
+  bool parent_is_ours;
+
+  static FifoPlace of(std::string_view name) {
+    if (detail::is_path(name)) {
+      const std::size_t slash = name.find_last_of('/');
+      return {std::string(name.substr(0, slash + 1)), std::string(name.substr(slash + 1)), false};
+    }
+    const char* runtime = ::getenv("XDG_RUNTIME_DIR");
+    if (runtime != nullptr && runtime[0] == '/') {
+      return {std::string(runtime) + "/strait", std::string(name), true};
+    }
+    return {"/tmp/strait-" + std::to_string(effective_user()), std::string(name), true};
+  }
+};
+
+/// Opens a directory. Errors: those of `open`; a symbolic link is `ENOTDIR` or `ELOOP`.
+inline Result<Descriptor> open_directory(int at, const char* path) {
+  Descriptor directory(
+      retry([&] { return ::openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
+  if (!directory) return last_error();
+  return directory;
+}
+
+/// Errors: `permission_denied` unless the directory belongs to this user and to nobody else.
+inline Result<void> check_private(const Descriptor& directory) {
+  struct stat status;
+  if (::fstat(directory.get(), &status) != 0) return last_error();
+  const bool ours = status.st_uid == effective_user() && (status.st_mode & 077) == 0;
+  return ours ? Result<void>() : Errc::permission_denied;
+}
+
+/// A name held by this process: its directory, locked. A lock dies with its owner, so a name is
+/// never lost to a process that was killed; what that left behind is swept out.
+class FifoDirectory {
+ public:
+  static constexpr const char* hello_name = "hello";
+
+  FifoDirectory() = default;
+  FifoDirectory(FifoDirectory&&) = default;
+  FifoDirectory& operator=(FifoDirectory&&) = default;
+  ~FifoDirectory() {
+    if (!directory_) return;
+    sweep();
+    if (::unlinkat(parent_.get(), place_.name.c_str(), AT_REMOVEDIR) == 0 &&
+        place_.parent_is_ours) {
+      ::rmdir(place_.parent.c_str());  // the last one out; fails while others are there
+    }
+  }
+
+  /// Errors: `name_taken`, `permission_denied`, the system's.
+  static Result<FifoDirectory> claim(std::string_view name) {
+    // The last one out may remove a directory just when it was found.
+    for (int attempt = 0; attempt != 100; ++attempt) {
+      auto claimed = try_claim(name);
+      if (claimed || (claimed.error() != std::errc::no_such_file_or_directory &&
+                      claimed.error() != Errc::busy)) {
+        return claimed;
+      }
+    }
+    return Errc::name_taken;
+  }
+
+  int get() const { return directory_.get(); }
+
+ private:
+  static Result<FifoDirectory> try_claim(std::string_view name) {
+    FifoDirectory claimed;
+    FifoPlace& place = claimed.place_;
+    place = FifoPlace::of(name);
+    if (place.parent_is_ours && ::mkdir(place.parent.c_str(), 0700) != 0 && errno != EEXIST) {
+      return last_error();
+    }
+    auto parent = open_directory(AT_FDCWD, place.parent.c_str());
+    if (!parent) return parent.error();
+    if (place.parent_is_ours) {
+      if (auto checked = check_private(*parent); !checked) return checked.error();
+    }
+    if (::mkdirat(parent->get(), place.name.c_str(), 0700) != 0 && errno != EEXIST) {
+      return last_error();
+    }
+    auto directory = open_directory(parent->get(), place.name.c_str());
+    if (!directory) return directory.error();
+    if (auto checked = check_private(*directory); !checked) return checked.error();
+    if (retry([&] { return ::flock(directory->get(), LOCK_EX | LOCK_NB); }) != 0) {
+      return errno == EWOULDBLOCK ? make_error_code(Errc::name_taken) : last_error();
+    }
+    // Whoever held the lock before may have removed the directory that it was on.
+    struct stat locked, named;
+    if (::fstat(directory->get(), &locked) != 0) return last_error();
+    if (::fstatat(parent->get(), place.name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) {
+      return last_error();
+    }
+    if (locked.st_ino != named.st_ino || locked.st_dev != named.st_dev) return Errc::busy;
+    claimed.parent_ = std::move(*parent);
+    claimed.directory_ = std::move(*directory);
+    claimed.sweep();
+    if (::mkfifoat(claimed.get(), hello_name, 0600) != 0) return last_error();
+    return claimed;
+  }
+
+  /// Removes all FIFOs, and nothing else that may lie there.
+  void sweep() {
+    const int copy = ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (copy < 0) return;
+    DIR* entries = ::fdopendir(copy);
+    if (entries == nullptr) {
+      ::close(copy);
+      return;
+    }
+    while (const dirent* entry = ::readdir(entries)) {
+      struct stat file;
+      if (::fstatat(directory_.get(), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+          S_ISFIFO(file.st_mode)) {
+        ::unlinkat(directory_.get(), entry->d_name, 0);
+      }
+    }
+    ::closedir(entries);
+  }
+
+  FifoPlace place_{};
+  Descriptor parent_;
+  Descriptor directory_;
+};
+
+}  // namespace strait::posix

@@ -1,0 +1,13 @@
+#pragma once
+
+// Everything. A program that minds its compile time includes what it uses instead.
+
+#include "strait/channel.hpp"
+#include "strait/loopback_transport.hpp"
+#include "strait/mach_transport.hpp"
+#include "strait/message_size_histogram.hpp"
+#include "strait/overloaded.hpp"
+#include "strait/pipe_transport.hpp"
+#include "strait/serializers/raw.hpp"
+#include "strait/serializers/trivial.hpp"
+#include "strait/version.hpp"
