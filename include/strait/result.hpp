@@ -26,15 +26,17 @@ namespace detail {
 class Failure {
  public:
   constexpr Failure() = default;
-  Failure(std::error_code error) : value_(error.value()), category_(&error.category()) {}
+  Failure(std::error_code error)
+      : value_(error.value()), failed_(true), category_(&error.category()) {}
 
-  constexpr bool failed() const noexcept { return category_ != nullptr; }
+  constexpr bool failed() const noexcept { return failed_; }
   std::error_code code() const noexcept {
-    return category_ ? std::error_code(value_, *category_) : std::error_code();
+    return failed_ ? std::error_code(value_, *category_) : std::error_code();
   }
 
  private:
   int value_ = 0;
+  bool failed_ = false;
   const std::error_category* category_ = nullptr;
 };
 
@@ -50,11 +52,8 @@ class Result {
   using value_type = T;
   using error_type = std::error_code;
 
-  template <class U = T>
-    requires(std::constructible_from<T, U> && !std::same_as<std::remove_cvref_t<U>, Result> &&
-             !std::same_as<std::remove_cvref_t<U>, Errc> &&
-             !std::same_as<std::remove_cvref_t<U>, std::error_code>)
-  Result(U&& value) : value_(std::forward<U>(value)) {}
+  Result(const T& value) requires std::copy_constructible<T> : value_(value) {}
+  Result(T&& value) : value_(std::move(value)) {}
   Result(std::error_code error) : failure_(error) {}
   Result(Errc error) : failure_(make_error_code(error)) {}
 
