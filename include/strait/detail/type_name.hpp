@@ -3,12 +3,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace strait::detail {
 
 /// A type's own name without its namespaces, the same from every compiler.
 template <class T>
 consteval std::string_view type_name() {
+  // Compilers write `unsigned long` in their own ways, too. Widths are told apart by size.
+  if constexpr (std::is_same_v<T, bool>)
+    return "bool";
+  else if constexpr (std::is_floating_point_v<T>)
+    return "float";
+  else if constexpr (std::is_integral_v<T>)
+    return std::is_signed_v<T> ? "int" : "unsigned";
+
   std::string_view name =
       __PRETTY_FUNCTION__;  // ... [with T = ns::Ping; ...] or ... [T = ns::Ping]
   name.remove_prefix(name.find("T = ") + 4);
