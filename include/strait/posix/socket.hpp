@@ -52,6 +52,7 @@ class DescriptorQueue {
 /// that this user has too many descriptors under way (`ETOOMANYREFS`).
 inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
                                 std::span<const int> descriptors = {}) {
+  if (descriptors.size() > max_descriptors) return system_error(EINVAL);
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
   iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
   msghdr message{};
@@ -93,8 +94,13 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const ssize_t received =
-      retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+  const auto receive = [&] {
+    return retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+  };
+  ssize_t received = receive();
+  // Said once when the peer has closed without reading all that it was sent. What it had sent before
+  // stands behind that and is still good.
+  if (received < 0 && errno == ECONNRESET) received = receive();
   if (received < 0) {
     if (errno == EAGAIN) return Errc::would_block;
     if (errno == ECONNRESET) return Errc::peer_closed;
