@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <span>
@@ -40,6 +41,7 @@ class ByteBuffer {
   /// Room for `bytes` in all; false when there is no memory. Keeps what is in it.
   [[nodiscard]] bool reserve(std::size_t bytes) {
     if (data_ != nullptr && bytes <= capacity_) return true;
+    if (bytes > SIZE_MAX / 2) return false;  // what follows would wrap around
     const std::size_t wanted = most(bytes, most(2 * capacity_, 4096));
     const std::size_t rounded = (wanted + payload_alignment - 1) / payload_alignment;
     auto* grown =
@@ -54,7 +56,7 @@ class ByteBuffer {
 
   /// Adds `bytes` uninitialised bytes to the end; a null pointer when there is no memory.
   [[nodiscard]] std::byte* extend(std::size_t bytes) {
-    if (!reserve(size_ + bytes)) return nullptr;
+    if (bytes > SIZE_MAX - size_ || !reserve(size_ + bytes)) return nullptr;
     return data_ + std::exchange(size_, size_ + bytes);
   }
 
