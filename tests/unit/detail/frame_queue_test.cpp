@@ -1,0 +1,173 @@
+#include <strait/detail/frame_queue.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <deque>
+#include <random>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using strait::detail::FrameHeader;
+using strait::detail::FrameQueue;
+
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+struct ModelFrame {
+  std::uint16_t tag;
+  bool continued;
+  Bytes payload;
+};
+
+Bytes random_bytes(std::mt19937& random, std::size_t size) {
+  Bytes bytes(size);
+  for (std::byte& b : bytes) b = static_cast<std::byte>(random());
+  return bytes;
+}
+
+std::size_t random_size(std::mt19937& random) {
+  // Small ones mostly; now and then some that fill a block or need one of their own.
+  switch (random() % 16) {
+    case 0: return 0;
+    case 1: return 60'000 + random() % 10'000;
+    case 2: return 200'000;
+    default: return random() % 300;
+  }
+}
+
+bool push(FrameQueue& queue, std::uint16_t tag, const Bytes& payload, bool continued = false) {
+  std::byte* out = queue.push(tag, payload.size(), continued);
+  if (out == nullptr) return false;
+  if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
+  return true;
+}
+
+bool front_is(const FrameQueue& queue, const ModelFrame& wanted) {
+  const auto frame = queue.front();
+  return frame.header.tag == wanted.tag && frame.header.bytes == wanted.payload.size() &&
+         (frame.header.continued != 0) == wanted.continued &&
+         std::equal(wanted.payload.begin(), wanted.payload.end(), frame.payload);
+}
+
+Bytes gathered(const FrameQueue& queue) {
+  std::vector<iovec> parts(10'000);
+  parts.resize(queue.gather(parts));
+  Bytes bytes;
+  for (const iovec& part : parts) {
+    const auto* begin = static_cast<const std::byte*>(part.iov_base);
+    bytes.insert(bytes.end(), begin, begin + part.iov_len);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a queue taken frame by frame is a first-in-first-out of them", "[frame_queue]") {
+  std::mt19937 random(1);
+  FrameQueue queue;
+  std::deque<ModelFrame> model;
+  for (int step = 0; step != 20'000; ++step) {
+    const auto action = random() % 8;
+    // Grows and drains in turns, so that it is deep and empty again several times.
+    const bool growing = (step / 1000) % 2 == 0;
+    if (action < (growing ? 5U : 2U)) {
+      ModelFrame frame{static_cast<std::uint16_t>(random()), random() % 8 == 0,
+                       random_bytes(random, random_size(random))};
+      REQUIRE(push(queue, frame.tag, frame.payload, frame.continued));
+      model.push_back(std::move(frame));
+    } else if (!model.empty() && action == 7 && model.front().payload.size() > 1) {
+      const std::size_t cut = 1 + random() % (model.front().payload.size() - 1);
+      queue.advance(cut);
+      auto& payload = model.front().payload;
+      payload.erase(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(cut));
+      model.front().continued = true;
+    } else if (!model.empty()) {
+      queue.pop();
+      model.pop_front();
+    }
+    std::size_t bytes = 0;
+    for (const ModelFrame& frame : model) bytes += sizeof(FrameHeader) + frame.payload.size();
+    if (queue.bytes() != bytes || queue.empty() != model.empty()) {
+      FAIL("size differs at step " << step << ": " << queue.bytes() << " for " << bytes);
+    }
+    if (!model.empty() && !front_is(queue, model.front())) FAIL("front differs at step " << step);
+  }
+  for (; !model.empty(); model.pop_front(), queue.pop()) REQUIRE(front_is(queue, model.front()));
+  CHECK(queue.empty());
+}
+
+TEST_CASE("a queue written as a stream is its frames one behind the other", "[frame_queue]") {
+  std::mt19937 random(2);
+  FrameQueue queue;
+  std::deque<std::byte> model;
+  for (int step = 0; step != 2'000; ++step) {
+    if (random() % 3 != 0) {
+      const Bytes payload = random_bytes(random, random_size(random));
+      const auto tag = static_cast<std::uint16_t>(random());
+      REQUIRE(push(queue, tag, payload));
+      const FrameHeader header{static_cast<std::uint32_t>(payload.size()), tag, 0};
+      const auto* raw = reinterpret_cast<const std::byte*>(&header);
+      model.insert(model.end(), raw, raw + sizeof header);
+      model.insert(model.end(), payload.begin(), payload.end());
+    } else if (!model.empty()) {
+      const std::size_t written = std::min<std::size_t>(model.size(), 1 + random() % 100'000);
+      queue.consume(written);
+      model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(written));
+    }
+    REQUIRE(queue.bytes() == model.size());
+    if (step % 50 == 0) {
+      const Bytes bytes = gathered(queue);
+      REQUIRE(std::equal(bytes.begin(), bytes.end(), model.begin(), model.end()));
+    }
+  }
+}
+
+TEST_CASE("gathering fills no more parts than there are", "[frame_queue]") {
+  FrameQueue queue;
+  std::array<iovec, 2> parts;
+  CHECK(queue.gather(parts) == 0);
+  for (int i = 0; i != 5; ++i) REQUIRE(push(queue, 1, Bytes(60'000)));
+  CHECK(queue.gather(parts) == 2);
+  CHECK(queue.gather({}) == 0);
+}
+
+TEST_CASE("a queue moves with all that is in it and leaves an empty one behind", "[frame_queue]") {
+  FrameQueue first;
+  REQUIRE(push(first, 3, Bytes(100'000, std::byte{9})));
+  FrameQueue second = std::move(first);
+  CHECK(first.empty());
+  CHECK(second.front().header.tag == 3);
+  REQUIRE(push(first, 4, {}));
+  first = std::move(second);
+  CHECK(first.front().header.bytes == 100'000);
+  first.clear();
+  CHECK(first.empty());
+  CHECK(first.bytes() == 0);
+  REQUIRE(push(first, 5, Bytes(10)));
+  CHECK(first.front().header.tag == 5);
+}
+
+TEST_CASE("a queue that fills and drains a block at a time uses the same memory again",
+          "[frame_queue]") {
+  FrameQueue queue;
+  REQUIRE(push(queue, 1, Bytes(1000)));
+  const std::byte* const place = queue.front().payload;
+  queue.pop();
+  for (int i = 0; i != 100; ++i) {
+    REQUIRE(push(queue, 1, Bytes(1000)));
+    CHECK(queue.front().payload == place);
+    queue.pop();
+  }
+}
+
+TEST_CASE("a queue without memory for a message says so and keeps the others",
+          "[frame_queue][no-asan][no-tsan]") {
+  FrameQueue queue;
+  REQUIRE(push(queue, 1, Bytes(10)));
+  CHECK(queue.push(2, SIZE_MAX / 2) == nullptr);
+  CHECK(queue.bytes() == sizeof(FrameHeader) + 10);
+  CHECK(queue.front().header.tag == 1);
+}

@@ -1,0 +1,113 @@
+#include <strait/posix/poll.hpp>
+#include <strait/posix/wait_set.hpp>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <system_error>
+#include <utility>
+
+#include "support/catch.hpp"
+
+using strait::posix::Descriptor;
+using strait::posix::WaitSet;
+
+namespace {
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+  void fill() { REQUIRE(::write(in.get(), "x", 1) == 1); }
+  void drain() {
+    char c;
+    REQUIRE(::read(out.get(), &c, 1) == 1);
+  }
+
+  Descriptor out, in;
+};
+
+bool ready(const WaitSet& set) {
+  return strait::posix::events_now(set.native_handle(), POLLIN) != 0;
+}
+
+}  // namespace
+
+TEST_CASE("a wait set is readable while a member is ready", "[wait_set]") {
+  auto set = WaitSet::create().value();
+  Pipe first;
+  Pipe second;
+  REQUIRE(set.watch(first.out.get(), POLLIN));
+  REQUIRE(set.watch(second.out.get(), POLLIN));
+  CHECK_FALSE(ready(set));
+  second.fill();
+  CHECK(ready(set));
+  CHECK(ready(set));  // by level, not by edge
+  second.drain();
+  CHECK_FALSE(ready(set));
+}
+
+TEST_CASE("a wait set counts only the events it was asked for", "[wait_set]") {
+  auto set = WaitSet::create().value();
+  Pipe pipe;
+  REQUIRE(set.watch(pipe.in.get(), POLLIN));
+  CHECK_FALSE(ready(set));
+  REQUIRE(set.watch(pipe.in.get(), POLLOUT));
+  CHECK(ready(set));
+  REQUIRE(set.watch(pipe.in.get(), 0));
+  CHECK_FALSE(ready(set));
+  pipe.out.reset();
+  CHECK(ready(set));  // the end is never left out
+}
+
+TEST_CASE("a member that was forgotten or closed no longer counts", "[wait_set]") {
+  auto set = WaitSet::create().value();
+  Pipe first;
+  Pipe second;
+  REQUIRE(set.watch(first.out.get(), POLLIN));
+  REQUIRE(set.watch(second.out.get(), POLLIN));
+  first.fill();
+  second.fill();
+  set.forget(first.out.get());
+  CHECK(ready(set));
+  second.out.reset();
+  CHECK_FALSE(ready(set));
+  set.forget(first.out.get());
+  CHECK_FALSE(ready(set));
+}
+
+TEST_CASE("a nudge lasts until the set is calmed", "[wait_set]") {
+  auto set = WaitSet::create().value();
+  set.calm();
+  CHECK_FALSE(ready(set));
+  for (int i = 0; i != 3; ++i) {
+    REQUIRE(set.nudge());
+    REQUIRE(set.nudge());
+    CHECK(ready(set));
+    set.calm();
+    CHECK_FALSE(ready(set));
+  }
+}
+
+TEST_CASE("a wait set moves with its members", "[wait_set]") {
+  auto first = WaitSet::create().value();
+  Pipe pipe;
+  REQUIRE(first.watch(pipe.out.get(), POLLIN));
+  REQUIRE(first.nudge());
+  WaitSet second = std::move(first);
+  CHECK(second);
+  CHECK_FALSE(first);
+  CHECK(ready(second));
+  second.calm();
+  CHECK_FALSE(ready(second));
+  pipe.fill();
+  CHECK(ready(second));
+}
+
+TEST_CASE("what can't be watched is an error", "[wait_set]") {
+  auto set = WaitSet::create().value();
+  CHECK(set.watch(-1, POLLIN).error() == std::errc::bad_file_descriptor);
+}
