@@ -437,7 +437,8 @@ class Channel {
       slept = posix::wait_for(descriptors, deadline);
     }
     link_->disarm();
-    if (!ready) link_->take_doorbells();
+    // With something to read there is no hurry to ask the system what else there is.
+    if (until == Until::room || !link_->readable()) link_->take_doorbells();
     return slept;
   }
 

@@ -27,8 +27,13 @@ struct LaneEnd {
   posix::Descriptor memory;
 };
 
-/// The least a doorbell can be. On a stream of packets an empty one would look like the end.
+/// The least a doorbell can be: an empty packet would look like the end.
 inline constexpr std::byte doorbell{0};
+
+/// Wakes whoever waits at the other end. If the socket is full, it is readable, too.
+inline void ring_doorbell(const posix::Descriptor& socket) {
+  posix::retry([&] { return ::send(socket.get(), &doorbell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); });
+}
 
 /// The sending end of a lane.
 ///
@@ -70,7 +75,7 @@ class SendRight {
   void stage(MessageHeader header) { ring_.stage(header); }
 
   void publish() {
-    if (ring_.publish()) ring_doorbell();
+    if (ring_.publish()) ring_doorbell(socket_);
   }
 
   /// Sends a record with descriptors, which stay the caller's. All or nothing.
@@ -101,32 +106,29 @@ class SendRight {
   }
 
   /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
-  bool arm(std::size_t bytes) { return hung_up_ || (!socket_full_ && ring_.arm(bytes)); }
+  bool arm(std::size_t bytes) {
+    armed_ = true;
+    return hung_up_ || (!socket_full_ && ring_.arm(bytes));
+  }
   pollfd interest() const {
     return {socket_.get(), static_cast<short>(socket_full_ ? POLLIN | POLLOUT : POLLIN), 0};
   }
 
-  /// Takes doorbells in and notices that the receiver is gone.
+  /// Takes in the doorbell that was asked for, or notices that the receiver is gone.
   void take_doorbells() {
+    if (!armed_) return;
     std::byte packet[1];
-    for (;;) {
-      const ssize_t got =
-          posix::retry([&] { return ::recv(socket_.get(), packet, sizeof packet, MSG_DONTWAIT); });
-      if (got > 0) continue;
-      if (got == 0 || errno != EAGAIN) hung_up_ = true;
-      return;
-    }
+    const ssize_t got =
+        posix::retry([&] { return ::recv(socket_.get(), packet, sizeof packet, MSG_DONTWAIT); });
+    if (got > 0) armed_ = false;
+    if (got == 0 || (got < 0 && errno != EAGAIN)) hung_up_ = true;
   }
 
  private:
-  void ring_doorbell() {
-    // A full socket is a readable one: the reader wakes up by what is in it.
-    static_cast<void>(posix::send_packet(socket_.get(), {&doorbell, 1}));
-  }
-
   posix::Descriptor socket_;
   RingMemory memory_;
   RingWriter ring_;
+  bool armed_ = false;
   bool socket_full_ = false;
   bool hung_up_ = true;  // a right that was not adopted has no receiver
 };
@@ -175,7 +177,7 @@ class ReceiveRight {
   const std::byte* body() const { return ring_.body(); }
 
   void pop(const MessageHeader& header) {
-    if (ring_.pop(header)) static_cast<void>(posix::send_packet(socket_.get(), {&doorbell, 1}));
+    if (ring_.pop(header)) ring_doorbell(socket_);
   }
 
   /// The region that came with a record of one descriptor.
@@ -197,12 +199,22 @@ class ReceiveRight {
   }
 
   /// Asks for a doorbell with the next record. True when there is no need to wait.
-  bool arm() { return ended_ || ring_.arm(); }
-  bool disarm() { return ring_.disarm(); }
+  bool arm() {
+    // The last doorbell is still in the socket: it was not worth a system call while there were
+    // records to read.
+    if (doorbell_due_ && take_packet()) doorbell_due_ = false;
+    return ended_ || ring_.arm();
+  }
+  bool disarm() {
+    const bool rung = ring_.disarm();
+    doorbell_due_ = doorbell_due_ || rung;
+    return rung;
+  }
   pollfd interest() const { return {socket_.get(), POLLIN, 0}; }
 
-  /// Takes doorbells and descriptors in and notices that the sender is gone.
+  /// Takes in all that is in the socket and notices that the sender is gone.
   void take_doorbells() {
+    doorbell_due_ = false;
     while (!ended_ && descriptors_.has_room() && take_packet()) {
     }
     // An honest sender shows the record at once when its descriptors are under way.
@@ -231,6 +243,7 @@ class ReceiveRight {
   RingMemory memory_;
   RingReader ring_;
   posix::DescriptorQueue descriptors_;
+  bool doorbell_due_ = false;
   std::error_code ended_;
 };
 
