@@ -7,15 +7,16 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+
 #include <strait/strait.hpp>
 
 using namespace std::chrono_literals;
 
 struct Ping {
-  std::uint64_t id;
+  std::uint32_t id;
 };
 struct Pong {
-  std::uint64_t id;
+  std::uint32_t id;
 };
 using Link = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Ping, Pong>>;
 
@@ -23,20 +24,18 @@ int main() {
   const auto name = "ping-pong-" + std::to_string(::getpid());
   const auto token = strait::Token::generate().value();
 
-  if (const pid_t child = ::fork(); child != 0) {  // the server
+  if (::fork() != 0) {  // the parent: a server
     auto link = Link::listen(name, token).value();
-    const auto ended = link.run([&](const Ping& ping) { link.send(Pong{ping.id}); });
-    std::printf("server: %s\n", ended.error().message().c_str());
-    int status = 0;
-    return ::waitpid(child, &status, 0) == child ? status : 1;
+    const auto end = link.run([&](const Ping& ping) { link.send(Pong{ping.id}); });
+    std::printf("server: %s\n", end.error().message().c_str());
+
+  } else {  // the child: its client, which waits for the server to appear
+    auto link = Link::connect(name, token, 5s).value();
+    link.send(Ping{7});
+    link.wait([](const Pong& pong) { std::printf("client: pong %u\n", pong.id); }, 5s).value();
+    return 0;
   }
 
-  auto link = Link::connect(name, token, 5s).value();  // the client, with patience
-  link.send(Ping{7});
-  const auto heard = link.wait(
-      [](const Pong& pong) {
-        std::printf("client: pong %llu\n", static_cast<unsigned long long>(pong.id));
-      },
-      5s);
-  return heard.value_or(0) == 1 ? 0 : 1;
+  int status = 0;
+  return ::wait(&status) > 0 ? status : 1;
 }

@@ -323,8 +323,8 @@ class Channel {
 
   template <class Listener>
   std::size_t receive_all(Listener& listener) {
-    // A peer that is gone takes no more, but may have left messages: receiving finds the end.
-    if (!queue_.empty()) static_cast<void>(link_->flush(queue_));
+    // A peer that takes no more may have left messages: that is the end only when none is left.
+    const Result<void> flushed = queue_.empty() ? Result<void>() : link_->flush(queue_);
     std::size_t handled = 0;
     std::error_code broken;
     const auto received = link_->receive(
@@ -345,6 +345,8 @@ class Channel {
       end(broken);
     } else if (!received && received.error() != Errc::empty) {
       end(received.error());
+    } else if (!received && !flushed) {
+      end(flushed.error());
     }
     return handled;
   }
