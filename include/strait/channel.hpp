@@ -136,8 +136,12 @@ class Channel {
       return Errc::busy;
     const Raised writing(writing_);
     if (state_ == State::connected && queue_.empty()) [[likely]] {
-      if (auto sent = link_->send(payload, queue_); !sent) [[unlikely]]
+      if (auto sent = link_->send(payload, queue_); !sent) [[unlikely]] {
+        if (sent.error() == Errc::malformed || sent.error() == Errc::peer_closed) {
+          unsendable_ = sent.error();
+        }
         return sent;
+      }
     } else if (auto queued = enqueue(payload); !queued) {
       return queued;
     }
@@ -324,7 +328,9 @@ class Channel {
   template <class Listener>
   std::size_t receive_all(Listener& listener) {
     // A peer that takes no more may have left messages: that is the end only when none is left.
-    const Result<void> flushed = queue_.empty() ? Result<void>() : link_->flush(queue_);
+    if (!queue_.empty()) {
+      if (auto flushed = link_->flush(queue_); !flushed) unsendable_ = flushed.error();
+    }
     std::size_t handled = 0;
     std::error_code broken;
     const auto received = link_->receive(
@@ -345,8 +351,8 @@ class Channel {
       end(broken);
     } else if (!received && received.error() != Errc::empty) {
       end(received.error());
-    } else if (!received && !flushed) {
-      end(flushed.error());
+    } else if (!received && unsendable_) {
+      end(unsendable_);
     }
     return handled;
   }
@@ -475,6 +481,7 @@ class Channel {
   std::optional<TransportT> link_;
   detail::FrameQueue queue_;
   std::error_code ended_;
+  std::error_code unsendable_;
   std::error_code deferred_;
   State state_ = State::listening;
   bool writing_ = false;

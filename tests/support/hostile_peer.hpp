@@ -1,0 +1,185 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <strait/detail/handshake.hpp>
+#include <strait/mach/linux/kernel.hpp>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "support/catch.hpp"
+
+// A peer that speaks the protocol of Linux's Mach ports by hand, and so may break any rule of it.
+
+namespace strait_test {
+
+using strait::posix::Descriptor;
+
+inline std::size_t page() { return strait::posix::page_size(); }
+
+inline Descriptor memory_file(std::size_t size,
+                              unsigned seals = strait::linux_mach::seals_of_size) {
+  auto file = strait::linux_mach::create_memory_file("strait-hostile", size).value();
+  if (seals != 0) REQUIRE(strait::linux_mach::add_seals(file.get(), seals));
+  return file;
+}
+
+inline std::array<Descriptor, 2> socket_pair(int type = SOCK_SEQPACKET) {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+/// The shared memory of a lane with nothing to keep one from writing to any byte of it.
+class RawRing {
+ public:
+  RawRing() = default;
+  explicit RawRing(const Descriptor& file) {
+    struct stat status;
+    REQUIRE(::fstat(file.get(), &status) == 0);
+    mapping_ = strait::posix::Mapping::map(static_cast<std::size_t>(status.st_size),
+                                           PROT_READ | PROT_WRITE, MAP_SHARED, file.get())
+                   .value();
+  }
+
+  strait::linux_mach::RingControl& control() {
+    return *reinterpret_cast<strait::linux_mach::RingControl*>(mapping_.data());
+  }
+  std::size_t capacity() const { return mapping_.size() - page(); }
+  std::byte* at(std::uint64_t offset) { return mapping_.data() + page() + offset % capacity(); }
+
+  /// Puts a header word where the reader will look next.
+  void write_word(std::uint64_t word) {
+    reinterpret_cast<std::atomic<std::uint64_t>*>(at(position_))->store(word);
+    position_ += 8;
+  }
+  /// A record with any header and any body; the space for it must be free.
+  void write(strait::MessageHeader header, std::span<const std::byte> body = {}) {
+    const std::uint64_t start = position_;
+    position_ += 8;
+    for (const std::byte b : body) *at(position_++) = b;
+    position_ = (position_ + 7) & ~std::uint64_t{7};
+    reinterpret_cast<std::atomic<std::uint64_t>*>(at(position_))->store(0);
+    reinterpret_cast<std::atomic<std::uint64_t>*>(at(start))->store(
+        strait::linux_mach::detail::pack(header));
+  }
+  /// The header of the oldest record that was sent here, stepping over it.
+  strait::Result<strait::MessageHeader> read(std::vector<std::byte>* body = nullptr) {
+    const auto word = reinterpret_cast<std::atomic<std::uint64_t>*>(at(position_))->load();
+    if (word == 0) return strait::Errc::empty;
+    const auto header = strait::linux_mach::detail::unpack(word);
+    if (body != nullptr) {
+      body->clear();
+      for (std::size_t i = 0; i != header.bytes; ++i) body->push_back(*at(position_ + 8 + i));
+    }
+    position_ += 8 + strait::linux_mach::detail::round_up(header.bytes);
+    return header;
+  }
+
+ private:
+  strait::posix::Mapping mapping_;
+  std::uint64_t position_ = 0;
+};
+
+/// The kinds of records, as they are on the wire.
+enum RecordKind : std::uint8_t { whole = 1, fragment, last_fragment, region, welcome, refusal };
+
+/// One lane that this peer made: it receives there.
+struct OwnLane {
+  explicit OwnLane(std::size_t ring_bytes = std::size_t{256} << 10)
+      : memory(memory_file(page() + ring_bytes)), ring(memory) {
+    auto ends = socket_pair();
+    socket = std::move(ends[0]);
+    far_socket = std::move(ends[1]);
+  }
+
+  Descriptor memory;
+  RawRing ring;
+  Descriptor socket;
+  Descriptor far_socket;  // the sending end's; to be given away
+};
+
+/// The sending end of a lane that the other side made.
+struct FarLane {
+  Descriptor socket;
+  Descriptor memory;
+  RawRing ring;
+
+  /// Puts descriptors under way, with a doorbell or any other bytes.
+  strait::Result<void> pass(std::span<const int> descriptors,
+                            std::span<const std::byte> bytes = one_byte) const {
+    return strait::posix::send_packet(socket.get(), bytes, descriptors);
+  }
+  static constexpr std::array<std::byte, 1> one_byte{};
+};
+
+/// A connection to a server's name, before or without a Hello.
+inline Descriptor knock(std::string_view name) {
+  const auto address = strait::linux_mach::Address::of(name).value();
+  auto socket = strait::linux_mach::new_socket().value();
+  REQUIRE(::connect(socket.get(), address.get(), address.size) == 0);
+  return socket;
+}
+
+inline void say(const Descriptor& socket, std::span<const std::byte> bytes,
+                std::span<const int> descriptors = {}) {
+  REQUIRE(strait::posix::send_packet(socket.get(), bytes, descriptors));
+}
+
+/// The lane that comes with a Welcome in a lane of this peer's.
+inline FarLane take_far_lane(const OwnLane& lane) {
+  strait::posix::DescriptorQueue descriptors;
+  std::array<std::byte, 16> bytes;
+  // Doorbells without anything may come first.
+  while (descriptors.size() < 2) {
+    REQUIRE(strait::posix::receive_packet(lane.socket.get(), bytes, descriptors));
+  }
+  FarLane far;
+  far.socket = descriptors.pop();
+  far.memory = descriptors.pop();
+  far.ring = RawRing(far.memory);
+  return far;
+}
+
+/// A client that says a proper Hello and from then on does what it likes.
+struct RawClient {
+  template <class Channel, class Listener>
+  RawClient(Channel& server, Listener&& listener, std::string_view name,
+            const strait::Token& token) {
+    const auto socket = knock(name);
+    say(socket, strait::detail::encode_hello(Channel::serializer::schema_hash, token).bytes(),
+        std::array{in.far_socket.get(), in.memory.get()});
+    in.far_socket.reset();
+    REQUIRE(server.poll(listener));
+    REQUIRE_FALSE(server.waiting_connect());
+    const auto answer = in.ring.read();
+    REQUIRE(answer);
+    REQUIRE(answer->kind == welcome);
+    out = take_far_lane(in);
+  }
+
+  OwnLane in;
+  FarLane out;
+};
+
+/// Remembers what was refused and why.
+struct Refusals {
+  struct Refusal {
+    std::error_code why;
+    strait::PeerCredentials who;
+  };
+  std::vector<Refusal> seen;
+
+  void on_refused(std::error_code why, const strait::PeerCredentials& who) {
+    seen.push_back({why, who});
+  }
+};
+
+}  // namespace strait_test
