@@ -421,6 +421,12 @@ class Channel {
     watched_ = {};
   }
 
+  /// What waits for room: nothing before the handshake is done.
+  const detail::FrameQueue& sendable() const {
+    static const detail::FrameQueue nothing;
+    return state_ == State::connected ? queue_ : nothing;
+  }
+
   /// Waits for something to do, at most until the deadline.
   Result<void> sleep(detail::Deadline deadline, Until until = Until::message) {
     if (state_ == State::ended) return ended_;
@@ -437,12 +443,18 @@ class Channel {
       deadline = detail::Deadline::earlier(deadline, handshake_deadline_);
     }
     Result<void> slept;
+    bool ready = link_->arm(sendable());
     // Who flushes wants room; messages that are there already must not keep it awake.
-    const bool ready = link_->arm(queue_) && until == Until::message;
+    const bool for_room = until == Until::room && state_ == State::connected;
+    if (ready && for_room) {
+      const std::size_t before = queue_.bytes();
+      ready = !link_->flush(queue_) || queue_.bytes() != before;
+    }
     if (!ready && !(WaitPolicy::spin_time == std::chrono::nanoseconds::max())) {
-      const posix::Interest interest = link_->interest(queue_);
+      const posix::Interest interest = link_->interest(sendable());
       pollfd descriptors[] = {interest.in, interest.out};
-      slept = posix::wait_for(descriptors, deadline);
+      const bool only_out = for_room && interest.out.fd >= 0;
+      slept = posix::wait_for(std::span(descriptors).subspan(only_out ? 1 : 0), deadline);
     }
     link_->disarm();
     // With something to read there is no hurry to ask the system what else there is.
@@ -457,8 +469,8 @@ class Channel {
     if (state_ == State::listening) {
       wanted.in = server_->interest();
     } else if (link_) {
-      ready = link_->arm(queue_);
-      const posix::Interest interest = link_->interest(queue_);
+      ready = link_->arm(sendable());
+      const posix::Interest interest = link_->interest(sendable());
       wanted.in = interest.in;
       wanted.out = interest.out;
     }

@@ -259,11 +259,11 @@ class LoopbackTransport {
     return !end_.mine().inbox.empty() || end_.other().closed;
   }
   bool arm(const detail::FrameQueue& queue) {
-    if (readable()) return true;
-    if (queue.empty()) return false;
+    const bool message = readable();
+    if (queue.empty()) return message;
     const auto locked = end_.lock();
     end_.mine().wants_room = true;
-    return has_room(end_.other().inbox, queue.front().header.bytes);
+    return has_room(end_.other().inbox, queue.front().header.bytes) || message;
   }
   posix::Interest interest(const detail::FrameQueue&) const {
     return {{end_.mine().bell.native_handle(), POLLIN, 0}, {-1, 0, 0}};

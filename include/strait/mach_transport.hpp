@@ -267,9 +267,10 @@ class BasicMachTransport {
   bool readable() const { return in_.readable(); }
 
   bool arm(const detail::FrameQueue& queue) {
-    if (in_.arm()) return true;
-    if (queue.empty()) return false;
-    return out_.arm(detail::least(queue.front().header.bytes, fragment_bytes));
+    // Both, always: who flushes waits for room though there are messages.
+    const bool message = in_.arm();
+    if (queue.empty()) return message;
+    return out_.arm(detail::least(queue.front().header.bytes, fragment_bytes)) || message;
   }
 
   posix::Interest interest(const detail::FrameQueue& queue) const {

@@ -38,7 +38,7 @@ namespace strait {
 ///   K5  `K::allocate(queue_bytes)` makes a port: a `ReceiveRight`. `make_send_right()` makes its
 ///       only send right, in the form in which it travels; the port ends when that right ends.
 ///   K6  `SendRight::adopt(travelling right)` checks a right that a peer made before it is used:
-///       `malformed` or `bad_region` if it isn't what it has to be.
+///       `malformed` or `bad_region` if it isn't what it has to be. `SendRight()` has no receiver.
 ///
 /// Sending
 ///   K7  `reserve(bytes)` gives room for one message body of at most `max_inline_bytes()`, to be
@@ -74,11 +74,12 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
 }
 &&requires(typename K::NameRight right, std::span<const std::byte> body,
            const typename K::TravellingRight& reply) {
-  { right.credentials() } -> std::convertible_to<PeerCredentials>;
+  { std::as_const(right).credentials() } -> std::convertible_to<PeerCredentials>;
   { right.send(body, reply) } -> std::same_as<Result<void>>;
 }
-&&requires(typename K::SendRight right, typename K::TravellingRight travelling,
-           MessageHeader header, std::span<const std::byte> body, std::size_t bytes) {
+&&std::default_initializable<typename K::SendRight>&& requires(
+    typename K::SendRight right, typename K::TravellingRight travelling, MessageHeader header,
+    std::span<const std::byte> body, std::size_t bytes) {
   { K::SendRight::adopt(std::move(travelling)) } -> std::same_as<Result<typename K::SendRight>>;
   { right.max_inline_bytes() } -> std::same_as<std::size_t>;
   { right.reserve(bytes) } -> std::same_as<Result<std::byte*>>;
