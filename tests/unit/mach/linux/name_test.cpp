@@ -1,0 +1,226 @@
+#include <strait/mach/linux/name.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/hostile_peer.hpp"
+#include "support/runtime_dir.hpp"
+
+using strait::Errc;
+using strait::linux_mach::NamePort;
+using strait::linux_mach::NameRight;
+using strait::linux_mach::ReceiveRight;
+using strait_test::unique_name;
+using strait_test::unique_path;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr strait::detail::AcceptLimits limits{};
+
+bool exists(const std::string& path) {
+  struct stat file;
+  return ::lstat(path.c_str(), &file) == 0;
+}
+
+/// A socket's file without anybody behind it, as a killed server leaves it.
+void leave_stale_socket(const std::string& path) {
+  const auto address = strait::linux_mach::Address::of(path).value();
+  const auto socket = strait::linux_mach::new_socket().value();
+  REQUIRE(::bind(socket.get(), address.get(), address.size) == 0);
+  REQUIRE(::listen(socket.get(), 1) == 0);
+}
+
+void round_trip(const std::string& name) {
+  auto port = NamePort::check_in(name, limits).value();
+  CHECK(port.receive().error() == Errc::empty);
+  auto right = NameRight::look_up(name).value();
+  CHECK(right.credentials().uid == ::geteuid());
+  CHECK(right.credentials().pid == ::getpid());
+  auto reply = ReceiveRight::create(16384).value();
+  const std::array<std::byte, 3> body{std::byte{1}, std::byte{2}, std::byte{3}};
+  REQUIRE(right.send(body, reply.make_send_right()));
+  const auto request = port.receive().value();
+  CHECK_FALSE(request.failure);
+  CHECK(request.credentials.pid == ::getpid());
+  CHECK(request.body.bytes().size() == 3);
+  CHECK(request.reply.socket);
+  CHECK(request.reply.memory);
+}
+
+}  // namespace
+
+TEST_CASE("a name is found while its port lives and free afterwards", "[name]") {
+  for (const std::string& name : {unique_name("name"), unique_path("name")}) {
+    CAPTURE(name);
+    CHECK(NameRight::look_up(name).error() == Errc::not_found);
+    round_trip(name);
+    CHECK(NameRight::look_up(name).error() == Errc::not_found);
+    round_trip(name);
+    CHECK_FALSE(exists(name));
+  }
+}
+
+TEST_CASE("a name that a living server holds is taken", "[name]") {
+  for (const std::string& name : {unique_name("name"), unique_path("name")}) {
+    auto port = NamePort::check_in(name, limits).value();
+    CHECK(NamePort::check_in(name, limits).error() == Errc::name_taken);
+    CHECK(NameRight::look_up(name));
+  }
+}
+
+TEST_CASE("a plain name leaves nothing in any file system", "[name]") {
+  const auto name = unique_name("name");
+  const auto port = NamePort::check_in(name, limits).value();
+  const auto address = strait::linux_mach::Address::of(name).value();
+  CHECK_FALSE(address.is_path());
+}
+
+TEST_CASE("a socket's file that a killed server left is taken over", "[name]") {
+  const std::string path = unique_path("stale");
+  leave_stale_socket(path);
+  CHECK(exists(path));
+  CHECK(NameRight::look_up(path).error() == Errc::not_found);
+  round_trip(path);
+  CHECK_FALSE(exists(path));
+}
+
+TEST_CASE("what is no socket is left alone", "[name]") {
+  const std::string file = unique_path("file");
+  strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
+  CHECK(NamePort::check_in(file, limits).error() == Errc::name_taken);
+  CHECK(exists(file));
+  CHECK_FALSE(NameRight::look_up(file));
+
+  const std::string link = unique_path("link");
+  REQUIRE(::symlink(file.c_str(), link.c_str()) == 0);
+  CHECK(NamePort::check_in(link, limits).error() == Errc::name_taken);
+  CHECK(exists(link));
+  CHECK(exists(file));
+
+  const std::string dangling = unique_path("dangling");
+  REQUIRE(::symlink("/nonexistent/target", dangling.c_str()) == 0);
+  CHECK_FALSE(NamePort::check_in(dangling, limits));
+  CHECK(exists(dangling));
+  for (const auto& path : {file, link, dangling}) REQUIRE(::unlink(path.c_str()) == 0);
+}
+
+TEST_CASE("a link to a stale socket does not get the socket removed", "[name]") {
+  const std::string socket = unique_path("socket");
+  const std::string link = unique_path("link");
+  leave_stale_socket(socket);
+  REQUIRE(::symlink(socket.c_str(), link.c_str()) == 0);
+  CHECK_FALSE(NamePort::check_in(link, limits));
+  CHECK(exists(socket));
+  CHECK(exists(link));
+  REQUIRE(::unlink(socket.c_str()) == 0);
+  REQUIRE(::unlink(link.c_str()) == 0);
+}
+
+TEST_CASE("a port does not remove a file that took its file's place", "[name]") {
+  const std::string path = unique_path("moved");
+  {
+    auto port = NamePort::check_in(path, limits).value();
+    REQUIRE(::unlink(path.c_str()) == 0);
+    leave_stale_socket(path);
+    auto moved = std::move(port);
+  }
+  CHECK(exists(path));
+  REQUIRE(::unlink(path.c_str()) == 0);
+}
+
+TEST_CASE("a directory that is not there is an error of the system", "[name]") {
+  CHECK(NamePort::check_in("/nonexistent/directory/name", limits).error() ==
+        std::errc::no_such_file_or_directory);
+  CHECK(NameRight::look_up("/nonexistent/directory/name").error() == Errc::not_found);
+}
+
+TEST_CASE("two claims in one directory do not wait for each other", "[name]") {
+  const auto directory =
+      strait::posix::open(strait_test::runtime_dir().c_str(), O_RDONLY | O_DIRECTORY).value();
+  REQUIRE(::flock(directory.get(), LOCK_EX) == 0);
+  // Somebody is in the middle of it: that is an error, not a wait.
+  CHECK_FALSE(NamePort::check_in(unique_path("name"), limits));
+}
+
+TEST_CASE("a listener of another kind is no server", "[name]") {
+  const std::string path = unique_path("stream");
+  const auto address = strait::linux_mach::Address::of(path).value();
+  const strait::posix::Descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::bind(stream.get(), address.get(), address.size) == 0);
+  REQUIRE(::listen(stream.get(), 1) == 0);
+  CHECK_FALSE(NameRight::look_up(path));
+  CHECK(NamePort::check_in(path, limits).error() == Errc::name_taken);
+  REQUIRE(::unlink(path.c_str()) == 0);
+}
+
+TEST_CASE("a server without a descriptor to spare turns clients away and recovers", "[name]") {
+  const auto name = unique_name("emfile");
+  auto port = NamePort::check_in(name, limits).value();
+  std::vector<strait::posix::Descriptor> clients;
+  for (int i = 0; i != 3; ++i) clients.push_back(strait_test::knock(name));
+  rlimit before;
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  // The next free number is the first one that is not allowed.
+  const int next = ::dup(clients[0].get());
+  REQUIRE(::close(next) == 0);
+  none.rlim_cur = static_cast<rlim_t>(next);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::vector<std::error_code> answers;
+  for (int i = 0; i != 6; ++i) answers.push_back(port.receive().error());
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  for (const auto& answer : answers) CHECK(answer == Errc::empty);
+  // They were hung up on, and nobody is left to make the port readable for ever.
+  strait::posix::DescriptorQueue descriptors;
+  std::array<std::byte, 8> bytes;
+  for (const auto& client : clients) {
+    CHECK(strait::posix::receive_packet(client.get(), bytes, descriptors).error() ==
+          Errc::peer_closed);
+  }
+  CHECK(strait::posix::events_now(port.interest().fd, POLLIN) == 0);
+  const auto late = strait_test::knock(name);
+  CHECK(port.receive().error() == Errc::empty);
+  CHECK_FALSE(port.deadline().is_never());  // it is being listened to
+}
+
+TEST_CASE("a port is readable when a client comes and when it speaks", "[name]") {
+  const auto name = unique_name("interest");
+  auto port = NamePort::check_in(name, limits).value();
+  const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
+  CHECK_FALSE(readable());
+  CHECK(port.deadline().is_never());
+  const auto client = strait_test::knock(name);
+  CHECK(readable());
+  CHECK(port.receive().error() == Errc::empty);
+  CHECK_FALSE(readable());
+  CHECK_FALSE(port.deadline().is_never());
+  strait_test::say(client, std::array{std::byte{1}});
+  CHECK(readable());
+  CHECK(port.receive().value().failure == Errc::malformed);
+  CHECK_FALSE(readable());
+  CHECK(port.deadline().is_never());
+}
+
+TEST_CASE("a server that lets too many wait tells the next to come back", "[name]") {
+  const auto name = unique_name("busy");
+  const auto address = strait::linux_mach::Address::of(name).value();
+  const auto socket = strait::linux_mach::new_socket().value();
+  REQUIRE(::bind(socket.get(), address.get(), address.size) == 0);
+  REQUIRE(::listen(socket.get(), 0) == 0);
+  std::vector<strait::Result<NameRight>> rights;
+  while (rights.empty() || rights.back()) {
+    REQUIRE(rights.size() < 100);
+    rights.push_back(NameRight::look_up(name));
+  }
+  CHECK(rights.back().error() == Errc::would_block);
+}
