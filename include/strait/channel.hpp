@@ -14,6 +14,7 @@
 #include "strait/channel_options.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/handshake.hpp"
+#include "strait/detail/moved_from.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
 #include "strait/peer.hpp"
@@ -132,8 +133,8 @@ class Channel {
                   "strait: this type is larger than ChannelOptions::max_message_bytes.");
     if (payload.size() > options.max_message_bytes) [[unlikely]]
       return Errc::message_too_large;
-    if (writing_) [[unlikely]]
-      return Errc::busy;
+    if (writing_ || closing_) [[unlikely]]
+      return closing_ ? Errc::closed : Errc::busy;
     const Raised writing(writing_);
     if (state_ == State::connected && queue_.empty()) [[likely]] {
       if (auto sent = link_->send(payload, queue_); !sent) [[unlikely]] {
@@ -141,6 +142,10 @@ class Channel {
           unsendable_ = sent.error();
         }
         return sent;
+      }
+      if (!queue_.empty() && wait_set_ && !listening_) [[unlikely]] {
+        // The user's loop has to hear of room now, too.
+        static_cast<void>(update_wait_set());
       }
     } else if (auto queued = enqueue(payload); !queued) {
       return queued;
@@ -157,8 +162,11 @@ class Channel {
   template <class Listener>
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;
+    stopped_ = false;
     const bool rung = wait_set_ && link_ && link_->disarm();
+    LookAgain look_again{*this};
     auto handled = handle_all(listener);
+    look_again.needless = true;
     if (handled && *handled == 0 && link_) {
       // Only a system call shows that a peer was killed. Who waits makes one before it sleeps; who
       // polls all the time makes one now and then.
@@ -203,21 +211,12 @@ class Channel {
   /// Errors: `would_block` when the time is up; as `send`. Blocking: up to `duration`.
   template <class Rep, class Period>
   Result<void> flush(std::chrono::duration<Rep, Period> duration) {
-    const auto deadline = detail::Deadline::after(duration);
-    for (;;) {
-      if (ended_) return ended_;
-      if (state_ == State::connected) {
-        if (auto sent = link_->flush(queue_); !sent) return sent;
-        if (queue_.empty()) return {};
-      } else if (queue_.empty()) {
-        return {};
-      } else {
-        shake_hands();
-        if (state_ == State::connected) continue;
-      }
-      if (deadline.passed()) return Errc::would_block;
-      if (auto slept = sleep(deadline, Until::room); !slept) return slept;
+    auto flushed = flush_until(detail::Deadline::after(duration));
+    // Waiting has used up the wake-ups that the user's loop had asked for.
+    if (wait_set_ && !ended_) {
+      if (auto updated = update_wait_set(); !updated) return updated;
     }
+    return flushed;
   }
 
   /// Ends the channel: the peer sees `peer_closed` after all that was handed over. What is still
@@ -277,6 +276,15 @@ class Channel {
     bool& flag_;
   };
 
+  /// Has the user's loop look again if a listener throws: there may be messages left.
+  struct LookAgain {
+    Channel& channel;
+    bool needless = false;
+    ~LookAgain() {
+      if (!needless && channel.wait_set_) static_cast<void>(channel.wait_set_->nudge());
+    }
+  };
+
   Channel(const Token& token, ObserverT observer) : token_(token), observer_(std::move(observer)) {}
 
   template <class Payload>
@@ -285,18 +293,40 @@ class Channel {
     const std::size_t needed = payload.size() + sizeof(detail::FrameHeader);
     if (!queue_.empty() &&
         (needed > options.max_queued_bytes || queue_.bytes() > options.max_queued_bytes - needed)) {
-      return Errc::queue_full;
+      // There may be room that nobody has noticed yet.
+      const std::size_t before = queue_.bytes();
+      if (state_ == State::connected) {
+        if (auto flushed = link_->flush(queue_); !flushed) return flushed;
+      }
+      return queue_.bytes() == before ? Errc::queue_full : enqueue(payload);
     }
     if (auto queued = detail::enqueue(queue_, payload); !queued) return queued;
     if (state_ == State::connected) return link_->flush(queue_);
     return {};
   }
 
+  Result<void> flush_until(detail::Deadline deadline) {
+    for (;;) {
+      if (ended_) return ended_;
+      if (state_ == State::connected) {
+        if (auto sent = link_->flush(queue_); !sent) return sent;
+        if (queue_.empty()) return {};
+      } else if (queue_.empty()) {
+        return {};
+      } else {
+        shake_hands();
+        if (state_ == State::connected) continue;
+      }
+      if (deadline.passed()) return Errc::would_block;
+      if (auto slept = sleep(deadline, Until::room); !slept) return slept;
+    }
+  }
+
   template <class Listener>
   Result<std::size_t> wait_until(Listener& listener, detail::Deadline deadline) {
     for (;;) {
       auto handled = poll(listener);
-      if (!handled || *handled != 0) return handled;
+      if (!handled || *handled != 0 || stopped_) return handled;
       if (deadline.passed()) return handled;
       if (auto slept = sleep(deadline); !slept) return slept.error();
     }
@@ -316,7 +346,7 @@ class Channel {
           ++handled;
         }
       }
-      if (!closing_) handled += receive_all(listener);
+      if (!closing_ && !stopped_) handled += receive_all(listener);
     }
     if (closing_) end(make_error_code(Errc::closed));
     if (handled != 0) return handled;
@@ -453,8 +483,9 @@ class Channel {
     if (!ready && !(WaitPolicy::spin_time == std::chrono::nanoseconds::max())) {
       const posix::Interest interest = link_->interest(sendable());
       pollfd descriptors[] = {interest.in, interest.out};
-      const bool only_out = for_room && interest.out.fd >= 0;
-      slept = posix::wait_for(std::span(descriptors).subspan(only_out ? 1 : 0), deadline);
+      // The peer's end shows without being asked for, on some transports only on this one.
+      if (for_room && interest.out.fd >= 0) descriptors[0].events = 0;
+      slept = posix::wait_for(descriptors, deadline);
     }
     link_->disarm();
     // With something to read there is no hurry to ask the system what else there is.
@@ -465,11 +496,11 @@ class Channel {
   /// Makes the user's loop see what there is to do.
   Result<void> update_wait_set() {
     Watched wanted;
-    bool ready = state_ == State::ended;
+    bool ready = state_ == State::ended || deferred_;
     if (state_ == State::listening) {
       wanted.in = server_->interest();
     } else if (link_) {
-      ready = link_->arm(sendable());
+      ready = link_->arm(sendable()) || ready;
       const posix::Interest interest = link_->interest(sendable());
       wanted.in = interest.in;
       wanted.out = interest.out;
@@ -490,12 +521,12 @@ class Channel {
 
   using Watched = posix::Interest;
 
-  std::optional<TransportT> link_;
+  detail::Held<TransportT> link_;
   detail::FrameQueue queue_;
-  std::error_code ended_;
+  detail::Ending ended_;
   std::error_code unsendable_;
   std::error_code deferred_;
-  State state_ = State::listening;
+  detail::State<State, State::ended> state_ = State::listening;
   bool writing_ = false;
   bool listening_ = false;
   bool stopped_ = false;
@@ -504,9 +535,9 @@ class Channel {
   std::uint32_t idle_polls_ = 0;
   Peer peer_;
   Token token_;
-  std::optional<typename TransportT::Server> server_;
+  detail::Held<typename TransportT::Server> server_;
   detail::Deadline handshake_deadline_ = detail::Deadline::never();
-  std::optional<posix::WaitSet> wait_set_;
+  detail::Held<posix::WaitSet> wait_set_;
   Watched watched_;
   [[no_unique_address]] ObserverT observer_;
 };
