@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -220,11 +221,12 @@ class NamePort {
                                 std::string_view(address.path()).find_last_of('/') + 1);
     const auto lock = posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
     if (!lock) return lock.error();
-    if (::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
-      return errno == EWOULDBLOCK ? Errc::name_taken : Result<void>(posix::last_error());
-    }
-    if (auto bound = bind(socket, address); bound || bound.error() != Errc::name_taken) {
-      return bound;
+    // Names that are free get in nobody's way; who takes one over must be alone.
+    for (const int how : {LOCK_SH, LOCK_EX}) {
+      if (auto locked = lock_now(lock->get(), how); !locked) return locked;
+      if (auto bound = bind(socket, address); bound || bound.error() != Errc::name_taken) {
+        return bound;
+      }
     }
     struct stat file;
     if (::lstat(address.path(), &file) == 0 && !S_ISSOCK(file.st_mode)) return Errc::name_taken;
@@ -235,6 +237,16 @@ class NamePort {
     }
     if (::unlink(address.path()) != 0) return posix::last_error();
     return bind(socket, address);
+  }
+
+  static Result<void> lock_now(int fd, int how) {
+    // Others hold it for a few system calls only; whoever holds it longer means no good.
+    for (int patience = 1000; ::flock(fd, how | LOCK_NB) != 0; --patience) {
+      if (errno != EWOULDBLOCK) return posix::last_error();
+      if (patience == 0) return Errc::name_taken;
+      ::sched_yield();
+    }
+    return {};
   }
 
   Result<void> accept_waiting() {
