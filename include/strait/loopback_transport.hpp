@@ -134,6 +134,7 @@ class LoopbackTransport {
    private:
     Result<void> answer(std::span<const std::byte> bytes) {
       const auto locked = call_.end.lock();
+      if (call_.end.other().closed) return Errc::peer_closed;
       std::byte* out = call_.end.other().inbox.push(0, bytes.size());
       if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(out, bytes.data(), bytes.size());

@@ -340,6 +340,7 @@ class BasicPipeTransport {
 
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    if (gone_) return Errc::peer_closed;
     if constexpr (Payload::contiguous) {
       const std::span bytes = payload.bytes();
       detail::FrameHeader header{static_cast<std::uint32_t>(bytes.size()), payload.tag(), 0};
@@ -361,6 +362,7 @@ class BasicPipeTransport {
   }
 
   Result<void> flush(detail::FrameQueue& queue) {
+    if (gone_) return Errc::peer_closed;
     while (!queue.empty()) {
       std::array<iovec, 16> parts;
       const std::size_t count = queue.gather(parts);
@@ -387,7 +389,9 @@ class BasicPipeTransport {
     return {{in_.get(), POLLIN, 0}, hello_ ? server : room};
   }
   bool disarm() { return false; }
-  void take_doorbells() {}
+  void take_doorbells() {
+    if (!hello_) gone_ = (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0;
+  }
 
  private:
   BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
@@ -404,6 +408,8 @@ class BasicPipeTransport {
   posix::Descriptor in_;
   posix::Descriptor out_;
   detail::FrameReader reader_;
+  /// The peer is, which a write does not tell.
+  bool gone_ = false;
   /// Until the server has answered.
   posix::Descriptor hello_;
   detail::FifoPair names_;
