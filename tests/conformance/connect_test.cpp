@@ -1,0 +1,161 @@
+// How two ends find each other: names, orders of starting, who the other one is.
+
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "conformance/channels.hpp"
+#include "conformance/transports.hpp"
+
+using namespace strait_test;
+
+TEMPLATE_TEST_CASE("connecting before anybody listens is not_found", "[connect]",
+                   STRAIT_TEST_TRANSPORTS) {
+  const auto client = RawLink<TestType>::connect(unique_name(), new_token());
+  CHECK(client.error() == Errc::not_found);
+}
+
+TEMPLATE_TEST_CASE("patience with a name that never appears ends after it, not before", "[connect]",
+                   STRAIT_TEST_TRANSPORTS) {
+  const auto start = Clock::now();
+  const auto client = RawLink<TestType>::connect(unique_name(), new_token(), 20ms);
+  CHECK(Clock::now() - start >= 20ms);
+  CHECK(client.error() == Errc::not_found);
+}
+
+TEMPLATE_TEST_CASE("a client with patience waits for its server to appear and to answer",
+                   "[connect]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  std::atomic<bool> started = false;
+  std::optional<strait::Result<Link>> client;
+  std::thread thread([&] {
+    started = true;
+    started.notify_one();
+    client.emplace(Link::connect(name, token, patience));
+  });
+  started.wait(false);
+  auto server = Link::listen(name, token);
+  Inbox inbox;
+  strait::Result<std::size_t> waited(std::size_t{0});
+  if (server) waited = server->wait(inbox, patience);
+  thread.join();
+  REQUIRE(server);
+  REQUIRE(waited);
+  CHECK(inbox.connected == 1);
+  REQUIRE(client->has_value());
+  CHECK_FALSE((*client)->waiting_connect());
+}
+
+TEMPLATE_TEST_CASE("either end may be polled first, and both are told once who is there",
+                   "[connect]", STRAIT_TEST_TRANSPORTS) {
+  const bool server_first = GENERATE(true, false);
+  auto pair = fresh_pair<RawLink<TestType>>();
+  CHECK(pair.server.waiting_connect());
+  CHECK(pair.client.waiting_connect());
+  CHECK(pair.server.peer().credentials.pid == 0);
+  if (!server_first) CHECK(pair.client.poll(pair.at_client).value() == 0);
+  REQUIRE(pair.connect());
+  REQUIRE(pair.server.send(pattern(10)));
+  REQUIRE(pair.client.send(pattern(11)));
+  REQUIRE(pair.deliver_to_client(1));
+  REQUIRE(pair.deliver_to_server(1));
+  for (const auto* inbox : {&pair.at_server, &pair.at_client}) {
+    CHECK(inbox->connected == 1);
+    CHECK(inbox->peer.credentials.uid == ::geteuid());
+    CHECK(inbox->peer.credentials.gid == ::getegid());
+    if (inbox->peer.credentials.pid != 0) CHECK(inbox->peer.credentials.pid == ::getpid());
+  }
+  CHECK(pair.server.peer().credentials.uid == ::geteuid());
+  CHECK(pair.client.peer().credentials.uid == ::geteuid());
+}
+
+TEMPLATE_TEST_CASE("a name is taken while its server waits and free again when it has closed",
+                   "[connect]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const bool path = GENERATE(false, true);
+  const auto name = path ? unique_path() : unique_name();
+  {
+    auto first = Link::listen(name, new_token());
+    REQUIRE(first);
+    CHECK(Link::listen(name, new_token()).error() == Errc::name_taken);
+    // The one who tried must not have broken it.
+    CHECK(Link::listen(name, new_token()).error() == Errc::name_taken);
+    CHECK(Link::connect(name, new_token()));
+    first->close();
+    CHECK(Link::connect(name, new_token()).error() == Errc::not_found);
+  }
+  CHECK(Link::listen(name, new_token()));
+  CHECK(Link::listen(name, new_token()));
+}
+
+TEMPLATE_TEST_CASE("a name is free again once its client is there", "[connect]",
+                   STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  const auto connect = [&] {
+    Pair<Link> pair{Link::listen(name, token).value(), Link::connect(name, token).value()};
+    REQUIRE(pair.connect());
+    return pair;
+  };
+  auto first = connect();
+  CHECK(Link::connect(name, token).error() == Errc::not_found);
+  auto second = connect();
+  // Neither pair hears the other.
+  REQUIRE(first.client.send(pattern(1)));
+  REQUIRE(second.client.send(pattern(2)));
+  REQUIRE(first.deliver_to_server(1));
+  REQUIRE(second.deliver_to_server(1));
+  CHECK(first.at_server.messages == std::vector<Bytes>{pattern(1)});
+  CHECK(second.at_server.messages == std::vector<Bytes>{pattern(2)});
+}
+
+TEMPLATE_TEST_CASE("a path is a name, too", "[connect]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_path();
+  Pair<Link> pair{Link::listen(name, token).value(), Link::connect(name, token).value()};
+  REQUIRE(pair.connect());
+  REQUIRE(pair.client.send(pattern(5)));
+  CHECK(pair.deliver_to_server(1));
+}
+
+TEMPLATE_TEST_CASE("servers with different names in one directory do not get in each other's way",
+                   "[connect]", STRAIT_TEST_TRANSPORTS) {
+  std::atomic<int> failures = 0;
+  const auto claim = [&](const std::string& name) {
+    const auto token = new_token();
+    for (int i = 0; i != 200; ++i) {
+      if (!RawLink<TestType>::listen(name, token)) ++failures;
+    }
+  };
+  std::thread other(claim, unique_path());
+  claim(unique_path());
+  other.join();
+  CHECK(failures == 0);
+}
+
+TEMPLATE_TEST_CASE("what can't be a name is invalid_name on both sides", "[connect]",
+                   STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const std::string name =
+      GENERATE(as<std::string>(), "", ".", "..", ".hidden", "a/b", "../up", "two words",
+               "new\nline", "star*", "caf\xc3\xa9", "/", "/tmp/", std::string(65, 'n'),
+               "/" + std::string(100, 'p'), std::string("a\0b", 3), std::string("/tmp/a\0b", 8));
+  CAPTURE(name);
+  CHECK(Link::listen(name, new_token()).error() == Errc::invalid_name);
+  CHECK(Link::connect(name, new_token()).error() == Errc::invalid_name);
+  CHECK(Link::connect(name, new_token(), 1h).error() == Errc::invalid_name);
+}
+
+TEMPLATE_TEST_CASE("the longest name is a name", "[connect]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto stem = unique_name("A.b-c_9");
+  const auto name = stem + std::string(64 - stem.size(), 'x');
+  const auto token = new_token();
+  Pair<Link> pair{Link::listen(name, token).value(), Link::connect(name, token).value()};
+  CHECK(pair.connect());
+}

@@ -1,0 +1,246 @@
+// A loop of the user's own: it sleeps in ::poll on native_handle() and calls poll when that is
+// readable. A wake-up too few is a hang, one that never ends is a busy loop.
+
+#include <poll.h>
+
+#include <thread>
+
+#include "conformance/channels.hpp"
+#include "conformance/transports.hpp"
+#include "strait/serializers/trivial.hpp"
+
+using namespace strait_test;
+
+namespace {
+
+constexpr std::size_t bound = 64 << 10;
+template <class T>
+using BoundLink = RawLink<T, strait::ChannelOptions{.max_queued_bytes = bound}>;
+
+bool readable(auto& link, std::chrono::milliseconds within = 0ms) {
+  pollfd entry{link.native_handle(), POLLIN, 0};
+  return ::poll(&entry, 1, static_cast<int>(within.count())) == 1;
+}
+
+/// Polls until nothing is left, as a loop does that was woken.
+template <class Link, class Listener>
+void drain(Link& link, Listener& listener) {
+  while (link.poll(listener).value() != 0) {
+  }
+}
+
+/// A connected pair of which both are drained and watched.
+template <class Link>
+Pair<Link> watched_pair() {
+  auto pair = connected_pair<Link>();
+  for (int i = 0; i != 2; ++i) {
+    REQUIRE(pair.server.native_handle() >= 0);
+    REQUIRE(pair.client.native_handle() >= 0);
+    drain(pair.server, pair.at_server);
+    drain(pair.client, pair.at_client);
+  }
+  return pair;
+}
+
+template <class Link>
+std::size_t fill(Link& link) {
+  std::size_t count = 0;
+  while (link.send(pattern(1000, count))) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the handle is readable when a message comes and not when all are handled",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<RawLink<TestType>>();
+  CHECK(pair.server.native_handle() == pair.server.native_handle());
+  for (const std::size_t size : {0u, 10u, 5000u, 200'000u}) {
+    CAPTURE(size);
+    CHECK_FALSE(readable(pair.server));
+    REQUIRE(pair.client.send(pattern(size)));
+    REQUIRE(pair.client.flush(0ms));
+    REQUIRE(readable(pair.server, patience));
+    CHECK(readable(pair.server));
+    drain(pair.server, pair.at_server);
+    CHECK_FALSE(readable(pair.server));
+    drain(pair.client, pair.at_client);
+    CHECK_FALSE(readable(pair.client));
+  }
+  CHECK(pair.at_server.messages.size() == 4);
+}
+
+TEMPLATE_TEST_CASE("the handle stays readable while messages are left", "[native_handle]",
+                   STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<RawLink<TestType>>();
+  for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(10, i)));
+  std::size_t heard = 0;
+  for (; heard != 5 && readable(pair.server, patience); ++heard) {
+    REQUIRE(pair.server.poll([&](View) { pair.server.stop(); }).value() == 1);
+  }
+  CHECK(heard == 5);
+  drain(pair.server, pair.at_server);
+  CHECK_FALSE(readable(pair.server));
+}
+
+TEMPLATE_TEST_CASE("the handle is readable after a listener threw with messages left",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<RawLink<TestType>>();
+  REQUIRE(pair.client.send(pattern(10)));
+  REQUIRE(pair.client.send(pattern(11)));
+  REQUIRE(readable(pair.server, patience));
+  CHECK_THROWS(pair.server.poll([](View) { throw 1; }));
+  REQUIRE(readable(pair.server, patience));
+  drain(pair.server, pair.at_server);
+  CHECK_FALSE(readable(pair.server));
+  REQUIRE(pair.client.send(pattern(12)));
+  CHECK(readable(pair.server, patience));
+}
+
+TEMPLATE_TEST_CASE("the handle is readable, and stays so, when the peer closes", "[native_handle]",
+                   STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<RawLink<TestType>>();
+  pair.client.close();
+  REQUIRE(readable(pair.server, patience));
+  std::error_code end;
+  for (int i = 0; i != 3 && !end && readable(pair.server, patience); ++i) {
+    end = pair.server.poll(pair.at_server).error();
+  }
+  CHECK(end == Errc::peer_closed);
+  CHECK(readable(pair.server));
+}
+
+TEMPLATE_TEST_CASE("the handle is readable when a client knocks and when a server answers",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  auto server = Link::listen(name, token).value();
+  CHECK_FALSE(readable(server));
+  auto client = Link::connect(name, token).value();
+  Inbox at_server;
+  Inbox at_client;
+  CHECK_FALSE(readable(client));
+  while (at_server.connected == 0 && readable(server, patience)) {
+    REQUIRE(server.poll(at_server));
+  }
+  while (at_client.connected == 0 && readable(client, patience)) {
+    REQUIRE(client.poll(at_client));
+  }
+  CHECK(at_server.connected == 1);
+  CHECK(at_client.connected == 1);
+  drain(server, at_server);
+  drain(client, at_client);
+  CHECK_FALSE(readable(server));
+  CHECK_FALSE(readable(client));
+}
+
+TEMPLATE_TEST_CASE("the handle is readable when room comes back for a full queue",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<BoundLink<TestType>>();
+  std::size_t count = 0;
+  SECTION("filled and polled") {
+    count = fill(pair.client);
+    drain(pair.client, pair.at_client);
+    CHECK_FALSE(readable(pair.client));
+  }
+  SECTION("filled after the last poll") { count = fill(pair.client); }
+  SECTION("filled and flushed in vain") {
+    count = fill(pair.client);
+    CHECK(pair.client.flush(1ms).error() == Errc::would_block);
+  }
+  for (int i = 0; i != 100 && pair.client.queued_bytes() != 0; ++i) {
+    drain(pair.server, pair.at_server);
+    REQUIRE(readable(pair.client, 2s));
+    drain(pair.client, pair.at_client);
+  }
+  CHECK(pair.client.queued_bytes() == 0);
+  drain(pair.server, pair.at_server);
+  CHECK(pair.at_server.messages.size() == count);
+}
+
+TEMPLATE_TEST_CASE("a message that comes during or after a flush or a wait is not slept through",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<BoundLink<TestType>>();
+  SECTION("after a flush in vain") {
+    static_cast<void>(fill(pair.client));
+    CHECK(pair.client.flush(1ms).error() == Errc::would_block);
+    REQUIRE(pair.server.send(pattern(5)));
+  }
+  SECTION("during a flush") {
+    static_cast<void>(fill(pair.client));
+    REQUIRE(pair.server.send(pattern(5)));
+    CHECK(pair.client.flush(1ms).error() == Errc::would_block);
+  }
+  SECTION("after a wait in vain") {
+    CHECK(pair.client.wait(pair.at_client, 1ms).value() == 0);
+    REQUIRE(pair.server.send(pattern(5)));
+  }
+  REQUIRE(readable(pair.client, 2s));
+  CHECK(pair.client.poll(pair.at_client).value() == 1);
+}
+
+TEMPLATE_TEST_CASE("two loops that sleep between all steps get everything through",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  auto pair = watched_pair<BoundLink<TestType>>();
+  constexpr std::uint64_t count = 3000;
+  StreamCheck at_server;
+  StreamCheck at_client;
+  std::uint64_t next = 0;
+  const auto send_more = [&] {
+    while (next != count && pair.client.send(StreamCheck::message(next))) ++next;
+  };
+  std::size_t refused = 0;
+  const auto echo = [&](View bytes) {
+    at_server(bytes);
+    refused += pair.server.send(bytes) ? 0 : 1;
+  };
+  send_more();
+  bool woken = true;
+  while (woken && at_client.count() + refused < count) {
+    pollfd entries[] = {{pair.server.native_handle(), POLLIN, 0},
+                        {pair.client.native_handle(), POLLIN, 0}};
+    woken = ::poll(entries, 2, 5000) > 0;
+    if (entries[0].revents != 0) REQUIRE(pair.server.poll(echo));
+    if (entries[1].revents != 0) {
+      REQUIRE(pair.client.poll(at_client));
+      send_more();
+    }
+  }
+  CHECK(woken);
+  CHECK(at_server.wrong() == std::nullopt);
+  CHECK(at_server.count() == count);
+}
+
+namespace {
+struct Known {
+  int value;
+};
+struct Unknown {
+  int value;
+};
+}  // namespace
+
+TEMPLATE_TEST_CASE("the handle is readable until an unexpected message has been reported",
+                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+  using Link = strait::Channel<TestType, strait::TrivialSerializer<Known, Unknown>>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  auto server = Link::listen(name, token).value();
+  auto client = Link::connect(name, token).value();
+  int known = 0;
+  const auto listener = [&](const Known&) { ++known; };
+  const auto ignore = [](const Known&) {};
+  REQUIRE(pump_until(server, listener, client, ignore,
+                     [&] { return !server.waiting_connect() && !client.waiting_connect(); }));
+  REQUIRE(server.native_handle() >= 0);
+  drain(server, listener);
+  REQUIRE(client.send(Known{1}));
+  REQUIRE(client.send(Unknown{2}));
+  std::error_code told;
+  while (!told && readable(server, patience)) told = server.poll(listener).error();
+  CHECK(known == 1);
+  CHECK(told == Errc::unexpected_message);
+  drain(server, listener);
+  CHECK_FALSE(readable(server));
+}
