@@ -55,9 +55,9 @@ struct Server {
     if (!link.poll(deaf) || link.waiting_connect()) return false;
     if (!client.poll(deaf) || client.waiting_connect()) return false;
     bool heard = false;
-    return client.send(std::array{std::byte{5}}) && link.poll([&](Bytes bytes) {
-      heard = bytes.size() == 1 && bytes[0] == std::byte{5};
-    }) && heard;
+    return client.send(std::array{std::byte{5}}) &&
+           link.poll([&](Bytes bytes) { heard = bytes.size() == 1 && bytes[0] == std::byte{5}; }) &&
+           heard;
   }
 
  private:
