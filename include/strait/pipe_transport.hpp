@@ -171,13 +171,14 @@ class BasicPipeTransport {
    private:
     friend class BasicPipeTransport;
     static constexpr std::size_t line_bytes = detail::FifoPair::stem_bytes + 1;
+    static constexpr int max_reads = 16;
 
     Server() = default;
 
     /// A line is shorter than PIPE_BUF, so lines of different clients do not mix; and a line of
     /// nonsense ends where it ends.
     Result<void> read_announcements() {
-      while (!half_open_.overfull()) {
+      for (int reads = 0; !half_open_.overfull();) {
         const std::string_view seen(line_.data(), line_size_);
         if (const std::size_t end = seen.find('\n'); end != seen.npos) {
           auto added = add_client(seen.substr(0, end));
@@ -186,6 +187,8 @@ class BasicPipeTransport {
           if (!added) return added;
           continue;
         }
+        // What is left keeps the FIFO readable: nobody has the server for himself.
+        if (++reads > max_reads) return {};
         if (line_size_ == line_.size()) line_size_ = 0;
         const auto got =
             posix::read_some(hello_, std::as_writable_bytes(std::span(line_).subspan(line_size_)));
@@ -197,6 +200,7 @@ class BasicPipeTransport {
 
     /// What is wrong with an announcement is its sender's trouble.
     Result<void> add_client(std::string_view stem) {
+      if (stem.size() != detail::FifoPair::stem_bytes) return {};
       auto directory = posix::open_directory(directory_.get(), ".");
       if (!directory) return {};
       const auto pair = detail::FifoPair::parse(stem, std::move(*directory));
