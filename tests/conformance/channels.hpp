@@ -29,7 +29,7 @@ using View = std::span<const std::byte>;
 using Clock = std::chrono::steady_clock;
 
 /// How long a test waits for what must come. It never waits for what must not.
-inline constexpr auto patience = 10s;
+inline constexpr auto long_enough = 10s;
 
 /// Bytes that are different at every place and for every seed.
 inline void fill_pattern(std::span<std::byte> out, std::uint64_t seed) {
@@ -74,7 +74,7 @@ inline strait::Token new_token() { return strait::Token::generate().value(); }
 /// Polls both in turns until `done()`; false when that does not come.
 template <class A, class ListenerA, class B, class ListenerB, class Done>
 bool pump_until(A& a, ListenerA& on_a, B& b, ListenerB& on_b, Done done) {
-  for (const auto end = Clock::now() + patience; Clock::now() < end;) {
+  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
     if (done()) return true;
     static_cast<void>(a.poll(on_a));
     static_cast<void>(b.poll(on_b));
@@ -85,7 +85,7 @@ bool pump_until(A& a, ListenerA& on_a, B& b, ListenerB& on_b, Done done) {
 /// Polls one end until it says an error; none when that does not come.
 template <class Link, class Listener>
 std::error_code poll_until_error(Link& link, Listener& listener) {
-  for (const auto end = Clock::now() + patience; Clock::now() < end;) {
+  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
     if (auto handled = link.poll(listener); !handled) return handled.error();
   }
   return {};
@@ -93,7 +93,7 @@ std::error_code poll_until_error(Link& link, Listener& listener) {
 
 template <class Link, class Listener, class Done>
 bool poll_until(Link& link, Listener& listener, Done done) {
-  for (const auto end = Clock::now() + patience; Clock::now() < end;) {
+  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
     if (done()) return true;
     if (auto handled = link.poll(listener); !handled) return done();
   }

@@ -43,13 +43,13 @@ TEMPLATE_TEST_CASE("the peer's end is told on every call from then on", "[close]
   auto pair = connected_pair<RawLink<TestType>>();
   auto& [closing, staying, unused, inbox] = pair;
   closing.close();
-  CHECK(staying.wait(inbox, patience).error() == Errc::peer_closed);
+  CHECK(staying.wait(inbox, long_enough).error() == Errc::peer_closed);
   for (int i = 0; i != 3; ++i) {
     CHECK(staying.poll(inbox).error() == Errc::peer_closed);
-    CHECK(staying.wait(inbox, patience).error() == Errc::peer_closed);
+    CHECK(staying.wait(inbox, long_enough).error() == Errc::peer_closed);
     CHECK(staying.run(inbox).error() == Errc::peer_closed);
     CHECK(staying.send(pattern(5)).error() == Errc::peer_closed);
-    CHECK(staying.flush(patience).error() == Errc::peer_closed);
+    CHECK(staying.flush(long_enough).error() == Errc::peer_closed);
   }
   CHECK_FALSE(staying.waiting_connect());
   staying.close();
@@ -69,10 +69,10 @@ TEMPLATE_TEST_CASE("an end that was closed says closed on every call", "[close]"
   CHECK_FALSE(link.waiting_connect());
   CHECK(link.queued_bytes() == 0);
   CHECK(link.poll(inbox).error() == Errc::closed);
-  CHECK(link.wait(inbox, patience).error() == Errc::closed);
+  CHECK(link.wait(inbox, long_enough).error() == Errc::closed);
   CHECK(link.run(inbox).error() == Errc::closed);
   CHECK(link.send(pattern(5)).error() == Errc::closed);
-  CHECK(link.flush(patience).error() == Errc::closed);
+  CHECK(link.flush(long_enough).error() == Errc::closed);
   CHECK(inbox.messages.empty());
 }
 
@@ -104,11 +104,11 @@ TEMPLATE_TEST_CASE("everything flushed to a reading peer survives an immediate c
   const std::vector<std::size_t> sizes{3 << 20, 10, 300'000, 1 << 20, 2 << 20};
   std::thread sender([&, client = std::move(pair.client)]() mutable {
     for (const std::size_t size : sizes) static_cast<void>(client.send(pattern(size, size)));
-    static_cast<void>(client.flush(patience));
+    static_cast<void>(client.flush(long_enough));
   });
   std::error_code end;
   while (!end) {
-    const auto waited = pair.server.wait(pair.at_server, patience);
+    const auto waited = pair.server.wait(pair.at_server, long_enough);
     if (waited && *waited == 0) break;
     end = waited.error();
   }
@@ -135,7 +135,8 @@ TEMPLATE_TEST_CASE("what was handed over arrives though the sender left wake-ups
   REQUIRE(send(5000));
   // ... and is told that there is some, but does not look.
   OneByOne<RawLink<TestType>> one_by_one{pair.server, pair.at_server};
-  for (const auto end = Clock::now() + patience; !pair.client.flush(0ms) && Clock::now() < end;) {
+  for (const auto end = Clock::now() + long_enough;
+       !pair.client.flush(0ms) && Clock::now() < end;) {
     static_cast<void>(pair.server.poll(one_by_one));
   }
   REQUIRE(pair.client.queued_bytes() == 0);
@@ -183,7 +184,7 @@ TEMPLATE_TEST_CASE("sending to a peer that is gone ends in peer_closed and never
   pair.server.close();
   const std::size_t size = GENERATE(10u, 5000u, 300'000u);
   std::error_code told;
-  for (const auto end = Clock::now() + patience; !told && Clock::now() < end;) {
+  for (const auto end = Clock::now() + long_enough; !told && Clock::now() < end;) {
     told = pair.client.send(pattern(size)).error();
     if (!told) told = pair.client.poll(pair.at_client).error();
   }
@@ -199,15 +200,15 @@ TEMPLATE_TEST_CASE("flush tells the end of a peer that never made room, before t
   std::error_code told;
   SECTION("gone before") {
     pair.server.close();
-    told = pair.client.flush(patience).error();
+    told = pair.client.flush(long_enough).error();
   }
   SECTION("gone meanwhile") {
-    std::thread flushing([&] { told = pair.client.flush(patience).error(); });
+    std::thread flushing([&] { told = pair.client.flush(long_enough).error(); });
     pair.server.close();
     flushing.join();
   }
   CHECK(told == Errc::peer_closed);
-  CHECK(Clock::now() - start < patience / 2);
+  CHECK(Clock::now() - start < long_enough / 2);
 }
 
 TEMPLATE_TEST_CASE("a waiting end is woken by its peer's close", "[close]", STRAIT_TEST_WAITING) {

@@ -34,13 +34,13 @@ TEMPLATE_TEST_CASE("a client with patience waits for its server to appear and to
   std::thread thread([&] {
     started = true;
     started.notify_one();
-    client.emplace(Link::connect(name, token, patience));
+    client.emplace(Link::connect(name, token, long_enough));
   });
   started.wait(false);
   auto server = Link::listen(name, token);
   Inbox inbox;
   strait::Result<std::size_t> waited(std::size_t{0});
-  if (server) waited = server->wait(inbox, patience);
+  if (server) waited = server->wait(inbox, long_enough);
   thread.join();
   REQUIRE(server);
   REQUIRE(waited);

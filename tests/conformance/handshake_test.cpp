@@ -131,7 +131,7 @@ TEMPLATE_TEST_CASE("a server that never answers is a handshake_timeout", "[hands
   SECTION("told by wait") {
     auto client = HastyLink<TestType>::connect(name, token).value();
     CHECK(client.send(pattern(3)));
-    CHECK(client.wait(inbox, patience).error() == Errc::handshake_timeout);
+    CHECK(client.wait(inbox, long_enough).error() == Errc::handshake_timeout);
     CHECK(client.poll(inbox).error() == Errc::handshake_timeout);
     CHECK(client.flush(1ms).error() == Errc::handshake_timeout);
   }
@@ -142,14 +142,14 @@ TEMPLATE_TEST_CASE("a server that never answers is a handshake_timeout", "[hands
   SECTION("told by flush") {
     auto client = HastyLink<TestType>::connect(name, token).value();
     CHECK(client.send(pattern(3)));
-    CHECK(client.flush(patience).error() == Errc::handshake_timeout);
+    CHECK(client.flush(long_enough).error() == Errc::handshake_timeout);
   }
   SECTION("told by connect, whose time is up earlier") {
     const auto client = RawLink<TestType>::connect(name, token, 30ms);
     CHECK(client.error() == Errc::handshake_timeout);
   }
   SECTION("told by connect, whose time would be up later") {
-    const auto client = HastyLink<TestType>::connect(name, token, patience);
+    const auto client = HastyLink<TestType>::connect(name, token, long_enough);
     CHECK(client.error() == Errc::handshake_timeout);
   }
   CHECK(Clock::now() - start >= 30ms);

@@ -16,7 +16,7 @@ template <class T>
 Pair<RawLink<T>> pair_with_five() {
   auto pair = connected_pair<RawLink<T>>();
   for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(100, i)));
-  REQUIRE(pair.client.flush(patience));
+  REQUIRE(pair.client.flush(long_enough));
   return pair;
 }
 
@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("stop leaves the rest for the next poll", "[listener]", STRAI
     pair.server.stop();
   };
   SECTION("of poll") { CHECK(pair.server.poll(stop).value() == 1); }
-  SECTION("of wait") { CHECK(pair.server.wait(stop, patience).value() == 1); }
+  SECTION("of wait") { CHECK(pair.server.wait(stop, long_enough).value() == 1); }
   SECTION("of run") { CHECK(pair.server.run(stop)); }
   CHECK(pair.at_server.messages.size() == 1);
   REQUIRE(pair.deliver_to_server(5));
@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("stop in on_connected ends run before the first message", "[l
   REQUIRE(pair.client.send(pattern(10)));
   // The server lets the client in by a flush, which announces nothing, and the client then sends.
   REQUIRE(pair.server.send(pattern(10)));
-  for (const auto end = Clock::now() + patience;
+  for (const auto end = Clock::now() + long_enough;
        pair.at_client.messages.empty() && Clock::now() < end;) {
     static_cast<void>(pair.server.flush(0ms));
     static_cast<void>(pair.client.poll(pair.at_client));
@@ -80,7 +80,7 @@ TEMPLATE_TEST_CASE("stop in on_connected ends run before the first message", "[l
   Stopper stopper{pair.server};
   REQUIRE(pair.server.run(stopper));
   CHECK(stopper.messages == 0);
-  CHECK(pair.server.wait(pair.at_server, patience).value() == 1);
+  CHECK(pair.server.wait(pair.at_server, long_enough).value() == 1);
 }
 
 TEMPLATE_TEST_CASE("close in a listener is the last thing that channel does", "[listener]",
@@ -94,7 +94,7 @@ TEMPLATE_TEST_CASE("close in a listener is the last thing that channel does", "[
     send_error = pair.server.send(pattern(9)).error();
   };
   SECTION("of poll") { CHECK(pair.server.poll(close).value() == 1); }
-  SECTION("of wait") { CHECK(pair.server.wait(close, patience).value() == 1); }
+  SECTION("of wait") { CHECK(pair.server.wait(close, long_enough).value() == 1); }
   SECTION("of run") { CHECK(pair.server.run(close)); }
   CHECK(heard == 1);
   CHECK(send_error == Errc::closed);
@@ -122,7 +122,7 @@ TEMPLATE_TEST_CASE("polling in a listener is busy and does no harm", "[listener]
   const auto nested = [&](View bytes) {
     pair.at_server(bytes);
     inner.push_back(pair.server.poll(pair.at_server).error());
-    inner.push_back(pair.server.wait(pair.at_server, patience).error());
+    inner.push_back(pair.server.wait(pair.at_server, long_enough).error());
     inner.push_back(pair.server.run(pair.at_server).error());
   };
   REQUIRE(poll_until(pair.server, nested, [&] { return pair.at_server.messages.size() >= 5; }));
@@ -134,7 +134,7 @@ TEMPLATE_TEST_CASE("flushing in a listener is allowed", "[listener]", STRAIT_TES
   auto pair = pair_with_five<TestType>();
   std::size_t flushed = 0;
   const auto answer = [&](View) {
-    flushed += pair.server.send(pattern(10)) && pair.server.flush(patience) ? 1 : 0;
+    flushed += pair.server.send(pattern(10)) && pair.server.flush(long_enough) ? 1 : 0;
   };
   CHECK(poll_until(pair.server, answer, [&] { return flushed == 5; }));
   CHECK(pair.deliver_to_client(5));
@@ -150,7 +150,7 @@ TEMPLATE_TEST_CASE("a listener that throws loses its message only", "[listener]"
     pair.at_server(bytes);
   };
   std::size_t thrown = 0;
-  for (const auto end = Clock::now() + patience;
+  for (const auto end = Clock::now() + long_enough;
        pair.at_server.messages.size() < 4 && Clock::now() < end;) {
     try {
       static_cast<void>(pair.server.poll(throws));
@@ -178,7 +178,7 @@ TEMPLATE_TEST_CASE("an on_connected that throws is not called again", "[listener
     void operator()(View) {}
   };
   Thrower thrower;
-  for (const auto end = Clock::now() + patience; thrower.calls == 0 && Clock::now() < end;) {
+  for (const auto end = Clock::now() + long_enough; thrower.calls == 0 && Clock::now() < end;) {
     try {
       static_cast<void>(pair.server.poll(thrower));
     } catch (const std::runtime_error&) {

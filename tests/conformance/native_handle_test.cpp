@@ -60,7 +60,7 @@ TEMPLATE_TEST_CASE("the handle is readable when a message comes and not when all
     CHECK_FALSE(readable(pair.server));
     REQUIRE(pair.client.send(pattern(size)));
     REQUIRE(pair.client.flush(0ms));
-    REQUIRE(readable(pair.server, patience));
+    REQUIRE(readable(pair.server, long_enough));
     CHECK(readable(pair.server));
     drain(pair.server, pair.at_server);
     CHECK_FALSE(readable(pair.server));
@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("the handle stays readable while messages are left", "[native
   auto pair = watched_pair<RawLink<TestType>>();
   for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(10, i)));
   std::size_t heard = 0;
-  for (; heard != 5 && readable(pair.server, patience); ++heard) {
+  for (; heard != 5 && readable(pair.server, long_enough); ++heard) {
     REQUIRE(pair.server.poll([&](View) { pair.server.stop(); }).value() == 1);
   }
   CHECK(heard == 5);
@@ -88,22 +88,22 @@ TEMPLATE_TEST_CASE("the handle is readable after a listener threw with messages 
   auto pair = watched_pair<RawLink<TestType>>();
   REQUIRE(pair.client.send(pattern(10)));
   REQUIRE(pair.client.send(pattern(11)));
-  REQUIRE(readable(pair.server, patience));
+  REQUIRE(readable(pair.server, long_enough));
   CHECK_THROWS(pair.server.poll([](View) { throw 1; }));
-  REQUIRE(readable(pair.server, patience));
+  REQUIRE(readable(pair.server, long_enough));
   drain(pair.server, pair.at_server);
   CHECK_FALSE(readable(pair.server));
   REQUIRE(pair.client.send(pattern(12)));
-  CHECK(readable(pair.server, patience));
+  CHECK(readable(pair.server, long_enough));
 }
 
 TEMPLATE_TEST_CASE("the handle is readable, and stays so, when the peer closes", "[native_handle]",
                    STRAIT_TEST_TRANSPORTS) {
   auto pair = watched_pair<RawLink<TestType>>();
   pair.client.close();
-  REQUIRE(readable(pair.server, patience));
+  REQUIRE(readable(pair.server, long_enough));
   std::error_code end;
-  for (int i = 0; i != 3 && !end && readable(pair.server, patience); ++i) {
+  for (int i = 0; i != 3 && !end && readable(pair.server, long_enough); ++i) {
     end = pair.server.poll(pair.at_server).error();
   }
   CHECK(end == Errc::peer_closed);
@@ -121,10 +121,10 @@ TEMPLATE_TEST_CASE("the handle is readable when a client knocks and when a serve
   Inbox at_server;
   Inbox at_client;
   CHECK_FALSE(readable(client));
-  while (at_server.connected == 0 && readable(server, patience)) {
+  while (at_server.connected == 0 && readable(server, long_enough)) {
     REQUIRE(server.poll(at_server));
   }
-  while (at_client.connected == 0 && readable(client, patience)) {
+  while (at_client.connected == 0 && readable(client, long_enough)) {
     REQUIRE(client.poll(at_client));
   }
   CHECK(at_server.connected == 1);
@@ -238,7 +238,7 @@ TEMPLATE_TEST_CASE("the handle is readable until an unexpected message has been 
   REQUIRE(client.send(Known{1}));
   REQUIRE(client.send(Unknown{2}));
   std::error_code told;
-  while (!told && readable(server, patience)) told = server.poll(listener).error();
+  while (!told && readable(server, long_enough)) told = server.poll(listener).error();
   CHECK(known == 1);
   CHECK(told == Errc::unexpected_message);
   drain(server, listener);

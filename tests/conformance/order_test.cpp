@@ -62,12 +62,12 @@ TEMPLATE_TEST_CASE("a stream between two threads arrives whole and in order", "[
       }
       if (sender_error) return;
     }
-    sender_error = client.flush(patience).error();
+    sender_error = client.flush(long_enough).error();
   });
   StreamCheck received;
   std::error_code end;
   while (!end) {
-    const auto waited = pair.server.wait(received, patience);
+    const auto waited = pair.server.wait(received, long_enough);
     if (waited && *waited == 0) break;
     end = waited.error();
   }

@@ -102,7 +102,7 @@ TEMPLATE_TEST_CASE("flush says would_block when the peer does not read, and lose
                    "[queue]", STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<BoundLink<TestType>>();
   CHECK(pair.client.flush(0ms));
-  CHECK(pair.client.flush(patience));
+  CHECK(pair.client.flush(long_enough));
   const std::size_t count = fill(pair.client);
   CHECK(pair.client.flush(0ms).error() == Errc::would_block);
   const auto start = Clock::now();
@@ -122,8 +122,8 @@ TEMPLATE_TEST_CASE("flush before the peer is there waits for it", "[queue]",
   REQUIRE(pair.server.send(pattern(1000, 0)));
   CHECK(pair.client.flush(5ms).error() == Errc::would_block);
   std::error_code error;
-  std::thread server([&] { error = pair.server.flush(patience).error(); });
-  CHECK(pair.client.flush(patience));
+  std::thread server([&] { error = pair.server.flush(long_enough).error(); });
+  CHECK(pair.client.flush(long_enough));
   server.join();
   CHECK_FALSE(error);
   REQUIRE(pair.deliver_to_server(1));
@@ -139,15 +139,15 @@ TEMPLATE_TEST_CASE("flush returns when the peer has read, though messages wait t
   if (unread) REQUIRE(pair.server.send(pattern(77)));
   const std::size_t count = fill(pair.client);
   std::thread reader([&] {
-    for (const auto end = Clock::now() + patience;
+    for (const auto end = Clock::now() + long_enough;
          pair.at_server.messages.size() < count && Clock::now() < end;) {
-      static_cast<void>(pair.server.wait(pair.at_server, patience));
+      static_cast<void>(pair.server.wait(pair.at_server, long_enough));
     }
   });
   const auto start = Clock::now();
-  CHECK(pair.client.flush(patience));
+  CHECK(pair.client.flush(long_enough));
   // Not when the time was up.
-  CHECK(Clock::now() - start < patience / 2);
+  CHECK(Clock::now() - start < long_enough / 2);
   reader.join();
   check_patterns(pair.at_server, count);
   if (unread) CHECK(pair.deliver_to_client(1));

@@ -49,7 +49,7 @@ TEMPLATE_TEST_CASE("two threads that wait for each other in turns never sleep th
             ++answered;
             echoed = echoed && pair.server.send(bytes);
           },
-          patience);
+          long_enough);
       echoed = echoed && waited && *waited != 0;
     }
   });
@@ -59,7 +59,7 @@ TEMPLATE_TEST_CASE("two threads that wait for each other in turns never sleep th
     const auto next = received.count();
     sent = static_cast<bool>(pair.client.send(StreamCheck::message(next)));
     while (sent && received.count() == next) {
-      const auto waited = pair.client.wait(received, patience);
+      const auto waited = pair.client.wait(received, long_enough);
       sent = waited && *waited != 0;
     }
   }
@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("run handles messages until stop, again and again, and until 
   auto pair = connected_pair<RawLink<TestType>>();
   std::thread client([&, link = std::move(pair.client)]() mutable {
     for (std::uint64_t i = 0; i != 300; ++i) static_cast<void>(link.send(StreamCheck::message(i)));
-    static_cast<void>(link.flush(patience));
+    static_cast<void>(link.flush(long_enough));
   });
   StreamCheck received;
   const auto stop_at_hundreds = [&](View bytes) {
@@ -110,7 +110,7 @@ TEMPLATE_TEST_CASE("run lets its client in and sends what was queued", "[waiting
     pair.client.stop();
   }));
   // The answer may have come in the same breath as the way for this end's own message.
-  CHECK(pair.client.flush(patience));
+  CHECK(pair.client.flush(long_enough));
   server.join();
   CHECK_FALSE(error);
   CHECK(pair.at_server.messages == std::vector<Bytes>{pattern(5)});
@@ -128,15 +128,15 @@ TEMPLATE_TEST_CASE("flush sleeps until a slow reader has made room, over and ove
       pair.server.stop();
     };
     while (received.count() != count) {
-      const auto waited = pair.server.wait(one, patience);
+      const auto waited = pair.server.wait(one, long_enough);
       if (!waited || *waited == 0) return;
     }
     if (!received.wrong()) static_cast<void>(pair.server.send(pattern(1)));
   });
   for (std::uint64_t i = 0; i != count; ++i) {
     REQUIRE(pair.client.send(StreamCheck::message(i)));
-    if (i % 50 == 49) REQUIRE(pair.client.flush(patience));
+    if (i % 50 == 49) REQUIRE(pair.client.flush(long_enough));
   }
-  CHECK(pair.client.wait(pair.at_client, patience).value() == 1);
+  CHECK(pair.client.wait(pair.at_client, long_enough).value() == 1);
   reader.join();
 }
