@@ -186,6 +186,8 @@ class Channel {
   /// Blocking: up to `duration`, in the way of the transport's wait policy.
   template <class Listener, class Rep, class Period>
   Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
+    auto handled = poll(listener);
+    if (!handled || *handled != 0 || stopped_ || duration <= duration.zero()) return handled;
     return wait_until(listener, detail::Deadline::after(duration));
   }
 
@@ -197,7 +199,9 @@ class Channel {
     if (ended_) return ended_;
     stopped_ = false;
     while (!stopped_) {
-      auto handled = wait_until(listener, detail::Deadline::never());
+      auto handled = poll(listener);
+      if (handled && *handled == 0 && !stopped_)
+        handled = wait_until(listener, detail::Deadline::never());
       if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
     }
     return {};
@@ -261,6 +265,7 @@ class Channel {
   ObserverT& observer() noexcept { return observer_; }
 
  private:
+  using WaitPolicy = typename TransportT::wait_policy;
   enum class State : std::uint8_t { listening, greeting, connected, ended };
   enum class Until : std::uint8_t { message, room };
 
@@ -322,13 +327,13 @@ class Channel {
     }
   }
 
+  /// For when `poll` had nothing to do.
   template <class Listener>
   Result<std::size_t> wait_until(Listener& listener, detail::Deadline deadline) {
     for (;;) {
-      auto handled = poll(listener);
-      if (!handled || *handled != 0 || stopped_) return handled;
-      if (deadline.passed()) return handled;
       if (auto slept = sleep(deadline); !slept) return slept.error();
+      auto handled = poll(listener);
+      if (!handled || *handled != 0 || stopped_ || deadline.passed()) return handled;
     }
   }
 
@@ -464,11 +469,7 @@ class Channel {
       pollfd descriptor[] = {server_->interest()};
       return posix::wait_for(descriptor, detail::Deadline::earlier(deadline, server_->deadline()));
     }
-    using WaitPolicy = typename TransportT::wait_policy;
-    if (until == Until::message &&
-        detail::spin<WaitPolicy>([&] { return link_->readable(); }, deadline)) {
-      return {};
-    }
+    if (until == Until::message && spin_([&] { return link_->readable(); }, deadline)) return {};
     if (state_ == State::greeting) {
       deadline = detail::Deadline::earlier(deadline, handshake_deadline_);
     }
@@ -533,6 +534,7 @@ class Channel {
   bool closing_ = false;
   bool announced_ = false;
   std::uint32_t idle_polls_ = 0;
+  detail::Spinner<WaitPolicy> spin_;
   Peer peer_;
   Token token_;
   detail::Held<typename TransportT::Server> server_;

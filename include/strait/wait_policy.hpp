@@ -27,26 +27,59 @@ struct SpinThenBlock {
 
 namespace detail {
 
-/// Spins until `ready()` or as long as the policy and the deadline allow; says what `ready()` said
-/// last. On a machine with one core spinning would only keep the peer from running: it returns.
-template <class WaitPolicy, class Ready>
-bool spin(Ready&& ready, Deadline deadline) {
-  if (ready()) return true;
-  if constexpr (WaitPolicy::spin_time.count() > 0) {
-    if (posix::single_processor() || deadline.is_now()) return false;
-    // A policy that never sleeps comes up for air, too: a peer's death shows only in a system call.
-    constexpr auto longest = std::chrono::nanoseconds{std::chrono::milliseconds{1}};
-    constexpr auto turn = WaitPolicy::spin_time < longest ? WaitPolicy::spin_time : longest;
-    const Deadline end = Deadline::earlier(deadline, Deadline::after(turn));
-    do {
-      for (int i = 0; i != 64; ++i) {
-        if (ready()) return true;
-        posix::pause_processor();
+/// Spins in the way of a policy, and less often when it does not pay: then nobody answers within
+/// the time of a wake-up, or the peer can't even run because it shares this core.
+template <class WaitPolicy>
+class Spinner {
+ public:
+  /// Spins until `ready()` or as long as the policy and the deadline allow; says what `ready()`
+  /// said last.
+  template <class Ready>
+  bool operator()(Ready&& ready, Deadline deadline) {
+    if (ready()) return true;
+    if constexpr (WaitPolicy::spin_time.count() > 0) {
+      if (posix::single_processor() || deadline.is_now()) return false;
+      if constexpr (sleeps) {
+        if (skip_ != 0) {
+          --skip_;
+          return false;
+        }
       }
-    } while (!end.passed());
+      // An answer that is quick is there before it is worth to ask for the time.
+      if (brief(ready)) return true;
+      const Deadline end = Deadline::earlier(deadline, Deadline::after(turn));
+      do {
+        if (brief(ready)) return true;
+      } while (!end.passed());
+      // In vain, so the next 1, 3, 7, 15, 31 waits sleep at once.
+      pause_ = pause_ < longest_pause ? 2 * pause_ + 1 : longest_pause;
+      skip_ = pause_;
+    }
+    return false;
   }
-  return false;
-}
+
+ private:
+  static constexpr bool sleeps = WaitPolicy::spin_time != std::chrono::nanoseconds::max();
+  /// A policy that never sleeps comes up for air, too: a peer's death shows only in a system call.
+  static constexpr auto turn =
+      sleeps ? WaitPolicy::spin_time : std::chrono::nanoseconds{std::chrono::milliseconds{1}};
+  static constexpr std::uint32_t longest_pause = 31;
+
+  template <class Ready>
+  bool brief(Ready& ready) {
+    for (int i = 0; i != 64; ++i) {
+      if (ready()) {
+        pause_ = 0;
+        return true;
+      }
+      posix::pause_processor();
+    }
+    return false;
+  }
+
+  std::uint32_t pause_ = 0;
+  std::uint32_t skip_ = 0;
+};
 
 }  // namespace detail
 }  // namespace strait

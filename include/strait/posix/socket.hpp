@@ -98,8 +98,8 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
     return retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
   };
   ssize_t received = receive();
-  // Said once when the peer has closed without reading all that it was sent. What it had sent before
-  // stands behind that and is still good.
+  // Said once when the peer has closed without reading all that it was sent. What it had sent
+  // before stands behind that and is still good.
   if (received < 0 && errno == ECONNRESET) received = receive();
   if (received < 0) {
     if (errno == EAGAIN) return Errc::would_block;
