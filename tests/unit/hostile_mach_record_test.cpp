@@ -142,7 +142,7 @@ TEST_CASE("a region record without its region ends the channel", "[hostile][mach
   CHECK(end_of([&](Connected& c) { c.peer.out.ring.write(header(region, 8, 0), body); }) ==
         Errc::malformed);
   const auto file = memory_file(100, strait::linux_mach::seals_of_content);
-  for (const std::size_t wrong : {0, 4, 7, 9, 16}) {
+  for (const unsigned wrong : {0U, 4U, 7U, 9U, 16U}) {
     const std::vector<std::byte> other(wrong);
     CHECK(end_of([&](Connected& c) {
             REQUIRE(c.peer.out.pass(std::array{file.get()}));

@@ -32,7 +32,8 @@ TEST_CASE("a descriptor is closed once, by its last owner", "[descriptor]") {
     CHECK(first.get() == -1);
     CHECK(second.get() == number);
     CHECK(is_open(number));
-    second = std::move(second);
+    Descriptor& same = second;
+    second = std::move(same);
     CHECK(is_open(number));
   }
   CHECK_FALSE(is_open(number));

@@ -91,7 +91,7 @@ static_assert(!TrivialSerializer<Ping>::accepts<int>);
 
 static_assert(hash_of<Ping> != hash_of<Pong>, "names count");
 static_assert(hash_of<Ping> != hash_of<other::Ping>, "sizes count");
-static_assert(hash_of<Points> != hash_of<Numbers>);
+static_assert(hash_of<Points> != hash_of<LargeAligned>);
 static_assert(TrivialSerializer<Ping, Pong>::schema_hash !=
                   TrivialSerializer<Pong, Ping>::schema_hash,
               "order counts, as it numbers the types");
@@ -103,6 +103,11 @@ static_assert(hash_of<std::uint64_t> == hash_of<unsigned long long>);
 
 using namespace trivial_test;
 
+TEST_CASE("an empty message is one zero", "[trivial]") {
+  CHECK(written_over_dirt<Empty>([](Empty&) {}) == Bytes(1, std::byte{0}));
+}
+
+#if STRAIT_HAS_CLEAR_PADDING
 TEST_CASE("padding leaves as zeros, whatever was in it", "[trivial]") {
   const auto bytes = written_over_dirt<Padded>([](Padded& message) {
     message.a = 0x11;
@@ -114,10 +119,6 @@ TEST_CASE("padding leaves as zeros, whatever was in it", "[trivial]") {
   for (std::size_t i = 0; i != 4; ++i) expected[offset_of(&Padded::b) + i] = std::byte{0x22};
   expected[offset_of(&Padded::c)] = std::byte{0x33};
   CHECK(bytes == expected);
-}
-
-TEST_CASE("an empty message is one zero", "[trivial]") {
-  CHECK(written_over_dirt<Empty>([](Empty&) {}) == Bytes(1, std::byte{0}));
 }
 
 TEST_CASE("padding between numbers, and behind an over-aligned one, is zero", "[trivial]") {
@@ -133,6 +134,7 @@ TEST_CASE("padding between numbers, and behind an over-aligned one, is zero", "[
   expected[0] = std::byte{0x44};
   CHECK(aligned == expected);
 }
+#endif
 
 TEST_CASE("what has no padding is taken from where it lies", "[trivial]") {
   const Points points{1, 2, 3};
@@ -144,26 +146,24 @@ TEST_CASE("what has no padding is taken from where it lies", "[trivial]") {
 }
 
 TEST_CASE("every message comes back to the callable for its type", "[trivial]") {
-  using Serializer = TrivialSerializer<Ping, Padded, Numbers, Empty>;
+  using Serializer = TrivialSerializer<Ping, Points, Empty>;
   std::vector<std::string> heard;
   strait::overloaded listener{
       [&](const Ping& ping) { heard.push_back("ping " + std::to_string(ping.id)); },
-      [&](const Padded& padded) { heard.push_back("padded " + std::to_string(padded.b)); },
-      [&](const Numbers& numbers) { heard.push_back("numbers " + std::to_string(numbers.y)); },
+      [&](const Points& points) { heard.push_back("points " + std::to_string(points.y)); },
       [&](const Empty&) { heard.push_back("empty"); }};
   const auto pass = [&](const auto& message) {
     const auto bytes = written<Serializer>(message);
     CHECK(Serializer::read(Serializer::tag(message), bytes, listener));
   };
   pass(Ping{7});
-  pass(Padded{1, 8, 2});
-  pass(Numbers{1, 2.5});
+  pass(Points{1, 2.5F, 3});
   pass(Empty{});
-  CHECK(heard == std::vector<std::string>{"ping 7", "padded 8", "numbers 2.500000", "empty"});
+  CHECK(heard == std::vector<std::string>{"ping 7", "points 2.500000", "empty"});
 }
 
 TEST_CASE("a message may lie anywhere and is still read aligned", "[trivial]") {
-  using Serializer = TrivialSerializer<Aligned, Ping>;
+  using Serializer = TrivialSerializer<Points, Ping>;
   const auto bytes = written<Serializer>(Ping{0x0102'0304'0506'0708});
   for (std::size_t shift = 0; shift != 8; ++shift) {
     Bytes moved(shift + bytes.size());

@@ -96,9 +96,10 @@ TEST_CASE("what a sender writes to its own bytes later the receiver does not see
 TEST_CASE("a region that lacks any seal is bad", "[region][hostile]") {
   CHECK(Region::adopt(file_with(4096, seals_of_content), 4096));
   CHECK(Region::adopt(file_with(4096, 0), 4096).error() == Errc::bad_region);
-  for (const unsigned missing : {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_WRITE}) {
-    const auto region = Region::adopt(file_with(4096, seals_of_content & ~missing), 4096);
-    CAPTURE(missing);
+  for (const int seal : {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_WRITE}) {
+    const auto region =
+        Region::adopt(file_with(4096, seals_of_content & ~static_cast<unsigned>(seal)), 4096);
+    CAPTURE(seal);
     CHECK(region.error() == Errc::bad_region);
   }
 #if defined(F_SEAL_FUTURE_WRITE)

@@ -66,8 +66,9 @@ TEST_CASE("a ring's file can't be resized or unsealed any more", "[ring_memory]"
 TEST_CASE("memory that its maker could still shorten is no ring", "[ring_memory][hostile]") {
   CHECK_FALSE(adopted(file_with(2 * page, seals_of_size)));
   CHECK(adopted(file_with(2 * page, 0)) == Errc::bad_region);
-  for (const unsigned missing : {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL}) {
-    CHECK(adopted(file_with(2 * page, seals_of_size & ~missing)) == Errc::bad_region);
+  for (const int seal : {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL}) {
+    CHECK(adopted(file_with(2 * page, seals_of_size & ~static_cast<unsigned>(seal))) ==
+          Errc::bad_region);
   }
 }
 
