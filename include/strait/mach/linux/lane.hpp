@@ -215,13 +215,17 @@ class ReceiveRight {
   /// Takes in all that is in the socket and notices that the sender is gone.
   void take_doorbells() {
     doorbell_due_ = false;
-    while (!ended_ && descriptors_.has_room() && take_packet()) {
+    // What is left keeps the socket readable: a peer that never stops does not keep this side here.
+    for (int i = 0; i != max_packets && !ended_ && descriptors_.has_room() && take_packet(); ++i) {
     }
     // An honest sender shows the record at once when its descriptors are under way.
     if (!descriptors_.has_room() && !ring_.readable()) ended_ = Errc::malformed;
   }
 
  private:
+  /// More than a socket holds.
+  static constexpr int max_packets = 1024;
+
   bool take_packet() {
     std::byte packet[1];
     const auto taken = posix::receive_packet(socket_.get(), packet, descriptors_);
@@ -230,9 +234,9 @@ class ReceiveRight {
   }
 
   Result<void> take(std::span<posix::Descriptor> wanted) {
-    while (descriptors_.size() < wanted.size()) {
+    for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
       // They were sent before the record, so either they are here or there are none.
-      if (!take_packet()) return Errc::malformed;
+      if (i == max_packets || !take_packet()) return Errc::malformed;
     }
     for (posix::Descriptor& descriptor : wanted) descriptor = descriptors_.pop();
     return {};
