@@ -22,6 +22,11 @@ constexpr Experiment experiments[] = {
     {"table", "the reference's two tables anew, and every case (the default)", bench::run_table},
     {"replay", "the reference's hour of browsing over each case", bench::run_replay},
     {"stream", "messages of one size, one way, as fast as they go", bench::run_stream},
+    {"limits", "what the system can do at the most, and how near the library comes",
+     bench::run_limits},
+    {"peers", "Boost.Interprocess, ZeroMQ and nng at the same work", bench::run_peers},
+    {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
+    {"allocations", "how often sending and receiving goes to the heap", bench::run_allocations},
 };
 
 void add_options(CLI::App& app, bench::Options& options, std::string& cores) {

@@ -1,26 +1,54 @@
 #include "cases/cases.hpp"
 
-#include <array>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace bench {
 
 std::span<const Case> all_cases() {
-  static const std::array cases = {
-      fifo_case(),        unix_stream_case(),       pipe_case(),
-      mach_inline_case(), mach_inline_block_case(), mach_inline_spin_case(),
-      mach_cow_case(),    mach_cow_block_case(),    mach_cow_spin_case(),
+  static const std::vector<Case> cases = {
+      fifo_case(),
+      unix_stream_case(),
+      pipe_case(),
+      mach_inline_case(),
+      mach_inline_block_case(),
+      mach_inline_spin_case(),
+      mach_cow_case(),
+      mach_cow_block_case(),
+      mach_cow_spin_case(),
       ring_case(),
+      mach_case(),
+      mach_block_case(),
+      cache_line_case(),
+      futex_case(),
+      eventfd_case(),
+      bare_pipe_case(),
+      unix_seqpacket_case(),
+#ifdef STRAIT_BENCH_HAS_BOOST
+      boost_mq_case(),
+#endif
+#ifdef STRAIT_BENCH_HAS_ZMQ
+      zmq_ipc_case(),
+#endif
+#ifdef STRAIT_BENCH_HAS_NNG
+      nng_ipc_case(),
+#endif
   };
   return cases;
 }
 
-const Case& case_named(std::string_view name) {
+const Case* find_case(std::string_view name) {
   for (const Case& one : all_cases()) {
-    if (one.name == name) return one;
+    if (one.name == name) return &one;
   }
-  throw std::invalid_argument("no case is called " + std::string(name));
+  return nullptr;
+}
+
+const Case& case_named(std::string_view name) {
+  const Case* const found = find_case(name);
+  if (found == nullptr) throw std::invalid_argument("no case is called " + std::string(name));
+  return *found;
 }
 
 }  // namespace bench

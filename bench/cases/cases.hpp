@@ -15,5 +15,17 @@ Case mach_inline_spin_case();
 Case mach_cow_case();
 Case mach_cow_block_case();
 Case mach_cow_spin_case();
+Case mach_case();
+Case mach_block_case();
+// What the system itself can do.
+Case cache_line_case();
+Case futex_case();
+Case eventfd_case();
+Case bare_pipe_case();
+Case unix_seqpacket_case();
+// What others offer, where the build has found them.
+Case boost_mq_case();
+Case zmq_ipc_case();
+Case nng_ipc_case();
 
 }  // namespace bench

@@ -78,6 +78,12 @@ class LibraryLink {
     }
   }
 
+  bool idle(std::chrono::milliseconds duration) {
+    const auto handled = channel_.wait([](std::span<const std::byte>) {}, duration);
+    check(handled, "wait");
+    return *handled == 0;
+  }
+
   strait::MessageSizeHistogram& observer() requires
       std::same_as<ObserverT, strait::MessageSizeHistogram> {
     return channel_.observer();

@@ -1,4 +1,3 @@
-#include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -9,10 +8,7 @@
 
 #include "cases/byte_stream.hpp"
 #include "cases/cases.hpp"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "cases/pause.hpp"
 
 // The floor: what two processes that trust each other and never sleep can do with shared memory. A
 // ring of records of any size, each in one piece because the ring is mapped twice in a row.
@@ -38,27 +34,6 @@ constexpr std::size_t max_piece_bytes = 32 * 1024;
 constexpr std::size_t publish_bytes = ring_bytes / 8;
 static_assert(std::has_single_bit(ring_bytes) && ring_bytes % page_bytes == 0);
 static_assert(max_piece_bytes + publish_bytes + 2 * record_alignment < ring_bytes);
-
-void pause_core() noexcept {
-#if defined(__x86_64__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb");
-#endif
-}
-
-template <class Ready>
-void spin_until(const Ready& ready) {
-  // Long past any answer from a running peer: it may be waiting for this very core.
-  constexpr unsigned patience = 1 << 14;
-  for (unsigned spins = 0; !ready(); ++spins) {
-    if (spins < patience) {
-      pause_core();
-    } else {
-      ::sched_yield();
-    }
-  }
-}
 
 /// One direction: a page with the reader's position, then the ring, twice.
 class RingMemory {

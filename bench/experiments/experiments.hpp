@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,8 +20,28 @@ int run_replay(const Options& options);
 /// Messages of one size, one way, as fast as they go.
 int run_stream(const Options& options);
 
-/// The cases asked for, or all.
-std::vector<const Case*> chosen_cases(const Options& options);
+/// What others offer for the same work, beside the library.
+int run_peers(const Options& options);
+/// What the system can do at the most, and how near the library comes.
+int run_limits(const Options& options);
+/// What a channel costs over which nothing comes.
+int run_idle(const Options& options);
+/// How often sending and receiving goes to the heap.
+int run_allocations(const Options& options);
+
+/// What table, replay and stream measure unless told otherwise.
+inline constexpr std::array<std::string_view, 10> standard_cases = {
+    "fifo",        "unix-stream",       "pipe",
+    "mach-inline", "mach-inline-block", "mach-inline-spin",
+    "mach-cow",    "mach-cow-block",    "mach-cow-spin",
+    "ring"};
+
+/// The cases asked for, or else these.
+std::vector<const Case*> chosen_cases(const Options& options,
+                                      std::span<const std::string_view> otherwise);
+
+/// Throws unless each of these can send such messages one after the other.
+void require_streams(std::span<const Case* const> cases, std::span<const std::size_t> sizes);
 
 /// What stands above every table.
 void print_heading(std::string_view title, const Options& options);

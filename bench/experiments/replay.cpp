@@ -23,8 +23,10 @@ int run_replay(const Options& options) {
   for (std::size_t i = 0; i < hour.count; ++i) sent.record(hour[i]);
   const std::string expected = sent.to_string();
 
+  const std::vector<const Case*> cases = chosen_cases(options, standard_cases);
+  require_streams(cases, std::vector{hour.largest_bytes});
   CsvFile csv(options.csv_path);
-  Session session(options.cores, chosen_cases(options), true);
+  Session session(options.cores, cases, true);
   std::vector<std::vector<double>> rates(session.cases().size());
   // As seen by each case's receiver; the first deviating one, if there is any.
   std::vector<std::string> seen(session.cases().size(), expected);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -15,6 +17,7 @@ namespace bench {
 struct Invitation {
   std::string text = {};
   Descriptor descriptor = {};
+  Descriptor second_descriptor = {};
 };
 
 /// One way to carry messages between two processes.
@@ -28,10 +31,18 @@ struct Case {
 
   /// Opens the second process's end.
   std::unique_ptr<Endpoint> (*join)(bool observed, Invitation invitation);
+
+  /// What the case can carry at all.
+  std::size_t largest_bytes = SIZE_MAX;
+  /// False if it has room for one message only, so that each must be answered before the next.
+  bool streams = true;
 };
 
-/// Every case, in the order in which they are printed.
+/// Every case of this build.
 std::span<const Case> all_cases();
+
+/// Null when there is no such case in this build.
+const Case* find_case(std::string_view name);
 
 /// Throws when there is no such case.
 const Case& case_named(std::string_view name);

@@ -17,13 +17,13 @@ constexpr std::size_t max_text_bytes = 16 * 1024;
 
 union ControlBuffer {
   cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+  char bytes[CMSG_SPACE(2 * sizeof(int))];
 };
 
 }  // namespace
 
 void send_parcel(int socket, const void* head, std::size_t head_bytes, const std::string& text,
-                 int descriptor) {
+                 const TwoDescriptors& descriptors) {
   if (text.size() > max_text_bytes) throw std::length_error("control message");
   iovec pieces[2] = {{const_cast<void*>(head), head_bytes},
                      {const_cast<char*>(text.data()), text.size()}};
@@ -31,14 +31,20 @@ void send_parcel(int socket, const void* head, std::size_t head_bytes, const std
   message.msg_iov = pieces;
   message.msg_iovlen = 2;
   ControlBuffer control = {};
-  if (descriptor >= 0) {
+  int numbers[2];
+  std::size_t count = 0;
+  for (const Descriptor& one : descriptors) {
+    if (one) numbers[count++] = one.get();
+  }
+  if (count > 0) {
+    const std::size_t bytes = count * sizeof numbers[0];
     message.msg_control = &control;
-    message.msg_controllen = sizeof control.bytes;
+    message.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* const rights = CMSG_FIRSTHDR(&message);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof descriptor);
-    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+    rights->cmsg_len = CMSG_LEN(bytes);
+    std::memcpy(CMSG_DATA(rights), numbers, bytes);
   }
   ssize_t sent;
   do {
@@ -48,7 +54,7 @@ void send_parcel(int socket, const void* head, std::size_t head_bytes, const std
 }
 
 bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string& text,
-                    Descriptor& descriptor) {
+                    TwoDescriptors& descriptors) {
   text.resize(max_text_bytes);
   iovec pieces[2] = {{head, head_bytes}, {text.data(), text.size()}};
   msghdr message = {};
@@ -69,9 +75,12 @@ bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string&
   text.resize(static_cast<std::size_t>(received) - head_bytes);
   const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
   if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS) {
-    int number;
-    std::memcpy(&number, CMSG_DATA(rights), sizeof number);
-    descriptor = Descriptor(number);
+    const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count && i < descriptors.size(); ++i) {
+      int number;
+      std::memcpy(&number, CMSG_DATA(rights) + i * sizeof number, sizeof number);
+      descriptors[i] = Descriptor(number);
+    }
   }
   return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -9,7 +10,7 @@ namespace bench {
 
 /// What the first process asks of the second. One datagram each way, so there is nothing to frame.
 struct Request {
-  enum class Op : std::uint32_t { open, echo, stream, quit };
+  enum class Op : std::uint32_t { open, echo, stream, idle, quit };
 
   Op op = Op::quit;
   std::uint32_t case_index = 0;
@@ -17,36 +18,45 @@ struct Request {
   bool observed = false;
   /// stream: the sizes are the hour of browsing.
   bool browsing = false;
+  /// echo, stream: report how much was taken from the heap.
+  bool counted = false;
   std::uint64_t bytes = 0;
+  /// Messages; of idle: milliseconds.
   std::uint64_t count = 0;
 };
 
 struct Reply {
   std::uint64_t finished_ns = 0;
+  /// Taken from the heap during the batch.
+  std::uint64_t allocations = 0;
+  /// idle: the time that the process ran.
+  std::uint64_t cpu_ns = 0;
 };
 
-/// A request or reply with the text and descriptor that came along.
+using TwoDescriptors = std::array<Descriptor, 2>;
+
+/// A request or reply with the text and descriptors that came along.
 template <class Head>
 struct Parcel {
   Head head = {};
   std::string text = {};
-  Descriptor descriptor = {};
+  TwoDescriptors descriptors = {};
 };
 
 /// Errors: throws on any. `receive` returns false when the other process has closed.
 void send_parcel(int socket, const void* head, std::size_t head_bytes, const std::string& text,
-                 int descriptor);
+                 const TwoDescriptors& descriptors);
 bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string& text,
-                    Descriptor& descriptor);
+                    TwoDescriptors& descriptors);
 
 template <class Head>
 void send_parcel(int socket, const Parcel<Head>& parcel) {
-  send_parcel(socket, &parcel.head, sizeof parcel.head, parcel.text, parcel.descriptor.get());
+  send_parcel(socket, &parcel.head, sizeof parcel.head, parcel.text, parcel.descriptors);
 }
 
 template <class Head>
 bool receive_parcel(int socket, Parcel<Head>& parcel) {
-  return receive_parcel(socket, &parcel.head, sizeof parcel.head, parcel.text, parcel.descriptor);
+  return receive_parcel(socket, &parcel.head, sizeof parcel.head, parcel.text, parcel.descriptors);
 }
 
 }  // namespace bench

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 #include "harness/clock.hpp"
@@ -44,6 +46,9 @@ class Endpoint {
   /// Returns when the last message had arrived, and in `seen`, if given, what the receiver
   /// observed.
   virtual std::uint64_t stream_in(const Sizes& sizes, strait::MessageSizeHistogram* seen) = 0;
+
+  /// Waits that long for a message, and throws if there is one.
+  virtual void idle(std::chrono::milliseconds duration) = 0;
 };
 
 /// What a case must be able to do to be measured, blocking:
@@ -66,6 +71,12 @@ concept MeasurableLink = requires(Link& link, std::span<const std::byte> message
 template <class Link>
 concept ObservingLink = requires(Link& link) {
   { link.observer() } -> std::convertible_to<strait::MessageSizeHistogram&>;
+};
+
+/// Links that can wait in vain: `idle(duration)` is false if a message came.
+template <class Link>
+concept IdleLink = requires(Link& link, std::chrono::milliseconds duration) {
+  { link.idle(duration) } -> std::same_as<bool>;
 };
 
 template <MeasurableLink Link>
@@ -125,6 +136,14 @@ class EndpointOver final : public Endpoint {
     if (seen != nullptr) return receive_stream<true>(sizes, *seen);
     strait::MessageSizeHistogram nobody_looks;
     return receive_stream<false>(sizes, nobody_looks);
+  }
+
+  void idle(std::chrono::milliseconds duration) override {
+    if constexpr (IdleLink<Link>) {
+      if (!link_.idle(duration)) throw std::runtime_error("a message came while nobody sent one");
+    } else {
+      throw std::logic_error("this case knows no end to its waiting");
+    }
   }
 
  private:

@@ -15,17 +15,28 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-Latency latency_of(std::span<std::uint64_t> round_trip_ns) {
-  if (round_trip_ns.empty()) throw std::logic_error("latency of nothing");
-  std::sort(round_trip_ns.begin(), round_trip_ns.end());
+namespace {
+
+template <class T>
+Latency percentiles_us(std::span<T> samples, double us_each) {
+  if (samples.empty()) throw std::logic_error("latency of nothing");
+  std::sort(samples.begin(), samples.end());
   // The smallest sample that at least this part of all samples does not exceed.
   const auto percentile_us = [&](double part) {
-    const double rank = std::ceil(part * static_cast<double>(round_trip_ns.size()));
+    const double rank = std::ceil(part * static_cast<double>(samples.size()));
     const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
-    return static_cast<double>(round_trip_ns[index]) / 2 / 1000;
+    return static_cast<double>(samples[index]) * us_each;
   };
   return {percentile_us(0.50), percentile_us(0.98), percentile_us(0.999)};
 }
+
+}  // namespace
+
+Latency latency_of(std::span<std::uint64_t> round_trip_ns) {
+  return percentiles_us(round_trip_ns, 1.0 / 2 / 1000);
+}
+
+Latency latency_of(std::span<double> one_way_us) { return percentiles_us(one_way_us, 1); }
 
 Latency median_of(const std::vector<Latency>& rounds) {
   const auto middle = [&](double Latency::*figure) {

@@ -21,6 +21,9 @@ double median(std::vector<double> values);
 /// One way is half of a round trip. Reorders the samples.
 Latency latency_of(std::span<std::uint64_t> round_trip_ns);
 
+/// Of times that are one way already. Reorders them.
+Latency latency_of(std::span<double> one_way_us);
+
 /// The median over rounds of each figure.
 Latency median_of(const std::vector<Latency>& rounds);
 

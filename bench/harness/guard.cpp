@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <stdexcept>
+#include <utility>
 
 #include "harness/system_error.hpp"
 
@@ -24,8 +25,9 @@ constexpr unsigned batch_limit_s = 300;
 std::atomic<pid_t> child_pid = 0;
 std::atomic<bool> end_is_expected = false;
 char batch_name[128] = "starting";
+bool leftovers_exist = false;
 char directory_path[64];
-char fifo_paths[2][96];
+char file_paths[16][96];
 
 void say(const char* text) {
   const ssize_t written = ::write(STDERR_FILENO, text, strlen(text));
@@ -44,7 +46,7 @@ void say_number(int number) {
 }
 
 void remove_files() {
-  for (auto& path : fifo_paths) {
+  for (auto& path : file_paths) {
     if (path[0] != '\0') ::unlink(path);
     path[0] = '\0';
   }
@@ -85,10 +87,18 @@ void on_stop(int signal_number) {
   leave(128 + signal_number);
 }
 
-void handle(int signal_number, void (*handler)(int)) {
+// An abort, mostly somebody else's: dies of it, but in good order.
+void on_crash(int signal_number) {
+  const pid_t child = child_pid;
+  if (child > 0) ::kill(child, SIGKILL);
+  remove_files();
+  ::raise(signal_number);
+}
+
+void handle(int signal_number, void (*handler)(int), int flags = SA_RESTART) {
   struct sigaction action = {};
   action.sa_handler = handler;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = flags;
   sigfillset(&action.sa_mask);
   if (::sigaction(signal_number, &action, nullptr) != 0) throw_errno("sigaction");
 }
@@ -103,6 +113,9 @@ void watch(pid_t child) {
   handle(SIGINT, on_stop);
   handle(SIGTERM, on_stop);
   handle(SIGHUP, on_stop);
+  for (const int crash : {SIGABRT, SIGSEGV, SIGBUS}) {
+    handle(crash, on_crash, static_cast<int>(SA_RESETHAND));
+  }
   handle(SIGPIPE, SIG_IGN);
   // It may have died before anybody watched.
   on_child(SIGCHLD);
@@ -117,25 +130,49 @@ void start_batch(const std::string& what) {
   ::alarm(batch_limit_s);
 }
 
-PrivateDirectory::PrivateDirectory() {
-  char path[] = "/tmp/strait_bench.XXXXXX";
-  if (directory_path[0] != '\0') throw std::logic_error("one private directory at a time");
-  if (::mkdtemp(path) == nullptr) throw_errno("mkdtemp");
-  memcpy(directory_path, path, sizeof path);
+Leftovers::Leftovers() {
+  if (std::exchange(leftovers_exist, true)) throw std::logic_error("leftovers of two at a time");
 }
 
-PrivateDirectory::~PrivateDirectory() { remove_files(); }
+Leftovers::~Leftovers() {
+  remove_files();
+  leftovers_exist = false;
+}
 
-std::string PrivateDirectory::make_fifo(const char* name) {
-  const std::string path = std::string(directory_path) + "/" + name;
-  for (auto& slot : fifo_paths) {
+void Leftovers::add(const std::string& path) {
+  for (auto& slot : file_paths) {
     if (slot[0] != '\0') continue;
-    if (path.size() >= sizeof slot) throw std::length_error("FIFO path");
+    if (path.empty() || path.size() >= sizeof slot) throw std::length_error("path of a file");
     memcpy(slot, path.c_str(), path.size() + 1);
-    if (::mkfifo(path.c_str(), 0600) != 0) throw_errno("mkfifo");
-    return path;
+    return;
   }
-  throw std::logic_error("more FIFOs than a private directory has room for");
+  throw std::logic_error("more files than can be cleaned up");
+}
+
+PrivateDirectory::PrivateDirectory() {
+  char path[] = "/tmp/strait_bench.XXXXXX";
+  // Its name is not known before it is made, so nothing may come in between.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const bool made = ::mkdtemp(path) != nullptr;
+  const int error = errno;
+  if (made) memcpy(directory_path, path, sizeof path);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!made) throw std::system_error(error, std::system_category(), "mkdtemp");
+}
+
+std::string PrivateDirectory::path_for(std::string_view name) {
+  const std::string path = std::string(directory_path) + '/' + std::string(name);
+  leftovers_.add(path);
+  return path;
+}
+
+std::string PrivateDirectory::make_fifo(std::string_view name) {
+  const std::string path = path_for(name);
+  if (::mkfifo(path.c_str(), 0600) != 0) throw_errno("mkfifo");
+  return path;
 }
 
 }  // namespace bench::guard

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 
 namespace bench::guard {
 
@@ -17,16 +18,31 @@ void expect_end();
 /// Starts the time that the next batch may take, and says what it is about if it does not end.
 void start_batch(const std::string& what);
 
-/// A directory of FIFOs, gone with this object or with the process, however it ends.
+/// Files that are needed until both processes have them open, and gone with this object or with the
+/// process, however it ends (but by SIGKILL). One such object at a time.
+class Leftovers {
+ public:
+  Leftovers();
+  Leftovers(const Leftovers&) = delete;
+  Leftovers& operator=(const Leftovers&) = delete;
+  ~Leftovers();
+
+  /// To be called before the file is made. It does no harm if it never is.
+  void add(const std::string& path);
+};
+
+/// A directory for such files.
 class PrivateDirectory {
  public:
   PrivateDirectory();
-  PrivateDirectory(const PrivateDirectory&) = delete;
-  PrivateDirectory& operator=(const PrivateDirectory&) = delete;
-  ~PrivateDirectory();
 
-  /// Makes a FIFO in it and returns its path. At most two.
-  std::string make_fifo(const char* name);
+  /// The path for a file that will be made there.
+  std::string path_for(std::string_view name);
+  /// Makes a FIFO in it and returns its path.
+  std::string make_fifo(std::string_view name);
+
+ private:
+  Leftovers leftovers_;
 };
 
 }  // namespace bench::guard

@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "browsing.hpp"
+#include "harness/allocations.hpp"
+#include "harness/clock.hpp"
 #include "harness/guard.hpp"
 #include "harness/system_error.hpp"
 
@@ -72,7 +74,8 @@ void Session::open(std::uint32_t index, bool observed) {
     parcel.head.case_index = index;
     parcel.head.observed = observed;
     parcel.text = std::move(invitation.text);
-    parcel.descriptor = std::move(invitation.descriptor);
+    parcel.descriptors = {std::move(invitation.descriptor),
+                          std::move(invitation.second_descriptor)};
     send_parcel(socket_.get(), parcel);
   }));
   answer();
@@ -102,9 +105,12 @@ void Session::ping(std::size_t case_index, std::size_t bytes, std::size_t warm_u
   request.case_index = static_cast<std::uint32_t>(case_index);
   request.bytes = bytes;
   request.count = warm_up + round_trip_ns.size();
+  request.counted = counts_allocations_;
   ask(request);
+  const AllocationCount count(counts_allocations_);
   ends_[case_index]->ping(bytes, warm_up, round_trip_ns);
-  answer();
+  allocations_ = count.so_far();
+  allocations_ += answer().head.allocations;
 }
 
 Session::StreamResult Session::stream(std::size_t case_index, const Sizes& sizes, bool browsing) {
@@ -117,13 +123,27 @@ Session::StreamResult Session::stream(std::size_t case_index, const Sizes& sizes
   request.observed = browsing;
   request.bytes = sizes.all_bytes;
   request.count = sizes.count;
+  request.counted = counts_allocations_;
   ask(request);
   // The receiver says when it is ready, so that its wake-up is not part of the time.
   answer();
+  const AllocationCount count(counts_allocations_);
   const std::uint64_t start = ends_[case_index]->stream_out(sizes);
+  allocations_ = count.so_far();
   Parcel<Reply> reply = answer();
+  allocations_ += reply.head.allocations;
   const double seconds = static_cast<double>(reply.head.finished_ns - start) / 1e9;
   return {static_cast<double>(sizes.count) / seconds, std::move(reply.text)};
+}
+
+std::uint64_t Session::idle(std::size_t case_index, std::chrono::milliseconds duration) {
+  guard::start_batch(fmt::format("{}, idle", cases_[case_index]->name));
+  Request request;
+  request.op = Request::Op::idle;
+  request.case_index = static_cast<std::uint32_t>(case_index);
+  request.count = static_cast<std::uint64_t>(duration.count());
+  ask(request);
+  return answer().head.cpu_ns;
 }
 
 void Session::finish() {
@@ -147,19 +167,36 @@ void serve_requests(int socket) {
     switch (head.op) {
       case Request::Op::open: {
         const Case& one = all_cases()[head.case_index];
-        ends.push_back(one.join(head.observed, Invitation{std::move(request.text),
-                                                          std::exchange(request.descriptor, {})}));
+        ends.push_back(
+            one.join(head.observed,
+                     Invitation{std::move(request.text), std::exchange(request.descriptors[0], {}),
+                                std::exchange(request.descriptors[1], {})}));
         break;
       }
-      case Request::Op::echo: ends.at(head.case_index)->echo(head.bytes, head.count); break;
+      case Request::Op::echo: {
+        Endpoint& end = *ends.at(head.case_index);
+        const AllocationCount count(head.counted);
+        end.echo(head.bytes, head.count);
+        reply.head.allocations = count.so_far();
+        break;
+      }
       case Request::Op::stream: {
         const Sizes sizes = head.browsing ? browsing_hour(head.count)
                                           : Sizes{.count = head.count, .all_bytes = head.bytes};
         strait::MessageSizeHistogram seen;
+        Endpoint& end = *ends.at(head.case_index);
         send_parcel(socket, Parcel<Reply>{});
-        reply.head.finished_ns =
-            ends.at(head.case_index)->stream_in(sizes, head.observed ? &seen : nullptr);
+        const AllocationCount count(head.counted);
+        reply.head.finished_ns = end.stream_in(sizes, head.observed ? &seen : nullptr);
+        reply.head.allocations = count.so_far();
         if (head.observed) reply.text = seen.to_string();
+        break;
+      }
+      case Request::Op::idle: {
+        Endpoint& end = *ends.at(head.case_index);
+        const std::uint64_t before = cpu_ns();
+        end.idle(std::chrono::milliseconds{static_cast<std::int64_t>(head.count)});
+        reply.head.cpu_ns = cpu_ns() - before;
         break;
       }
       case Request::Op::quit: return;

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -40,6 +41,15 @@ class Session {
   /// Sends one way. `browsing`: the first `sizes.count` messages of the hour of browsing.
   StreamResult stream(std::size_t case_index, const Sizes& sizes, bool browsing);
 
+  /// Lets the second process wait that long for a message that does not come. Returns for how much
+  /// of it, in nanoseconds, that process ran.
+  std::uint64_t idle(std::size_t case_index, std::chrono::milliseconds duration);
+
+  /// From here on each `ping` and `stream` counts what it takes from the heap.
+  void count_allocations() noexcept { counts_allocations_ = true; }
+  /// What the last one took, in both processes together.
+  std::uint64_t allocations() const noexcept { return allocations_; }
+
   /// Ends the second process in good order; throws if it had something to complain about.
   void finish();
 
@@ -52,6 +62,8 @@ class Session {
   std::vector<const Case*> cases_;
   std::vector<std::unique_ptr<Endpoint>> ends_;
   Descriptor socket_;
+  bool counts_allocations_ = false;
+  std::uint64_t allocations_ = 0;
   pid_t child_ = 0;
 };
 

@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "experiments/experiments.hpp"
+#include "experiments/latency_grid.hpp"
+#include "experiments/rate_grid.hpp"
+#include "harness/csv.hpp"
+#include "harness/progress.hpp"
+#include "harness/session.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> ours = {"mach", "mach-inline", "mach-cow"};
+constexpr std::array<std::string_view, 3> theirs = {"boost-mq", "zmq-ipc", "nng-ipc"};
+
+// By bytes, so that the large ones don't take forever.
+Batch batch_for(std::size_t bytes, bool quick) {
+  const std::size_t budget = (quick ? std::size_t{8} : std::size_t{128}) << 20;
+  const std::size_t timed = std::clamp<std::size_t>(budget / bytes, 2, quick ? 40 : 400);
+  return {std::max<std::size_t>(timed / 4, 1), timed};
+}
+
+void print_ahead(const LatencyGrid& latencies, const RateGrid& rates) {
+  fmt::print(
+      "\nHow many times as fast mach is: latency (median) and stream, each the median over the "
+      "rounds\n\n{:>8}",
+      "bytes");
+  std::vector<const Case*> found;
+  for (const std::string_view name : theirs) {
+    const Case* const one = find_case(name);
+    if (one != nullptr) found.push_back(one);
+  }
+  for (const Case* one : found) {
+    fmt::print("{:>18}{:>18}", fmt::format("{} latency", one->name),
+               fmt::format("{} stream", one->name));
+  }
+  fmt::print("\n");
+  for (std::size_t i = 0; i < latencies.sizes().size(); ++i) {
+    fmt::print("{:>8}", latencies.sizes()[i]);
+    for (const Case* one : found) {
+      fmt::print(
+          "{:>18}{:>18}",
+          cell_text(latencies.ratio(latencies.sizes()[i], one->name, "mach", &Latency::p50_us)),
+          cell_text(rates.ratio(i, "mach", one->name)));
+    }
+    fmt::print("\n");
+  }
+}
+
+}  // namespace
+
+int run_peers(const Options& options) {
+  std::vector<std::size_t> sizes = options.sizes;
+  if (sizes.empty()) sizes = {64, 1024, 64 * 1024, 1024 * 1024, 7 * 1024 * 1024};
+  const std::size_t rounds = options.rounds_or(5, 2);
+  std::vector<std::string_view> names;
+  for (const std::string_view name : theirs) {
+    if (find_case(name) != nullptr) {
+      names.push_back(name);
+    } else {
+      fmt::print(stderr, "strait_bench: this build has no {}\n", name);
+    }
+  }
+  if (names.empty()) {
+    throw std::runtime_error("no peer was found when this was built: use `bench/run peers`");
+  }
+  names.insert(names.begin(), ours.begin(), ours.end());
+  const std::vector<const Case*> cases = chosen_cases(options, names);
+  require_streams(cases, sizes);
+
+  CsvFile csv(options.csv_path);
+  Session session(options.cores, cases, false);
+  LatencyGrid latencies(sizes, cases,
+                        [&](std::size_t bytes) { return batch_for(bytes, options.quick); });
+  RateGrid rates(sizes, cases, options.quick);
+  {
+    const auto times = static_cast<double>(rounds);
+    const double rate_work = latencies.work_in_a_round();
+    const double rate_work_each = rate_work / static_cast<double>(rates.batches_in_a_round());
+    Progress progress(rounds * (latencies.batches_in_a_round() + rates.batches_in_a_round()),
+                      times * (latencies.work_in_a_round() + rate_work));
+    for (std::size_t round = 0; round < rounds; ++round) {
+      latencies.measure_round(session, progress);
+      rates.measure_round(session, progress, rate_work_each);
+    }
+  }
+  session.finish();
+  latencies.write(csv, "peers-latency");
+  rates.write(csv, "peers-stream");
+  csv.finish();
+
+  print_heading("strait_bench peers", options);
+  print_case_table(latencies, "One way, us, 98th percentile", &Latency::p98_us);
+  print_case_table(latencies, "One way, us, median", &Latency::p50_us);
+  fmt::print("\nOne way, thousand messages a second\n\n");
+  rates.print();
+  print_ahead(latencies, rates);
+  return 0;
+}
+
+}  // namespace bench
