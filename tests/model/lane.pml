@@ -129,9 +129,8 @@ inline stage() {
     delayed[AT(tail + size)] = 0;
 #endif
 #ifdef BREAK_BATCH
-    delayed[AT(tail)] = HEADER(taken, size, rights);
-    staged_at = tail;
-    staged_word = HEADER(taken, size, rights);
+    if :: staged != 0 -> delayed[AT(staged_at)] = staged_word :: else fi;
+    staged_at = tail; staged_word = HEADER(taken, size, rights);
 #else
     if
     :: staged == 0 -> staged_at = tail; staged_word = HEADER(taken, size, rights)
@@ -275,6 +274,12 @@ active proctype Writer() {
 #endif
   if :: records = RECORDS :: records = LONG_RECORDS; only_long = true fi;
   {
+    /* Channel::connected: what was sent before is a batch. */
+    do :: made < records -> made++ :: break od;
+    flush();
+#ifdef EXTERNAL
+    if :: taken != made -> update_wait_set() :: else fi;
+#endif
     do
 #ifndef EXTERNAL
     :: made < records -> made++; flush()  /* Channel::send */
