@@ -190,6 +190,7 @@ class LoopbackTransport {
     if (!bell) return bell.error();
     auto& registry = detail::LoopbackNames::instance();
     const std::lock_guard locked(registry.mutex);
+    std::erase_if(registry.names, [](const auto& entry) { return entry.second.expired(); });
     auto& claimed = registry.names[std::string(name)];
     if (!claimed.expired()) return Errc::name_taken;
     auto server = std::make_shared<detail::LoopbackName>();

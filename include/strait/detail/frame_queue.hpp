@@ -25,7 +25,7 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == 8);
 
 /// Messages waiting to be sent, oldest first, as frames that lie one behind the other in blocks of
-/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps one block
+/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps two blocks
 /// warm, so that a queue that fills and drains does not allocate.
 class FrameQueue {
  public:
@@ -111,7 +111,7 @@ class FrameQueue {
       const std::size_t here = least(bytes, first_->end - first_->begin);
       first_->begin += here;
       bytes -= here;
-      if (first_->begin == first_->end) drop_first();
+      if (first_->begin == first_->end) leave_first();
     }
   }
 
@@ -125,6 +125,7 @@ class FrameQueue {
   static constexpr std::size_t block_bytes = std::size_t{64} << 10;
 
   bool add_block(std::size_t needed) {
+    if (empty() && first_ != nullptr) drop_first();  // begun anew, but too small
     Block* block = nullptr;
     if (spare_ != nullptr && needed <= spare_->capacity) {
       block = std::exchange(spare_, nullptr);
@@ -137,6 +138,15 @@ class FrameQueue {
     (last_ != nullptr ? last_->next : first_) = block;
     last_ = block;
     return true;
+  }
+
+  /// The first block has been read: it is begun anew, or kept for later, or given back.
+  void leave_first() {
+    if (first_ == last_ && first_->capacity == block_bytes) {
+      first_->begin = first_->end = 0;
+    } else {
+      drop_first();
+    }
   }
 
   void drop_first() {

@@ -69,7 +69,11 @@ class SendRight {
   Result<std::byte*> reserve(std::size_t bytes) {
     if (hung_up_) [[unlikely]]
       return Errc::peer_closed;
-    return ring_.reserve(bytes);
+    auto room = ring_.reserve(bytes);
+    // What was to go by the socket may go by the ring now, so only the ring counts.
+    if (!room) [[unlikely]]
+      socket_full_ = false;
+    return room;
   }
 
   void stage(MessageHeader header) { ring_.stage(header); }
@@ -216,7 +220,7 @@ class ReceiveRight {
   void take_doorbells() {
     doorbell_due_ = false;
     // What is left keeps the socket readable: a peer that never stops does not keep this side here.
-    for (int i = 0; i != max_packets && !ended_ && descriptors_.has_room() && take_packet(); ++i) {
+    for (int i = 0; i != max_packets && !ended_ && take_packet(); ++i) {
     }
     // An honest sender shows the record at once when its descriptors are under way.
     if (!descriptors_.has_room() && !ring_.readable()) ended_ = Errc::malformed;
@@ -227,6 +231,7 @@ class ReceiveRight {
   static constexpr int max_packets = 1024;
 
   bool take_packet() {
+    if (!descriptors_.has_room()) return false;
     std::byte packet[1];
     const auto taken = posix::receive_packet(socket_.get(), packet, descriptors_);
     if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
