@@ -28,16 +28,16 @@ using NativeMachKernel = LinuxKernel;
 using NativeMachKernel = DarwinKernel;
 #endif
 
-/// Out of line from here up unless the user says otherwise.
-using DefaultSendPolicy = OolThreshold<(std::size_t{256} << 10)>;
+/// A message sent once costs less inline at any size than a region made for it (bench/README.md).
+using DefaultSendPolicy = InlineOnly;
 
 template <class KernelT, class SendPolicy = DefaultSendPolicy, class WaitPolicy = SpinThenBlock<>,
-          std::size_t queue_bytes = (std::size_t{256} << 10)>
+          std::size_t queue_bytes = (std::size_t{1} << 20)>
 class BasicMachTransport;
 
 /// The fast way: see `BasicMachTransport`.
 template <class SendPolicy = DefaultSendPolicy, class WaitPolicy = SpinThenBlock<>,
-          std::size_t queue_bytes = (std::size_t{256} << 10)>
+          std::size_t queue_bytes = (std::size_t{1} << 20)>
 using MachTransport = BasicMachTransport<NativeMachKernel, SendPolicy, WaitPolicy, queue_bytes>;
 
 template <class WaitPolicy = Block>

@@ -99,7 +99,9 @@ TEST_CASE("a peer that keeps the rules by hand is heard", "[hostile][mach]") {
 TEST_CASE("a record header that makes no sense ends the channel", "[hostile][mach]") {
   for (const std::uint64_t word :
        {published | 0xffff'ffff | std::uint64_t{whole} << 48,
-        published | (std::size_t{128} << 10) | std::uint64_t{whole} << 48,
+        // One byte more than a record can have in the ring of this channel.
+        published | (strait::linux_mach::max_record_bytes(std::size_t{1} << 20) + 1) |
+            std::uint64_t{whole} << 48,
         std::uint64_t{whole} << 48 | 8, std::uint64_t{1}, ~std::uint64_t{0}, published,
         published | std::uint64_t{7} << 48, published | std::uint64_t{255} << 48,
         published | std::uint64_t{welcome} << 48, published | std::uint64_t{refusal} << 48,
