@@ -482,16 +482,23 @@ class Channel {
       ready = !link_->flush(queue_) || queue_.bytes() != before;
     }
     if (!ready && !(WaitPolicy::spin_time == std::chrono::nanoseconds::max())) {
-      const posix::Interest interest = link_->interest(sendable());
-      pollfd descriptors[] = {interest.in, interest.out};
-      // The peer's end shows without being asked for, on some transports only on this one.
-      if (for_room && interest.out.fd >= 0) descriptors[0].events = 0;
-      slept = posix::wait_for(descriptors, deadline);
+      slept = sleep_on_link(deadline, for_room);
     }
     link_->disarm();
     // With something to read there is no hurry to ask the system what else there is.
     if (until == Until::room || !link_->readable()) link_->take_doorbells();
     return slept;
+  }
+
+  Result<void> sleep_on_link(detail::Deadline deadline, bool for_room) {
+    if constexpr (requires { link_->wait(deadline); }) {
+      if (sendable().empty()) return link_->wait(deadline);
+    }
+    const posix::Interest interest = link_->interest(sendable());
+    pollfd descriptors[] = {interest.in, interest.out};
+    // The peer's end shows without being asked for, on some transports only on this one.
+    if (for_room && interest.out.fd >= 0) descriptors[0].events = 0;
+    return posix::wait_for(descriptors, deadline);
   }
 
   /// Makes the user's loop see what there is to do.

@@ -278,6 +278,7 @@ class BasicMachTransport {
   }
 
   bool disarm() { return in_.disarm(); }
+  Result<void> wait(detail::Deadline deadline) { return in_.wait(deadline); }
 
   void take_doorbells() {
     in_.take_doorbells();

@@ -73,6 +73,8 @@ struct AnySink {
 ///       there is no need to wait. `interest(queue)` is then ready when there is one, or the peer
 ///       is gone. `disarm()` ends that; true if there was a wake-up to take in. `take_doorbells()`
 ///       takes wake-ups in and notices the peer's end, by system calls.
+///   T11 optional, `wait(deadline)`: when armed and with nothing queued, sleeps until there is a
+///       wake-up, or the peer is gone, or the deadline; it may end early.
 template <class T>
 concept Transport = std::movable<T> &&
     requires(std::string_view name, detail::AcceptLimits limits) {

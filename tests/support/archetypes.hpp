@@ -67,6 +67,7 @@ struct LeastKernel {
     }
     bool arm() { return right_.arm(); }
     bool disarm() { return right_.disarm(); }
+    strait::Result<void> wait(strait::detail::Deadline deadline) { return right_.wait(deadline); }
     pollfd interest() const { return right_.interest(); }
     void take_doorbells() { right_.take_doorbells(); }
 

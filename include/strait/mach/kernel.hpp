@@ -60,6 +60,7 @@ namespace strait {
 ///   K13 `readable()` is one look at memory. `arm()` asks for a wake-up with the next message; true
 ///       when there is no need to wait. `disarm()` takes that back. `take_doorbells()` takes
 ///       wake-ups in and notices the sender's end. `interest()` is readable when there are any.
+///       `wait(deadline)`, when armed, sleeps until there is one; it may end early.
 template <class K>
 concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits,
                               std::size_t bytes) {
@@ -100,6 +101,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { right.take_send_right() } -> std::same_as<Result<typename K::SendRight>>;
   { right.arm() } -> std::same_as<bool>;
   { right.disarm() } -> std::same_as<bool>;
+  { right.wait(detail::Deadline::now()) } -> std::same_as<Result<void>>;
   { const_right.interest() } -> std::same_as<pollfd>;
   { right.take_doorbells() } -> std::same_as<void>;
 };

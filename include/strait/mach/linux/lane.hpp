@@ -2,8 +2,10 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -139,7 +141,7 @@ class SendRight {
 
 /// The receiving end of a lane, which owns it.
 ///
-/// Threads: one at a time. Blocking: never.
+/// Threads: one at a time. Blocking: never but in `wait`.
 class ReceiveRight {
  public:
   ReceiveRight() = default;
@@ -147,7 +149,7 @@ class ReceiveRight {
   /// A new lane. `make_send_right` can be called once.
   static Result<ReceiveRight> create(std::size_t ring_bytes) {
     int sockets[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) != 0) {
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
       return posix::last_error();
     }
     ReceiveRight right;
@@ -211,8 +213,36 @@ class ReceiveRight {
   }
   bool disarm() {
     const bool rung = ring_.disarm();
-    doorbell_due_ = doorbell_due_ || rung;
+    doorbell_due_ = doorbell_due_ || (rung && !doorbell_taken_);
+    doorbell_taken_ = false;
     return rung;
+  }
+
+  /// Sleeps, when armed, until a doorbell rings, the sender is gone, or the deadline. One system
+  /// call waits for the doorbell and takes it in, which is two less than to poll for it.
+  Result<void> wait(strait::detail::Deadline deadline) {
+    // The socket's own time limit is as coarse as the kernel's clock tick, 10 ms at the worst.
+    const bool coarse = deadline.is_never() || deadline.left() >= std::chrono::milliseconds{100};
+    if (!coarse || !descriptors_.has_room()) {
+      pollfd descriptor[] = {interest()};
+      return posix::wait_for(descriptor, deadline);
+    }
+    using std::chrono::microseconds;
+    // Zero is for ever; there is more left than the time that has passed since the question above.
+    const auto limit = deadline.is_never()
+                           ? microseconds{0}
+                           : std::chrono::ceil<microseconds>(deadline.left()) + microseconds{1};
+    if (limit != limit_) {
+      timeval value{};
+      value.tv_sec = static_cast<time_t>(limit.count() / 1'000'000);
+      value.tv_usec = static_cast<suseconds_t>(limit.count() % 1'000'000);
+      if (::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value) != 0) {
+        return posix::last_error();
+      }
+      limit_ = limit;
+    }
+    doorbell_taken_ = take_packet(0);
+    return {};
   }
   pollfd interest() const { return {socket_.get(), POLLIN, 0}; }
 
@@ -230,10 +260,10 @@ class ReceiveRight {
   /// More than a socket holds.
   static constexpr int max_packets = 1024;
 
-  bool take_packet() {
+  bool take_packet(int flags = MSG_DONTWAIT) {
     if (!descriptors_.has_room()) return false;
     std::byte packet[1];
-    const auto taken = posix::receive_packet(socket_.get(), packet, descriptors_);
+    const auto taken = posix::receive_packet(socket_.get(), packet, descriptors_, flags);
     if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
     return taken.has_value();
   }
@@ -253,6 +283,8 @@ class ReceiveRight {
   RingReader ring_;
   posix::DescriptorQueue descriptors_;
   bool doorbell_due_ = false;
+  bool doorbell_taken_ = false;
+  std::chrono::microseconds limit_{0};
   std::error_code ended_;
 };
 

@@ -1,0 +1,91 @@
+#include <strait/mach/linux/lane.hpp>
+
+#include <chrono>
+#include <cstring>
+#include <string_view>
+#include <thread>
+
+#include "support/catch.hpp"
+
+using namespace std::chrono_literals;
+using strait::Errc;
+using strait::MessageHeader;
+using strait::detail::Deadline;
+using strait::linux_mach::ReceiveRight;
+using strait::linux_mach::SendRight;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+struct Lane {
+  ReceiveRight in = ReceiveRight::create(std::size_t{64} << 10).value();
+  SendRight out = SendRight::adopt(in.make_send_right()).value();
+
+  void send(std::string_view text) {
+    const auto room = out.reserve(text.size());
+    REQUIRE(room);
+    std::memcpy(*room, text.data(), text.size());
+    out.stage({static_cast<std::uint32_t>(text.size()), 7, 1, 0});
+    out.publish();
+  }
+  bool wait_is_over_at_once() {
+    const auto before = Clock::now();
+    return in.wait(Deadline::after(60s)) && Clock::now() - before < 30s;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a record goes down a lane with its tag", "[lane]") {
+  Lane lane;
+  CHECK(lane.in.peek().error() == Errc::empty);
+  lane.send("hello");
+  const auto header = lane.in.peek().value();
+  CHECK(header.bytes == 5);
+  CHECK(header.tag == 7);
+  CHECK(std::memcmp(lane.in.body(), "hello", 5) == 0);
+  lane.in.pop(header);
+  CHECK(lane.in.peek().error() == Errc::empty);
+}
+
+TEST_CASE("a wait ends with a doorbell, which it takes in", "[lane]") {
+  Lane lane;
+  for (int i = 0; i != 3; ++i) {
+    REQUIRE_FALSE(lane.in.arm());
+    std::thread sender([&] { lane.send("x"); });
+    CHECK(lane.wait_is_over_at_once());
+    sender.join();
+    CHECK(lane.in.disarm());
+    REQUIRE(lane.in.readable());
+    lane.in.pop(lane.in.peek().value());
+    // Nothing is left in the socket that would end the next wait too soon.
+    CHECK(strait::posix::events_now(lane.in.interest().fd, POLLIN) == 0);
+  }
+}
+
+TEST_CASE("a wait ends when the sender is gone, behind what it had sent", "[lane]") {
+  Lane lane;
+  REQUIRE_FALSE(lane.in.arm());
+  lane.send("last");
+  lane.out = SendRight();
+  CHECK(lane.wait_is_over_at_once());  // the doorbell
+  lane.in.disarm();
+  lane.in.pop(lane.in.peek().value());
+  CHECK_FALSE(lane.in.arm());
+  CHECK(lane.wait_is_over_at_once());  // the end
+  CHECK(lane.in.arm());
+  CHECK(lane.in.peek().error() == Errc::peer_closed);
+}
+
+TEST_CASE("a wait lasts to its deadline, be that near or far", "[lane]") {
+  for (const auto duration : {3ms, 130ms}) {
+    Lane lane;
+    REQUIRE_FALSE(lane.in.arm());
+    const auto before = Clock::now();
+    while (Clock::now() - before < duration) {
+      REQUIRE(lane.in.wait(Deadline::after(duration - (Clock::now() - before))));
+    }
+    CHECK_FALSE(lane.in.disarm());
+    CHECK(lane.in.peek().error() == Errc::empty);
+  }
+}
