@@ -466,8 +466,8 @@ class Channel {
   Result<void> sleep(detail::Deadline deadline, Until until = Until::message) {
     if (state_ == State::ended) return ended_;
     if (state_ == State::listening) {
-      pollfd descriptor[] = {server_->interest()};
-      return posix::wait_for(descriptor, detail::Deadline::earlier(deadline, server_->deadline()));
+      return posix::wait_for({server_->interest(), {-1, 0, 0}},
+                             detail::Deadline::earlier(deadline, server_->deadline()));
     }
     if (until == Until::message && spin_([&] { return link_->readable(); }, deadline)) return {};
     if (state_ == State::greeting) {
@@ -494,11 +494,10 @@ class Channel {
     if constexpr (requires { link_->wait(deadline); }) {
       if (sendable().empty()) return link_->wait(deadline);
     }
-    const posix::Interest interest = link_->interest(sendable());
-    pollfd descriptors[] = {interest.in, interest.out};
+    posix::Interest interest = link_->interest(sendable());
     // The peer's end shows without being asked for, on some transports only on this one.
-    if (for_room && interest.out.fd >= 0) descriptors[0].events = 0;
-    return posix::wait_for(descriptors, deadline);
+    if (for_room && interest.out.fd >= 0) interest.in.events = 0;
+    return posix::wait_for(interest, deadline);
   }
 
   /// Makes the user's loop see what there is to do.

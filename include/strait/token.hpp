@@ -27,7 +27,8 @@ class Token {
   /// From the system's random source. Errors: those of `getentropy`.
   static Result<Token> generate() {
     Token token;
-    if (auto filled = posix::fill_random(token.bytes_); !filled) return filled.error();
+    if (auto filled = posix::fill_random({token.bytes_.data(), size_bytes}); !filled)
+      return filled.error();
     return token;
   }
 

@@ -39,13 +39,13 @@ inline HandshakeBytes encode_hello(std::uint64_t schema_hash, const Token& token
   Hello hello;
   hello.schema_hash = schema_hash;
   std::memcpy(hello.token, token.bytes().data(), Token::size_bytes);
-  return HandshakeBytes(std::as_bytes(std::span(&hello, 1)));
+  return HandshakeBytes({reinterpret_cast<const std::byte*>(&hello), sizeof hello});
 }
 
 inline HandshakeBytes encode_welcome(std::error_code status) {
   Welcome welcome;
   welcome.status = static_cast<std::uint32_t>(status.value());
-  return HandshakeBytes(std::as_bytes(std::span(&welcome, 1)));
+  return HandshakeBytes({reinterpret_cast<const std::byte*>(&welcome), sizeof welcome});
 }
 
 /// Errors: `malformed`, `version_mismatch`, `bad_token`, `schema_mismatch`, in this order: who does

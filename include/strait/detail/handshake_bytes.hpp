@@ -20,7 +20,7 @@ class HandshakeBytes {
   }
 
   std::span<const std::byte> bytes() const { return {bytes_.data(), size_}; }
-  std::span<std::byte> room() { return bytes_; }
+  std::span<std::byte> room() { return {bytes_.data(), capacity}; }
   void resize(std::size_t size) { size_ = size; }
 
  private:

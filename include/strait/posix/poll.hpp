@@ -3,8 +3,6 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <span>
 
 #include "strait/detail/deadline.hpp"
 #include "strait/posix/error.hpp"
@@ -19,9 +17,9 @@ struct Interest {
 };
 
 /// Sleeps until one of the descriptors is ready, a signal comes, or the deadline.
-inline Result<void> wait_for(std::span<pollfd> descriptors, detail::Deadline deadline) {
-  const int ready = ::poll(descriptors.data(), static_cast<nfds_t>(descriptors.size()),
-                           deadline.poll_milliseconds());
+inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline) {
+  pollfd descriptors[] = {interest.in, interest.out};
+  const int ready = ::poll(descriptors, 2, deadline.poll_milliseconds());
   if (ready < 0 && errno != EINTR) return last_error();
   return {};
 }

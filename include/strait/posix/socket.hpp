@@ -80,12 +80,12 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
 }
 
 /// Receives one packet; descriptors that come with it go to `descriptors`, which must have room,
-/// and are closed on exec. Blocks only with `flags` 0, up to the socket's own time limit. Returns how
-/// many bytes there were.
+/// and are closed on exec. Blocks only with `flags` 0, up to the socket's own time limit. Returns
+/// how many bytes there were.
 ///
-/// Errors: `would_block` when there is none (yet); `peer_closed`; `malformed` when the packet was larger
-/// than `bytes` or descriptors were cut off (the kernel dropped what did not fit; the rest is
-/// closed); those of `recvmsg`.
+/// Errors: `would_block` when there is none (yet); `peer_closed`; `malformed` when the packet was
+/// larger than `bytes` or descriptors were cut off (the kernel dropped what did not fit; the rest
+/// is closed); those of `recvmsg`.
 inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
                                           DescriptorQueue& descriptors, int flags = MSG_DONTWAIT) {
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];

@@ -224,8 +224,7 @@ class ReceiveRight {
     // The socket's own time limit is as coarse as the kernel's clock tick, 10 ms at the worst.
     const bool coarse = deadline.is_never() || deadline.left() >= std::chrono::milliseconds{100};
     if (!coarse || !descriptors_.has_room()) {
-      pollfd descriptor[] = {interest()};
-      return posix::wait_for(descriptor, deadline);
+      return posix::wait_for({interest(), {-1, 0, 0}}, deadline);
     }
     using std::chrono::microseconds;
     // Zero is for ever; there is more left than the time that has passed since the question above.
@@ -263,13 +262,14 @@ class ReceiveRight {
   bool take_packet(int flags = MSG_DONTWAIT) {
     if (!descriptors_.has_room()) return false;
     std::byte packet[1];
-    const auto taken = posix::receive_packet(socket_.get(), packet, descriptors_, flags);
+    const auto taken = posix::receive_packet(socket_.get(), {packet, 1}, descriptors_, flags);
     if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
     return taken.has_value();
   }
 
-  Result<void> take(std::span<posix::Descriptor> wanted) {
-    for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
+  template <std::size_t count>
+  Result<void> take(posix::Descriptor (&wanted)[count]) {
+    for (int i = 0; descriptors_.size() < count; ++i) {
       // They were sent before the record, so either they are here or there are none.
       if (i == max_packets || !take_packet()) return Errc::malformed;
     }
