@@ -26,9 +26,8 @@ bool ask(const char* what) {
   const auto token = strait::Token::generate().value();
   auto server = Link::listen(name, token).value();
   std::thread serving([&] {
-    server.run([&](const Square& question) {
-      server.send(Answer{question.number * question.number});
-    });
+    server.run(
+        [&](const Square& question) { server.send(Answer{question.number * question.number}); });
   });
 
   std::int64_t answer = 0;
@@ -47,6 +46,7 @@ int main() {
   const bool all = ask<MachTransport<>>("MachTransport") &&
                    ask<MachTransport<InlineOnly, Block>>("MachTransport, inline, sleeping") &&
                    ask<MachTransport<OolThreshold<4096>, Spin>>("MachTransport, spinning") &&
-                   ask<PipeTransport>("PipeTransport") && ask<LoopbackTransport>("LoopbackTransport");
+                   ask<PipeTransport>("PipeTransport") &&
+                   ask<LoopbackTransport>("LoopbackTransport");
   return all ? 0 : 1;
 }
