@@ -307,7 +307,7 @@ class BasicMachTransport {
   /// more to come: waiting a moment lets the sender get ahead, and both go faster.
   static void linger(int batch) {
     if (batch < 2 || posix::single_processor()) return;
-    for (int i = 0; i != batch && i != 64; ++i) posix::pause_processor();
+    for (int i = 0; i != 2 * batch && i != 256; ++i) posix::pause_processor();
   }
 
   /// A right is of use only if its queue takes all that is sent in one piece.

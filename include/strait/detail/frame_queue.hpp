@@ -25,7 +25,7 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == 8);
 
 /// Messages waiting to be sent, oldest first, as frames that lie one behind the other in blocks of
-/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps two blocks
+/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps three blocks
 /// warm, so that a queue that fills and drains does not allocate.
 class FrameQueue {
  public:
@@ -39,17 +39,19 @@ class FrameQueue {
       : first_(std::exchange(other.first_, nullptr)),
         last_(std::exchange(other.last_, nullptr)),
         spare_(std::exchange(other.spare_, nullptr)),
+        spares_(std::exchange(other.spares_, 0)),
         bytes_(std::exchange(other.bytes_, 0)) {}
   FrameQueue& operator=(FrameQueue&& other) noexcept {
     std::swap(first_, other.first_);
     std::swap(last_, other.last_);
     std::swap(spare_, other.spare_);
+    std::swap(spares_, other.spares_);
     std::swap(bytes_, other.bytes_);
     return *this;
   }
   ~FrameQueue() {
     clear();
-    std::free(spare_);
+    while (spare_ != nullptr) std::free(std::exchange(spare_, spare_->next));
   }
 
   bool empty() const noexcept { return bytes_ == 0; }
@@ -123,12 +125,15 @@ class FrameQueue {
     std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
   };
   static constexpr std::size_t block_bytes = std::size_t{64} << 10;
+  static constexpr int max_spares = 2;
 
   bool add_block(std::size_t needed) {
     if (empty() && first_ != nullptr) drop_first();  // begun anew, but too small
     Block* block = nullptr;
     if (spare_ != nullptr && needed <= spare_->capacity) {
-      block = std::exchange(spare_, nullptr);
+      block = std::exchange(spare_, spare_->next);
+      block->next = nullptr;
+      --spares_;
     } else {
       const std::size_t capacity = most(needed, block_bytes);
       void* memory = std::malloc(sizeof(Block) + capacity);
@@ -153,8 +158,9 @@ class FrameQueue {
     Block* block = first_;
     first_ = block->next;
     if (first_ == nullptr) last_ = nullptr;
-    if (spare_ == nullptr && block->capacity == block_bytes) {
-      spare_ = ::new (static_cast<void*>(block)) Block{nullptr, 0, 0, block_bytes};
+    if (spares_ != max_spares && block->capacity == block_bytes) {
+      spare_ = ::new (static_cast<void*>(block)) Block{spare_, 0, 0, block_bytes};
+      ++spares_;
     } else {
       std::free(block);
     }
@@ -163,6 +169,7 @@ class FrameQueue {
   Block* first_ = nullptr;
   Block* last_ = nullptr;
   Block* spare_ = nullptr;
+  int spares_ = 0;
   std::size_t bytes_ = 0;
 };
 
