@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "strait/channel_options.hpp"
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/handshake.hpp"
 #include "strait/detail/moved_from.hpp"

@@ -12,8 +12,8 @@ for transport in mach_transport pipe_transport loopback_transport; do
 #include <strait/$transport.hpp>"
   lines=$("$@" "-I$root/include" -x c++ -E -P - <<<"$source" | wc -l)
   # Some come in by the standard library's own doing; it is good to know which.
-  heavy=$("$@" "-I$root/include" -x c++ -M - <<<"$source" |
-    grep -oE '/(iostream|fstream|sstream|filesystem|regex|functional|chrono|algorithm)( |$)' |
+  heavy=$("$@" "-I$root/include" -x c++ -M - <<<"$source" | tr ' ' '\n' |
+    { grep -oE '/(iostream|fstream|sstream|filesystem|regex|functional|chrono|algorithm)$' || true; } |
     tr -d '/ ' | sort -u | paste -sd ' ')
   echo "channel.hpp + $transport.hpp: $lines lines; of the heavy headers: ${heavy:-none}"
 done

@@ -36,6 +36,11 @@
 #define DOORBELL 0
 #define DESCRIPTOR 1
 
+/* enum class Doorbell */
+#define NONE 0
+#define SOCKET 1
+#define FUTEX 2
+
 /* A header word says all that the reader checks; 0 is no header. A body's words follow it. */
 #define HEADER(number, size, rights) (1 + (size) + 4 * (rights) + 8 * (number))
 #define BODY(number) (128 + (number))
@@ -46,7 +51,10 @@ byte delayed[CAPACITY] = NOTHING;       /* of the writer, to the ring */
 byte release_at = NOTHING;              /* which of them is a release store */
 byte shown_head;                        /* RingControl::head */
 byte delayed_head = NOTHING;            /* of the reader, to shown_head */
-bit reader_asleep, writer_asleep;       /* RingControl's */
+byte reader_asleep;                     /* RingControl's: NONE, SOCKET or FUTEX */
+bit writer_asleep;
+bool futex_woken;                       /* FUTEX_WAKE came while the reader slept in FUTEX_WAIT */
+bool in_futex;
 bit delayed_reader_asleep, delayed_writer_asleep;  /* only where an exchange is left out */
 
 /* The sockets. Packets stay readable when their sender has gone. */
@@ -73,7 +81,7 @@ end:
   do
   ARRIVES(0) ARRIVES(1) ARRIVES(2) ARRIVES(3) ARRIVES(4) ARRIVES(5) ARRIVES(6) ARRIVES(7)
   :: atomic { delayed_head != NOTHING -> shown_head = delayed_head; delayed_head = NOTHING }
-  :: atomic { delayed_reader_asleep -> reader_asleep = 1; delayed_reader_asleep = 0 }
+  :: atomic { delayed_reader_asleep -> reader_asleep = SOCKET; delayed_reader_asleep = 0 }
   :: atomic { delayed_writer_asleep -> writer_asleep = 1; delayed_writer_asleep = 0 }
   od
 }
@@ -157,11 +165,15 @@ inline publish() {
        staged = 0; staged_at = 0; staged_word = 0
      }
 #ifdef BREAK_PUBLISH
-     atomic { asleep = reader_asleep; if :: asleep -> reader_asleep = 0 :: else fi }
+     atomic { wanted = reader_asleep; if :: wanted -> reader_asleep = NONE :: else fi }
 #else
-     d_step { writers_stores_arrive(); asleep = reader_asleep; reader_asleep = 0 }
+     d_step { writers_stores_arrive(); wanted = reader_asleep; reader_asleep = NONE }
 #endif
-     if :: asleep -> asleep = 0; ring_doorbell(to_reader, reader_gone) :: else fi
+     if
+     :: wanted == SOCKET -> wanted = NONE; ring_doorbell(to_reader, reader_gone)
+     :: wanted == FUTEX -> wanted = NONE; d_step { if :: in_futex -> futex_woken = true :: else fi }
+     :: else
+     fi
   :: else
   fi
 }
@@ -267,7 +279,8 @@ active proctype Writer() {
   byte records;                          /* to be sent */
   byte made, taken, staged;              /* given to send, put in the ring, not yet shown */
   byte tail, seen_head, staged_at, staged_word, size, before, i;
-  bit rights, asleep;
+  byte wanted;
+  bit rights;
   bool only_long, room, ready, armed, socket_full;
 #ifdef EXTERNAL
   bool watching;                         /* the wait set's interest in room in the socket */
@@ -380,7 +393,7 @@ inline arm() {
 #ifdef BREAK_ARM
      delayed_reader_asleep = 1;
 #else
-     d_step { readers_stores_arrive(); reader_asleep = 1 }
+     d_step { readers_stores_arrive(); reader_asleep = SOCKET }
 #endif
 #ifdef BREAK_RECHECK
      ready = false
@@ -392,7 +405,11 @@ inline arm() {
 
 /* ReceiveRight::disarm, RingReader::disarm */
 inline disarm() {
-  d_step { readers_stores_arrive(); rung = !reader_asleep; reader_asleep = 0; due = due || rung }
+  d_step {
+    readers_stores_arrive();
+    rung = reader_asleep == NONE; reader_asleep = NONE;
+    due = due || (rung && !futex_rung); futex_rung = false
+  }
 }
 
 /* ReceiveRight::take_doorbells */
@@ -412,14 +429,44 @@ inline block() {
   fi
 }
 
+/* RingReader::change_doorbell */
+inline change_doorbell(from, to) {
+  d_step {
+    readers_stores_arrive();
+    changed = reader_asleep == from;
+    if :: changed -> reader_asleep = to :: else fi
+  }
+}
+
+/* ReceiveRight::wait: a futex first, the socket when that takes long. */
+inline wait() {
+  change_doorbell(SOCKET, FUTEX);
+  if
+  :: !changed
+  :: changed ->
+#ifdef BREAK_FUTEX
+     in_futex = true;                    /* without a look whether the word is still as expected */
+#else
+     d_step { if :: reader_asleep == FUTEX -> in_futex = true :: else fi };
+#endif
+     if
+     :: !in_futex || futex_woken
+     :: in_futex && (reader_asleep == FUTEX || writer_gone)
+                                         /* its time is up; but who rings, and lives, has to wake it */
+     :: may_time_out -> may_time_out = false     /* or was up just before that */
+     fi;
+     d_step { in_futex = false; futex_woken = false };
+     change_doorbell(FUTEX, SOCKET);
+     futex_rung = !changed;
+     if :: changed -> block() :: else fi
+  fi;
+  changed = false
+}
+
 /* Channel::sleep */
 inline sleep() {
-#ifndef BREAK_REARM
   arm();
-#else
-  if :: !unarmed -> arm(); unarmed = true :: else -> ready = false fi;
-#endif
-  if :: ready :: else -> block() fi;
+  if :: ready :: else -> wait() fi;
   disarm();
   ready = false;
   if :: ring[AT(head)] == 0 -> take_doorbells() :: else fi
@@ -428,10 +475,7 @@ inline sleep() {
 active proctype Reader() {
   byte last_shown, word, length, descriptors;
   bit packet, needs_rights, asleep;
-  bool due, rung, ended, ready, got, handled, may_time_out = TIME_OUTS;
-#ifdef BREAK_REARM
-  bool unarmed;
-#endif
+  bool due, rung, futex_rung, changed, ended, ready, got, handled, may_time_out = TIME_OUTS;
   {
 #ifdef EXTERNAL
     arm();                               /* Channel::native_handle */

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <climits>
+
+#include "strait/detail/chrono.hpp"
 
 namespace strait::detail {
 
@@ -34,6 +35,13 @@ class Deadline {
     if (is_now()) return {};
     const auto left = at_ - Clock::now();
     return left.count() > 0 ? left : Clock::duration{};
+  }
+
+  /// What is left, or `limit` if that is less; the clock is only read when it matters.
+  Clock::duration left_up_to(Clock::duration limit) const {
+    if (is_never()) return limit;
+    const auto rest = left();
+    return rest < limit ? rest : limit;
   }
 
   /// What is left as `poll` wants it: rounded up, -1 for ever.

@@ -80,14 +80,13 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
 }
 
 /// Receives one packet; descriptors that come with it go to `descriptors`, which must have room,
-/// and are closed on exec. Blocks only with `flags` 0, up to the socket's own time limit. Returns
-/// how many bytes there were.
+/// and are closed on exec. Never blocks. Returns how many bytes there were.
 ///
 /// Errors: `would_block` when there is none (yet); `peer_closed`; `malformed` when the packet was
 /// larger than `bytes` or descriptors were cut off (the kernel dropped what did not fit; the rest
 /// is closed); those of `recvmsg`.
 inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
-                                          DescriptorQueue& descriptors, int flags = MSG_DONTWAIT) {
+                                          DescriptorQueue& descriptors) {
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
   iovec part{bytes.data(), bytes.size()};
   msghdr message{};
@@ -95,13 +94,15 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const auto receive = [&] { return ::recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC); };
+  const auto receive = [&] {
+    return retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+  };
   ssize_t received = receive();
   // Said once when the peer has closed without reading all that it was sent. What it had sent
   // before stands behind that and is still good.
   if (received < 0 && errno == ECONNRESET) received = receive();
   if (received < 0) {
-    if (errno == EAGAIN || errno == EINTR) return Errc::would_block;
+    if (errno == EAGAIN) return Errc::would_block;
     if (errno == ECONNRESET) return Errc::peer_closed;
     return last_error();
   }

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strait/detail/chrono.hpp"
+#include "strait/mach/linux/futex.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/result.hpp"
 
@@ -20,6 +22,9 @@ namespace strait::linux_mach {
 /// keeps its position to itself and checks the reader's; the reader reads each header once and
 /// checks it. What a body holds is the business of whoever parses it: copy it out first.
 
+/// How a side that sleeps wants to be woken. Any other value, from a hostile peer, is `socket`.
+enum class Doorbell : std::uint32_t { none, socket, futex };
+
 /// The words that the two sides share, each on cache lines of its own (two: processors fetch
 /// pairs).
 struct RingControl {
@@ -27,7 +32,7 @@ struct RingControl {
 
   /// How many bytes the reader has left behind. Written by the reader alone.
   alignas(line_bytes) std::atomic<std::uint64_t> head;
-  /// 1: the reader wants a doorbell for the next record. The writer takes it back to 0.
+  /// Which `Doorbell` the reader wants for the next record. The writer takes it back to `none`.
   alignas(line_bytes) std::atomic<std::uint32_t> reader_asleep;
   /// 1: the writer wants a doorbell for the next room. The reader takes it back to 0.
   alignas(line_bytes) std::atomic<std::uint32_t> writer_asleep;
@@ -113,16 +118,19 @@ class RingWriter {
     tail_ = next;
   }
 
-  /// Shows all staged records. True when the reader wants a doorbell for that.
-  [[nodiscard]] bool publish() {
-    if (staged_word_ == 0) return false;
+  /// Shows all staged records. Says which doorbell the reader wants for that.
+  [[nodiscard]] Doorbell publish() {
+    if (staged_word_ == 0) return Doorbell::none;
     // Partner: RingReader::peek, whose acquire sees every byte written before this.
     detail::header_word(at(staged_at_)).store(staged_word_, std::memory_order_release);
     staged_word_ = 0;
     // Partner: RingReader::arm. Both sides change this one word, so one of them comes second and
     // sees what the other did before: the writer the wish for a doorbell, or the reader the record.
-    return control_->reader_asleep.exchange(0, std::memory_order_acq_rel) != 0;
+    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_acq_rel));
   }
+
+  /// Wakes a reader that sleeps in `RingReader::sleep`.
+  void ring_futex() { futex_wake(control_->reader_asleep); }
 
   /// Asks for a doorbell when there is room for a record of `bytes`. True when there is already.
   bool arm(std::size_t bytes) {
@@ -179,17 +187,34 @@ class RingReader {
     return release_space();
   }
 
-  /// Asks for a doorbell with the next record. True when there is one already.
+  /// Asks for a doorbell by the socket with the next record. True when there is one already.
   bool arm() {
     // Partner: RingWriter::publish.
-    control_->reader_asleep.exchange(1, std::memory_order_acq_rel);
+    control_->reader_asleep.exchange(word_of(Doorbell::socket), std::memory_order_acq_rel);
     return readable();
+  }
+
+  /// Asks for another doorbell than the one asked for before. False when that was or will be rung.
+  bool change_doorbell(Doorbell from, Doorbell to) {
+    std::uint32_t expected = word_of(from);
+    // Partner: RingWriter::publish, and again the two of them change one word.
+    return control_->reader_asleep.compare_exchange_strong(expected, word_of(to),
+                                                           std::memory_order_acq_rel);
+  }
+
+  /// Sleeps until the futex that was asked for is rung, at most for `limit`. It may end early.
+  void sleep(std::chrono::nanoseconds limit) {
+    futex_wait(control_->reader_asleep, word_of(Doorbell::futex), limit);
   }
 
   /// Takes the wish back. True when it had been granted: a doorbell was or will be rung.
   bool disarm() { return control_->reader_asleep.exchange(0, std::memory_order_acq_rel) == 0; }
 
  private:
+  static constexpr std::uint32_t word_of(Doorbell doorbell) {
+    return static_cast<std::uint32_t>(doorbell);
+  }
+
   bool release_space() {
     shown_head_ = head_;
     // Partner: RingWriter::reserve. Every read of the bodies before comes first.

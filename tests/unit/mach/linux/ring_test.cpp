@@ -12,6 +12,7 @@
 
 using strait::Errc;
 using strait::MessageHeader;
+using strait::linux_mach::Doorbell;
 using strait::linux_mach::max_record_bytes;
 using strait::linux_mach::RingControl;
 using strait::linux_mach::RingMemory;
@@ -95,8 +96,8 @@ TEST_CASE("nothing shows before it is published, and then all of it", "[ring]") 
   Ring ring;
   for (std::uint16_t i = 0; i != 5; ++i) REQUIRE(ring.write(i, i));
   CHECK_FALSE(ring.reader.readable());
-  CHECK_FALSE(ring.writer.publish());
-  CHECK_FALSE(ring.writer.publish());  // nothing new
+  CHECK(ring.writer.publish() == Doorbell::none);
+  CHECK(ring.writer.publish() == Doorbell::none);  // nothing new
   for (std::uint16_t i = 0; i != 5; ++i) {
     const auto header = ring.reader.peek().value();
     CHECK(header.tag == i);
@@ -109,7 +110,7 @@ TEST_CASE("nothing shows before it is published, and then all of it", "[ring]") 
 TEST_CASE("reserving alone sends nothing, however often", "[ring]") {
   Ring ring;
   for (int i = 0; i != 10; ++i) REQUIRE(ring.writer.reserve(100));
-  CHECK_FALSE(ring.writer.publish());
+  CHECK(ring.writer.publish() == Doorbell::none);
   CHECK_FALSE(ring.reader.readable());
 }
 
@@ -188,16 +189,16 @@ TEST_CASE("a ring agrees with a simple queue, whatever the sizes and batches", "
 TEST_CASE("a reader that sleeps is rung for once, and only if it asked", "[ring]") {
   Ring ring;
   REQUIRE(ring.write(8));
-  CHECK_FALSE(ring.writer.publish());
+  CHECK(ring.writer.publish() == Doorbell::none);
   CHECK(ring.reader.arm());  // there is something already
   CHECK(ring.reader.disarm() == false);
   static_cast<void>(ring.reader.pop(ring.reader.peek().value()));
 
   CHECK_FALSE(ring.reader.arm());
   REQUIRE(ring.write(8));
-  CHECK(ring.writer.publish());
+  CHECK(ring.writer.publish() == Doorbell::socket);
   REQUIRE(ring.write(8));
-  CHECK_FALSE(ring.writer.publish());
+  CHECK(ring.writer.publish() == Doorbell::none);
   CHECK(ring.reader.disarm());  // the doorbell was rung
 
   static_cast<void>(ring.reader.pop(ring.reader.peek().value()));
@@ -205,7 +206,24 @@ TEST_CASE("a reader that sleeps is rung for once, and only if it asked", "[ring]
   CHECK_FALSE(ring.reader.arm());
   CHECK_FALSE(ring.reader.disarm());  // it was not
   REQUIRE(ring.write(8));
-  CHECK_FALSE(ring.writer.publish());
+  CHECK(ring.writer.publish() == Doorbell::none);
+}
+
+TEST_CASE("a reader changes its mind about the doorbell unless it is rung already", "[ring]") {
+  Ring ring;
+  CHECK_FALSE(ring.reader.arm());
+  CHECK(ring.reader.change_doorbell(Doorbell::socket, Doorbell::futex));
+  REQUIRE(ring.write(8));
+  CHECK(ring.writer.publish() == Doorbell::futex);
+  CHECK_FALSE(ring.reader.change_doorbell(Doorbell::futex, Doorbell::socket));
+  CHECK(ring.reader.disarm());
+
+  static_cast<void>(ring.reader.pop(ring.reader.peek().value()));
+  CHECK_FALSE(ring.reader.arm());
+  CHECK(ring.reader.change_doorbell(Doorbell::socket, Doorbell::futex));
+  CHECK(ring.reader.change_doorbell(Doorbell::futex, Doorbell::socket));
+  REQUIRE(ring.write(8));
+  CHECK(ring.writer.publish() == Doorbell::socket);
 }
 
 TEST_CASE("a writer that waits for room is rung for by the time that all is read", "[ring]") {
@@ -302,7 +320,7 @@ TEST_CASE("flags with any value ask for a doorbell and do no more", "[ring][host
   ring.control().reader_asleep.store(0xffff'ffff);
   ring.control().writer_asleep.store(77);
   REQUIRE(ring.write(1500));
-  CHECK(ring.writer.publish());
+  CHECK(ring.writer.publish() != Doorbell::none);
   CHECK(ring.reader.pop(ring.reader.peek().value()));
   CHECK(ring.control().reader_asleep.load() == 0);
   CHECK(ring.control().writer_asleep.load() == 0);
