@@ -266,6 +266,7 @@ class Channel {
 
  private:
   using WaitPolicy = typename TransportT::wait_policy;
+  static constexpr std::size_t retry_bytes = std::size_t{16} << 10;
   enum class State : std::uint8_t { listening, greeting, connected, ended };
   enum class Until : std::uint8_t { message, room };
 
@@ -306,8 +307,14 @@ class Channel {
       return queue_.bytes() == before ? Errc::queue_full : enqueue(payload);
     }
     if (auto queued = detail::enqueue(queue_, payload); !queued) return queued;
-    if (state_ == State::connected) return link_->flush(queue_);
-    return {};
+    if (state_ != State::connected) return {};
+    // Asking for room may be a system call, so the more wait the less often: when a third of what
+    // waits is new, or enough to go in one piece.
+    const std::size_t waiting = queue_.bytes();
+    if (waiting >= left_ && waiting - left_ < detail::least(left_ / 2, retry_bytes)) return {};
+    auto flushed = link_->flush(queue_);
+    left_ = queue_.bytes();
+    return flushed;
   }
 
   Result<void> flush_until(detail::Deadline deadline) {
@@ -443,6 +450,7 @@ class Channel {
   void connected() {
     state_ = State::connected;
     watched_ = {};
+    queue_.warm_up();
     if (!queue_.empty()) static_cast<void>(link_->flush(queue_));
   }
 
@@ -540,6 +548,7 @@ class Channel {
   bool closing_ = false;
   bool announced_ = false;
   std::uint32_t idle_polls_ = 0;
+  std::size_t left_ = 0;  // when `send` last tried to flush
   detail::Spinner<WaitPolicy> spin_;
   Peer peer_;
   Token token_;

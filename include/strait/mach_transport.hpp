@@ -10,6 +10,7 @@
 
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/least.hpp"
+#include "strait/detail/linger.hpp"
 #include "strait/fwd.hpp"
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/native_kernel.hpp"
@@ -218,7 +219,7 @@ class BasicMachTransport {
     for (int i = 0; i != detail::fair_share; ++i) {
       auto received = in_.peek();
       if (!received && received.error() == Errc::empty) {
-        linger(i);
+        detail::linger(i);
         received = in_.peek();
       }
       if (!received) return received.error();
@@ -301,13 +302,6 @@ class BasicMachTransport {
 
   static MessageHeader header(Kind kind, std::uint16_t tag = 0, std::size_t bytes = 0) {
     return {static_cast<std::uint32_t>(bytes), tag, static_cast<std::uint8_t>(kind), 0};
-  }
-
-  /// Each look at an empty queue takes a cache line away from the sender. Behind a batch there is
-  /// more to come: waiting a moment lets the sender get ahead, and both go faster.
-  static void linger(int batch) {
-    if (batch < 2 || posix::single_processor()) return;
-    for (int i = 0; i != 2 * batch && i != 256; ++i) posix::pause_processor();
   }
 
   /// A right is of use only if its queue takes all that is sent in one piece.

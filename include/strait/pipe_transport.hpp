@@ -345,24 +345,32 @@ class BasicPipeTransport {
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
     if (gone_) return Errc::peer_closed;
-    if constexpr (Payload::contiguous) {
+    const std::size_t size = payload.size();
+    detail::FrameHeader header{static_cast<std::uint32_t>(size), payload.tag(), 0};
+    Result<std::size_t> written = std::size_t{0};
+    if (size <= small_bytes) {
+      // Copying a little costs less than a system call with two parts.
+      std::byte frame[sizeof header + small_bytes];
+      std::memcpy(frame, &header, sizeof header);
+      payload.write_to(frame + sizeof header);
+      written = posix::write_some(out_, {frame, sizeof header + size});
+    } else if constexpr (Payload::contiguous) {
       const std::span bytes = payload.bytes();
-      detail::FrameHeader header{static_cast<std::uint32_t>(bytes.size()), payload.tag(), 0};
       const iovec parts[] = {{&header, sizeof header},
                              {const_cast<std::byte*>(bytes.data()), bytes.size()}};
-      const auto written = posix::write_some(out_, parts);
-      if (!written) return written.error();
-      if (*written == sizeof header + bytes.size()) return {};
-      if (auto queued = detail::enqueue(queue, payload); !queued) {
-        if (*written != 0) out_.reset();  // half a frame: nothing can follow it
-        return queued;
-      }
-      queue.consume(*written);
-      return {};
+      written = posix::write_some(out_, parts);
     } else {
       if (auto queued = detail::enqueue(queue, payload); !queued) return queued;
       return flush(queue);
     }
+    if (!written) return written.error();
+    if (*written == sizeof header + size) return {};
+    if (auto queued = detail::enqueue(queue, payload); !queued) {
+      if (*written != 0) out_.reset();  // half a frame: nothing can follow it
+      return queued;
+    }
+    queue.consume(*written);
+    return {};
   }
 
   Result<void> flush(detail::FrameQueue& queue) {
@@ -398,6 +406,8 @@ class BasicPipeTransport {
   }
 
  private:
+  static constexpr std::size_t small_bytes = 1024;
+
   BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
       : in_(std::move(in)), out_(std::move(out)) {
     posix::enlarge_fifo(out_);

@@ -25,8 +25,8 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == 8);
 
 /// Messages waiting to be sent, oldest first, as frames that lie one behind the other in blocks of
-/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps three blocks
-/// warm, so that a queue that fills and drains does not allocate.
+/// memory: a stream transport writes whole blocks, others take frame by frame. Keeps three blocks,
+/// so that a queue that fills and drains does not allocate.
 class FrameQueue {
  public:
   struct Frame {
@@ -52,6 +52,14 @@ class FrameQueue {
   ~FrameQueue() {
     clear();
     while (spare_ != nullptr) std::free(std::exchange(spare_, spare_->next));
+  }
+
+  /// Gets the blocks that it will keep, so that it need not when it is in a hurry. Without memory
+  /// it does later what it can.
+  void warm_up() {
+    for (int blocks = spares_ + (first_ != nullptr); blocks < max_spares; ++blocks) {
+      if (Block* block = make_block(block_bytes)) keep(block);
+    }
   }
 
   bool empty() const noexcept { return bytes_ == 0; }
@@ -125,7 +133,18 @@ class FrameQueue {
     std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
   };
   static constexpr std::size_t block_bytes = std::size_t{64} << 10;
-  static constexpr int max_spares = 2;
+  static constexpr int max_spares = 3;
+
+  static Block* make_block(std::size_t capacity) {
+    void* memory = std::malloc(sizeof(Block) + capacity);
+    return memory == nullptr ? nullptr : ::new (memory) Block{nullptr, 0, 0, capacity};
+  }
+
+  /// For an empty block of `block_bytes`.
+  void keep(Block* block) {
+    block->next = std::exchange(spare_, block);
+    ++spares_;
+  }
 
   bool add_block(std::size_t needed) {
     if (empty() && first_ != nullptr) drop_first();  // begun anew, but too small
@@ -135,10 +154,8 @@ class FrameQueue {
       block->next = nullptr;
       --spares_;
     } else {
-      const std::size_t capacity = most(needed, block_bytes);
-      void* memory = std::malloc(sizeof(Block) + capacity);
-      if (memory == nullptr) return false;
-      block = ::new (memory) Block{nullptr, 0, 0, capacity};
+      block = make_block(most(needed, block_bytes));
+      if (block == nullptr) return false;
     }
     (last_ != nullptr ? last_->next : first_) = block;
     last_ = block;
@@ -159,8 +176,8 @@ class FrameQueue {
     first_ = block->next;
     if (first_ == nullptr) last_ = nullptr;
     if (spares_ != max_spares && block->capacity == block_bytes) {
-      spare_ = ::new (static_cast<void*>(block)) Block{spare_, 0, 0, block_bytes};
-      ++spares_;
+      block->begin = block->end = 0;
+      keep(block);
     } else {
       std::free(block);
     }

@@ -5,10 +5,12 @@
 #include <cstring>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/least.hpp"
+#include "strait/detail/linger.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {
@@ -24,6 +26,7 @@ class FrameReader {
   /// `would_block` as `empty`.
   template <class Read, class Sink>
   Result<void> receive(Read&& read, Sink&& sink, std::size_t max_message_bytes, int share) {
+    int given = 0;
     while (share > 0) {
       if (in_large_) {
         if (large_.size() != header_.bytes) {
@@ -47,10 +50,12 @@ class FrameReader {
           const std::span bytes(begin() + sizeof header_, header_.bytes);
           begin_ += sizeof header_ + header_.bytes;
           --share;
+          ++given;
           if (!sink(header_.tag, bytes)) return {};
           continue;
         }
       }
+      linger(given < 32 ? given : 32);
       if (auto more = gulp(read); !more) return more;
     }
     return {};

@@ -79,4 +79,11 @@ inline Result<std::size_t> write_some(const Descriptor& to, std::span<const iove
   return last_error();
 }
 
+inline Result<std::size_t> write_some(const Descriptor& to, std::span<const std::byte> bytes) {
+  const ssize_t written = retry([&] { return ::write(to.get(), bytes.data(), bytes.size()); });
+  if (written >= 0) return static_cast<std::size_t>(written);
+  if (errno == EAGAIN) return std::size_t{0};
+  return last_error();
+}
+
 }  // namespace strait::posix
