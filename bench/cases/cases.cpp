@@ -20,6 +20,7 @@ std::span<const Case> all_cases() {
       ring_case(),
       mach_case(),
       mach_block_case(),
+      padded_ring_case(),
       cache_line_case(),
       futex_case(),
       eventfd_case(),

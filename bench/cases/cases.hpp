@@ -8,6 +8,7 @@ namespace bench {
 Case fifo_case();
 Case unix_stream_case();
 Case ring_case();
+Case padded_ring_case();
 Case pipe_case();
 Case mach_inline_case();
 Case mach_inline_block_case();

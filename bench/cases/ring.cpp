@@ -11,7 +11,9 @@
 #include "cases/pause.hpp"
 
 // The floor: what two processes that trust each other and never sleep can do with shared memory. A
-// ring of records of any size, each in one piece because the ring is mapped twice in a row.
+// ring of records of any size, each in one piece because the ring is mapped twice in a row; or, for
+// comparison (`ring-padded`), because a record that does not fit before the end begins anew at the
+// front.
 //
 // A record starts with a word that is zero until the record is complete. A reader polls the word at
 // its own position and finds the message right behind it: no index to fetch from another cache line.
@@ -74,17 +76,26 @@ class RingMemory {
   std::byte* base_;
 };
 
-// A record's word: complete, more to follow, this piece's bytes, and the whole message's bytes.
+// A record's word: complete, more to follow, nothing but padding up to the ring's end, this piece's
+// bytes, and the whole message's bytes.
 constexpr std::uint64_t complete_bit = 1;
 constexpr std::uint64_t more_bit = 2;
-constexpr std::uint64_t piece_shift = 2;
-constexpr std::uint64_t piece_mask = 0x3fff'ffff;
+constexpr std::uint64_t padding_bit = 4;
+constexpr std::uint64_t piece_shift = 3;
+constexpr std::uint64_t piece_mask = 0x1fff'ffff;
 constexpr std::uint64_t whole_shift = 32;
 
 constexpr std::size_t record_bytes(std::size_t piece) noexcept {
   return (header_bytes + piece + record_alignment - 1) & ~(record_alignment - 1);
 }
 
+enum class Wrap { mapped_twice, padded };
+
+constexpr std::uint64_t up_to_end(std::uint64_t position) noexcept {
+  return ring_bytes - (position & (ring_bytes - 1));
+}
+
+template <Wrap wrap>
 class RingWriter {
  public:
   explicit RingWriter(RingMemory memory) : memory_(std::move(memory)) {}
@@ -94,6 +105,7 @@ class RingWriter {
     do {
       const std::size_t piece = std::min(message.size(), max_piece_bytes);
       const bool more = piece < message.size();
+      if (wrap == Wrap::padded && record_bytes(piece) > up_to_end(position_)) pad();
       const std::uint64_t next = position_ + record_bytes(piece);
       make_room(next + header_bytes);
       std::memcpy(memory_.at(position_) + header_bytes, message.data(), piece);
@@ -108,6 +120,14 @@ class RingWriter {
   }
 
  private:
+  void pad() {
+    const std::uint64_t next = position_ + up_to_end(position_);
+    make_room(next + header_bytes);
+    memory_.header(next).store(0, std::memory_order_relaxed);
+    memory_.header(position_).store(complete_bit | padding_bit, std::memory_order_release);
+    position_ = next;
+  }
+
   void make_room(std::uint64_t end) {
     if (end - reader_position_ <= ring_bytes) return;
     spin_until([&] {
@@ -122,6 +142,7 @@ class RingWriter {
   std::uint64_t reader_position_ = 0;
 };
 
+template <Wrap wrap>
 class RingReader {
  public:
   explicit RingReader(RingMemory memory) : memory_(std::move(memory)) {}
@@ -135,6 +156,10 @@ class RingReader {
         word = memory_.header(position_).load(std::memory_order_acquire);
         return word != 0;
       });
+      if (wrap == Wrap::padded && (word & padding_bit) != 0) {
+        position_ += up_to_end(position_);
+        continue;
+      }
       const std::size_t piece = (word >> piece_shift) & piece_mask;
       if (landing == nullptr) landing = landing_.room_for(word >> whole_shift);
       std::memcpy(landing + done, memory_.at(position_) + header_bytes, piece);
@@ -155,6 +180,7 @@ class RingReader {
   std::uint64_t published_ = 0;
 };
 
+template <Wrap wrap>
 class RingLink {
  public:
   RingLink(RingMemory in, RingMemory out) : reader_(std::move(in)), writer_(std::move(out)) {}
@@ -168,12 +194,13 @@ class RingLink {
   }
 
  private:
-  RingReader reader_;
-  RingWriter writer_;
+  RingReader<wrap> reader_;
+  RingWriter<wrap> writer_;
 };
 
 constexpr off_t direction_bytes = page_bytes + ring_bytes;
 
+template <Wrap wrap>
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
   Descriptor file(::memfd_create("strait_bench ring", MFD_CLOEXEC));
   if (!file) throw_errno("memfd_create");
@@ -181,20 +208,27 @@ std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invi
   RingMemory there(file.get(), 0);
   RingMemory back(file.get(), direction_bytes);
   invite({"", std::move(file)});
-  return make_endpoint(RingLink(std::move(back), std::move(there)));
+  return make_endpoint(RingLink<wrap>(std::move(back), std::move(there)));
 }
 
+template <Wrap wrap>
 std::unique_ptr<Endpoint> join(bool, Invitation invitation) {
   const int file = invitation.descriptor.get();
   RingMemory there(file, 0);
   RingMemory back(file, direction_bytes);
-  return make_endpoint(RingLink(std::move(there), std::move(back)));
+  return make_endpoint(RingLink<wrap>(std::move(there), std::move(back)));
 }
 
 }  // namespace
 
 Case ring_case() {
-  return {"ring", "a bare ring in shared memory, spinning: the floor", host, join};
+  return {"ring", "a bare ring in shared memory, spinning: the floor", host<Wrap::mapped_twice>,
+          join<Wrap::mapped_twice>};
+}
+
+Case padded_ring_case() {
+  return {"ring-padded", "the same, mapped once: padding before the end instead",
+          host<Wrap::padded>, join<Wrap::padded>};
 }
 
 }  // namespace bench
