@@ -86,15 +86,18 @@ constexpr const char* describe(Errc error) noexcept {
 
 class ErrorCategory final : public std::error_category {
  public:
+  constexpr ErrorCategory() = default;
   const char* name() const noexcept override { return "strait"; }
   std::string message(int value) const override { return describe(static_cast<Errc>(value)); }
 };
 
+// Not a function's static variable: those are asked at each call whether they are there already.
+inline constinit const ErrorCategory error_category_object;
+
 }  // namespace detail
 
 inline const std::error_category& error_category() noexcept {
-  static const detail::ErrorCategory category;
-  return category;
+  return detail::error_category_object;
 }
 
 inline std::error_code make_error_code(Errc error) noexcept {

@@ -218,11 +218,12 @@ class BasicMachTransport {
   Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
     for (int i = 0; i != detail::fair_share; ++i) {
       auto received = in_.peek();
-      if (!received && received.error() == Errc::empty) {
+      if (!received) {
+        if (i < 2 || received.error() != Errc::empty) return received.error();
         detail::linger(i);
         received = in_.peek();
+        if (!received) return received.error();
       }
-      if (!received) return received.error();
       const MessageHeader& message = *received;
       switch (static_cast<Kind>(message.kind)) {
         case Kind::whole:

@@ -175,10 +175,9 @@ class ReceiveRight {
   /// Errors: `empty`; `peer_closed` when the sender is gone and all it had sent was seen;
   /// `malformed`.
   Result<MessageHeader> peek() {
-    // Read before the ring: what was published before the end is still seen.
-    const std::error_code ended = ended_;
     auto record = ring_.peek();
-    if (!record && ended && record.error() == Errc::empty) return ended;
+    // The end was seen before this look at the ring, which shows all that was published before it.
+    if (!record && ended_ && record.error() == Errc::empty) return ended_;
     return record;
   }
 
