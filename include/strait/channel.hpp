@@ -87,9 +87,12 @@ class Channel {
       found = TransportT::look_up(name);
     }
     if (!found) return found.error();
-    const PeerCredentials credentials = found->credentials();
-    if (auto checked = detail::check_peer(credentials, options.peers); !checked) {
-      return checked.error();
+    PeerCredentials credentials;
+    if constexpr (names_tell_credentials) {
+      credentials = found->credentials();
+      if (auto checked = detail::check_peer(credentials, options.peers); !checked) {
+        return checked.error();
+      }
     }
     auto link =
         std::move(*found).hello(detail::encode_hello(SerializerT::schema_hash, token).bytes());
@@ -267,6 +270,8 @@ class Channel {
  private:
   using WaitPolicy = typename TransportT::wait_policy;
   static constexpr std::size_t retry_bytes = std::size_t{16} << 10;
+  static constexpr bool names_tell_credentials =
+      detail::TellsCredentials<typename TransportT::Name>;
   enum class State : std::uint8_t { listening, greeting, connected, ended };
   enum class Until : std::uint8_t { message, room };
 
@@ -438,7 +443,14 @@ class Channel {
   void await_welcome() {
     const auto answer = link_->welcome();
     if (answer) {
-      const auto welcome = detail::check_welcome(answer->bytes());
+      auto welcome = detail::check_welcome(answer->bytes());
+      if constexpr (!names_tell_credentials) {
+        peer_.credentials = link_->server_credentials();
+        // Before what it says counts.
+        if (auto checked = detail::check_peer(peer_.credentials, options.peers); !checked) {
+          welcome = checked;
+        }
+      }
       welcome ? connected() : end(welcome.error());
     } else if (answer.error() != Errc::empty) {
       end(answer.error() == Errc::peer_closed ? make_error_code(Errc::refused) : answer.error());

@@ -56,7 +56,7 @@ class BasicMachTransport {
     Result<BasicMachTransport> welcome(std::span<const std::byte> bytes) && {
       auto out = roomy(SendRight::adopt(std::move(request_.reply)));
       if (!out) return out.error();
-      auto in = KernelT::allocate(queue_bytes);
+      auto in = KernelT::allocate_for(request_, queue_bytes);
       if (!in) return in.error();
       const auto right = in->make_send_right();
       if (auto sent = out->send(header(Kind::welcome), bytes, right); !sent) return sent.error();
@@ -69,8 +69,7 @@ class BasicMachTransport {
       const auto room = out->reserve(bytes.size());
       if (!room) return;
       std::memcpy(*room, bytes.data(), bytes.size());
-      out->stage(header(Kind::refusal, 0, bytes.size()));
-      out->publish();
+      if (out->stage(header(Kind::refusal, 0, bytes.size()))) out->publish();
     }
 
    private:
@@ -97,7 +96,10 @@ class BasicMachTransport {
    public:
     explicit Name(typename KernelT::NameRight right) : right_(std::move(right)) {}
 
-    PeerCredentials credentials() const { return right_.credentials(); }
+    PeerCredentials credentials()
+        const requires detail::TellsCredentials<typename KernelT::NameRight> {
+      return right_.credentials();
+    }
 
     Result<BasicMachTransport> hello(std::span<const std::byte> bytes) && {
       auto in = KernelT::allocate(queue_bytes);
@@ -139,6 +141,12 @@ class BasicMachTransport {
       out_ = std::move(*out);
     }
     return bytes;
+  }
+
+  /// Whom the welcome was from, where the name did not tell.
+  PeerCredentials server_credentials() const
+      requires(!detail::TellsCredentials<typename KernelT::NameRight>) {
+    return in_.sender();
   }
 
   template <class Payload>
@@ -201,7 +209,9 @@ class BasicMachTransport {
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
                                                  : Kind::whole;
-      out_.stage(header(kind, frame.header.tag, size));
+      if (auto staged = out_.stage(header(kind, frame.header.tag, size)); !staged) [[unlikely]] {
+        return unless_full(staged.error());
+      }
       last ? queue.pop() : queue.advance(size);
       // Small messages are shown together; with large ones the receiver keeps step.
       staged_bytes += size;
@@ -323,7 +333,11 @@ class BasicMachTransport {
       return room.error();
     }
     payload.write_to(*room);
-    out_.stage(header(Kind::whole, payload.tag(), payload.size()));
+    if (auto staged = out_.stage(header(Kind::whole, payload.tag(), payload.size())); !staged)
+        [[unlikely]] {
+      if (staged.error() == Errc::would_block) return detail::enqueue(queue, payload);
+      return staged;
+    }
     out_.publish();
     return {};
   }
@@ -341,7 +355,11 @@ class BasicMachTransport {
           return room.error();
         }
         std::memcpy(*room, rest.data(), fragment_bytes);
-        out_.stage(header(Kind::fragment, payload.tag(), fragment_bytes));
+        if (auto staged = out_.stage(header(Kind::fragment, payload.tag(), fragment_bytes));
+            !staged) [[unlikely]] {
+          if (staged.error() == Errc::would_block) break;
+          return staged;
+        }
         out_.publish();
         rest = rest.subspan(fragment_bytes);
       }

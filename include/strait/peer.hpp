@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 
 namespace strait {
@@ -17,6 +18,16 @@ struct PeerCredentials {
 struct Peer {
   PeerCredentials credentials;
 };
+
+namespace detail {
+
+/// A name, or the right to one, that tells whose it is before anything is sent to it.
+template <class NameT>
+concept TellsCredentials = requires(const NameT& name) {
+  { name.credentials() } -> std::convertible_to<PeerCredentials>;
+};
+
+}  // namespace detail
 
 /// Whom to talk to at all, decided by the kernel's credentials before any of the peer's bytes
 /// count.

@@ -50,7 +50,9 @@ struct AnySink {
 ///   T4  `T::look_up(name)` finds a server: a `Name` with its owner's `credentials()`, or
 ///       `not_found`. `hello(bytes)` then makes a link that is not welcome yet.
 ///   T5  `welcome()`, on a link from T4: the server's answer, once, or `empty`, `peer_closed`,
-///       `malformed`. `send` and `receive` are for afterwards.
+///       `malformed`. `send` and `receive` are for afterwards. Where no system call tells whose a
+///       name is, `Name` has no `credentials()`, but the link has `server_credentials()`: whom the
+///       answer is from.
 ///
 /// Sending
 ///   T6  `send(payload, queue)` takes one message while `queue` is empty. What there is no room for
@@ -92,7 +94,6 @@ concept Transport = std::movable<T> &&
   { std::move(request).welcome(bytes) } -> std::same_as<Result<T>>;
   { std::move(request).refuse(bytes) } -> std::same_as<void>;
 } && requires(typename T::Name server, std::span<const std::byte> bytes) {
-  { server.credentials() } -> std::convertible_to<PeerCredentials>;
   { std::move(server).hello(bytes) } -> std::same_as<Result<T>>;
 } && requires(T link, const T& const_link, detail::AnyPayload payload, detail::AnySink sink,
               detail::FrameQueue queue, std::size_t limit) {
@@ -105,7 +106,9 @@ concept Transport = std::movable<T> &&
   { const_link.interest(queue) } -> std::same_as<posix::Interest>;
   { link.disarm() } -> std::same_as<bool>;
   { link.take_doorbells() } -> std::same_as<void>;
-};
+} &&(detail::TellsCredentials<typename T::Name> || requires(const T& link) {
+  { link.server_credentials() } -> std::same_as<PeerCredentials>;
+});
 
 namespace detail {
 

@@ -37,7 +37,7 @@ struct LeastKernel {
     }
     std::size_t max_inline_bytes() { return right_.max_inline_bytes(); }
     strait::Result<std::byte*> reserve(std::size_t bytes) { return right_.reserve(bytes); }
-    void stage(strait::MessageHeader header) { right_.stage(header); }
+    strait::Result<void> stage(strait::MessageHeader header) { return right_.stage(header); }
     void publish() { right_.publish(); }
     strait::Result<void> send(strait::MessageHeader header, Bytes body,
                               const TravellingRight& right) {
@@ -129,6 +129,9 @@ struct LeastKernel {
     auto right = Real::allocate(queue_bytes);
     if (!right) return right.error();
     return ReceiveRight(std::move(*right));
+  }
+  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
+    return allocate(queue_bytes);
   }
 };
 

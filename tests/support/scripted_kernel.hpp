@@ -118,6 +118,10 @@ struct ScriptedKernel : strait::LinuxKernel {
     if (!right) return right.error();
     return ReceiveRight(std::move(*right));
   }
+  static strait::Result<ReceiveRight> allocate_for(const strait::linux_mach::Request&,
+                                                   std::size_t queue_bytes) {
+    return allocate(queue_bytes);
+  }
 };
 
 static_assert(strait::MachKernelWithRegions<ScriptedKernel>);

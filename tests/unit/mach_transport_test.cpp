@@ -82,6 +82,9 @@ struct NoRegionsKernel : ScriptedKernel {
     if (!right) return right.error();
     return ReceiveRight(std::move(*right));
   }
+  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
+    return allocate(queue_bytes);
+  }
 };
 static_assert(strait::MachKernelWithRegions<NoRegionsKernel>);
 
@@ -110,6 +113,9 @@ struct NoFilledRegionsKernel : ScriptedKernel {
   };
   static strait::Result<ReceiveRight> allocate(std::size_t queue_bytes) {
     return ReceiveRight(std::move(ScriptedKernel::allocate(queue_bytes)).value());
+  }
+  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
+    return allocate(queue_bytes);
   }
 };
 

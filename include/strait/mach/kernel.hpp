@@ -32,11 +32,15 @@ namespace strait {
 ///   K3  `NamePort::interest()` is readable when `receive` may give something; `deadline()` is when
 ///       it will even if nothing comes.
 ///   K4  `K::look_up(name)` gives a `NameRight`, or `not_found`. Its `credentials()` are those of
-///       the name's owner. `send(body, reply)` sends it a request; on failure `reply` is unchanged.
+///       the name's owner; a kernel that does not tell them has none, but a `ReceiveRight::sender()`
+///       with the credentials of whoever sent what was received. `send(body, reply)` sends it a
+///       request; on failure `reply` is unchanged.
 ///
 /// Ports
 ///   K5  `K::allocate(queue_bytes)` makes a port: a `ReceiveRight`. `make_send_right()` makes its
 ///       only send right, in the form in which it travels; the port ends when that right ends.
+///       `K::allocate_for(request, queue_bytes)` makes one for the sender of that request. Where
+///       the kernel tells of each message whom it is from, a message from anybody else ends it.
 ///   K6  `SendRight::adopt(travelling right)` checks a right that a peer made before it is used:
 ///       `malformed` or `bad_region` if it isn't what it has to be. `SendRight()` has no receiver.
 ///
@@ -45,6 +49,8 @@ namespace strait {
 ///       written, never read, and then staged; or `would_block`, `peer_closed`, `malformed`.
 ///       Without `stage` nothing is sent.
 ///   K8  `stage(header)` ends the reserved message; `publish()` sends all staged ones, in order.
+///       A kernel that can't promise room beforehand sends in `stage`, which then may fail as K7
+///       does; the message was not sent.
 ///   K9  `send(header, body, right or region)` sends one message with what it carries, whole or not
 ///       at all; on failure the caller still has it. Staged messages must be published before.
 ///   K10 `SendRight::arm(bytes)` asks for a wake-up when there is room for `bytes`; true when there
@@ -57,16 +63,18 @@ namespace strait {
 ///   K12 `take_region(bytes)` and `take_send_right()` take what came with the message that was
 ///       popped last: `malformed` if there is none, `bad_region` if a region could still change or
 ///       is shorter than `bytes`.
-///   K13 `readable()` is one look at memory. `arm()` asks for a wake-up with the next message; true
-///       when there is no need to wait. `disarm()` takes that back. `take_doorbells()` takes
-///       wake-ups in and notices the sender's end. `interest()` is readable when there are any.
-///       `wait(deadline)`, when armed, sleeps until there is one; it may end early.
+///   K13 `readable()` is one look at memory, or one system call where there is none. `arm()` asks
+///       for a wake-up with the next message; true when there is no need to wait. `disarm()` takes
+///       that back. `take_doorbells()` takes wake-ups in and notices the sender's end.
+///       `interest()` is readable when there are any. `wait(deadline)`, when armed, sleeps until
+///       there is one; it may end early.
 template <class K>
-concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits,
-                              std::size_t bytes) {
+concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits, std::size_t bytes,
+                              const typename K::Request& request) {
   { K::check_in(name, limits) } -> std::same_as<Result<typename K::NamePort>>;
   { K::look_up(name) } -> std::same_as<Result<typename K::NameRight>>;
   { K::allocate(bytes) } -> std::same_as<Result<typename K::ReceiveRight>>;
+  { K::allocate_for(request, bytes) } -> std::same_as<Result<typename K::ReceiveRight>>;
 }
 &&requires(typename K::NamePort port, const typename K::NamePort& const_port) {
   { port.receive() } -> std::same_as<Result<typename K::Request>>;
@@ -75,7 +83,6 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
 }
 &&requires(typename K::NameRight right, std::span<const std::byte> body,
            const typename K::TravellingRight& reply) {
-  { std::as_const(right).credentials() } -> std::convertible_to<PeerCredentials>;
   { right.send(body, reply) } -> std::same_as<Result<void>>;
 }
 &&std::default_initializable<typename K::SendRight>&& requires(
@@ -84,7 +91,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { K::SendRight::adopt(std::move(travelling)) } -> std::same_as<Result<typename K::SendRight>>;
   { right.max_inline_bytes() } -> std::same_as<std::size_t>;
   { right.reserve(bytes) } -> std::same_as<Result<std::byte*>>;
-  { right.stage(header) } -> std::same_as<void>;
+  { right.stage(header) } -> std::same_as<Result<void>>;
   { right.publish() } -> std::same_as<void>;
   { right.send(header, body, std::as_const(travelling)) } -> std::same_as<Result<void>>;
   { right.arm(bytes) } -> std::same_as<bool>;
@@ -104,7 +111,11 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { right.wait(detail::Deadline::now()) } -> std::same_as<Result<void>>;
   { const_right.interest() } -> std::same_as<pollfd>;
   { right.take_doorbells() } -> std::same_as<void>;
-};
+}
+&&(detail::TellsCredentials<typename K::NameRight> ||
+   requires(const typename K::ReceiveRight& right) {
+     { right.sender() } -> std::same_as<PeerCredentials>;
+   });
 
 /// A kernel that also has out-of-line memory (needed by `OolThreshold`, not by `InlineOnly`).
 ///

@@ -27,6 +27,10 @@ struct LinuxKernel {
   static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
     return ReceiveRight::create(queue_bytes);
   }
+  /// Nothing tells whom a record is from, and nobody can hand a lane on unseen but who has it.
+  static Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
+    return allocate(queue_bytes);
+  }
 };
 
 }  // namespace strait

@@ -77,7 +77,7 @@ class SendRight {
     return room;
   }
 
-  void stage(MessageHeader header) { ring_.stage(header); }
+  Result<void> stage(MessageHeader header) { return ring_.stage(header), Result<void>(); }
 
   void publish() {
     switch (ring_.publish()) {
@@ -101,7 +101,7 @@ class SendRight {
     socket_full_ = !sent && sent.error() == Errc::would_block;
     if (!sent) return sent;
     if (!body.empty()) std::memcpy(*room, body.data(), body.size());
-    stage(header);
+    ring_.stage(header);
     publish();
     return {};
   }
