@@ -6,6 +6,7 @@
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"
 #include "strait/pipe_transport.hpp"
+#include "support/scripted_mach.hpp"
 
 namespace strait_test {
 
@@ -17,6 +18,11 @@ using MachSpin = strait::MachTransport<strait::DefaultSendPolicy, strait::Spin>;
 using Pipe = strait::PipeTransport;
 using Loopback = strait::LoopbackTransport;
 
+// The code that speaks to macOS's own kernel, over one that is played in this process.
+using Darwin = strait::BasicMachTransport<ScriptedDarwin>;
+using DarwinCow =
+    strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<4096>, strait::Block>;
+
 // Every way to send with every way to wait: for what depends on the waiting.
 using MachInlineBlock = strait::MachTransport<strait::InlineOnly, strait::Block>;
 using MachInlineSpin = strait::MachTransport<strait::InlineOnly, strait::Spin>;
@@ -27,8 +33,10 @@ using MachCowSpin = strait::MachTransport<strait::OolThreshold<4096>, strait::Sp
 
 /// The ones that reach another process.
 #define STRAIT_TEST_CROSSING Mach, MachInline, MachCow, MachBlock, MachSpin, Pipe
+/// The ones that exist once, also in a child process: what needs a second one can't run over them.
+#define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 /// All of them.
-#define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, Loopback
+#define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
 /// The rest of the combinations of policies.
 #define STRAIT_TEST_WAITING \
   STRAIT_TEST_TRANSPORTS, MachInlineBlock, MachInlineSpin, MachCowBlock, MachCowSpin

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "support/runtime_dir.hpp"
+#include "support/scripted_mach.hpp"
 
 namespace strait_test {
 namespace {
@@ -79,6 +80,7 @@ ResourceSnapshot ResourceSnapshot::take() {
   now.descriptors = open_descriptors();
   now.mappings = shared_mappings();
   now.files = runtime_files();
+  now.mach = mach_holdings();
   now.has_children = strait_test::has_children();
   return now;
 }
@@ -106,6 +108,12 @@ std::vector<std::string> differences(const ResourceSnapshot& before,
       found.push_back("unmapped a mapping it did not own: " + mapping);
   for (const std::string& file : after.files)
     if (!before.files.contains(file)) found.push_back("left file " + file);
+  for (const std::string& holding : after.mach)
+    if (after.mach.count(holding) > before.mach.count(holding))
+      found.push_back("leaked " + holding);
+  for (const std::string& holding : before.mach)
+    if (before.mach.count(holding) > after.mach.count(holding))
+      found.push_back("gave back what it did not own: " + holding);
   if (after.has_children && !before.has_children)
     found.push_back("left a child process running or not reaped");
   return found;

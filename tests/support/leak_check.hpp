@@ -12,6 +12,7 @@ struct ResourceSnapshot {
   std::map<int, std::string> descriptors;  // number -> what it is open on
   std::multiset<std::string> mappings;     // shared mappings, and private ones of a memfd
   std::set<std::string> files;             // everything but directories in the runtime directory
+  std::multiset<std::string> mach;         // rights and memory in the played Mach kernel
   bool has_children = false;               // running, or dead and not reaped
 
   static ResourceSnapshot take();

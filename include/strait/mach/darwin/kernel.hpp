@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "strait/detail/half_open.hpp"
+#include "strait/mach/darwin/name.hpp"
+#include "strait/mach/darwin/receive_right.hpp"
+#include "strait/mach/darwin/region.hpp"
+#include "strait/mach/darwin/send_right.hpp"
+#include "strait/mach/kernel.hpp"
+
+namespace strait {
+
+/// What stands before every channel's name where `launchd` lists them. A sandboxed application
+/// chooses its own, which has to begin with one of its groups: a type with such a `prefix`, as the
+/// second argument of `BasicDarwinKernel`.
+struct DefaultServicePrefix {
+  static constexpr std::string_view prefix = "strait.";
+};
+
+/// Mach's own ports, through the calls that `Traps` makes: those of macOS (`DarwinKernel`), or of a
+/// kernel that tests play.
+template <class Traps, class ServicePrefix = DefaultServicePrefix>
+struct BasicDarwinKernel {
+  using NamePort = darwin_mach::NamePort<Traps>;
+  using NameRight = darwin_mach::NameRight<Traps>;
+  using Request = darwin_mach::Request<Traps>;
+  using ReceiveRight = darwin_mach::ReceiveRight<Traps>;
+  using SendRight = darwin_mach::SendRight<Traps>;
+  using TravellingRight = darwin_mach::OwnedSend<Traps>;
+  using Region = darwin_mach::Region<Traps>;
+
+  static Result<NamePort> check_in(std::string_view name, detail::AcceptLimits) {
+    const auto service = darwin_mach::ServiceName::of(ServicePrefix::prefix, name);
+    if (!service) return service.error();
+    return NamePort::check_in(*service);
+  }
+  static Result<NameRight> look_up(std::string_view name) {
+    const auto service = darwin_mach::ServiceName::of(ServicePrefix::prefix, name);
+    if (!service) return service.error();
+    return NameRight::look_up(*service);
+  }
+  static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
+    return ReceiveRight::create(queue_bytes);
+  }
+  static Result<ReceiveRight> allocate_for(const Request& request, std::size_t queue_bytes) {
+    return ReceiveRight::create_for(request.sender, queue_bytes);
+  }
+};
+
+}  // namespace strait

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <poll.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/detail/least.hpp"
+#include "strait/mach/darwin/inbox.hpp"
+#include "strait/mach/darwin/region.hpp"
+#include "strait/mach/darwin/send_right.hpp"
+#include "strait/mach/message_header.hpp"
+#include "strait/peer.hpp"
+#include "strait/result.hpp"
+
+namespace strait::darwin_mach {
+
+inline PeerCredentials credentials_of(const AuditToken& sender) {
+  return {sender.user(), sender.group(), sender.process()};
+}
+
+/// The right to receive from a port, which only one peer is believed to send to.
+///
+/// Threads: one at a time. Blocking: never but in `wait`.
+template <class Traps>
+class ReceiveRight {
+ public:
+  /// A new port. It is the first sender's, from then on; `make_send_right` can be called once.
+  ///
+  /// Errors: `not_enough_memory`, those of the descriptor for `interest`.
+  static Result<ReceiveRight> create(std::size_t queue_bytes) {
+    using strait::detail::least;
+    using strait::detail::most;
+    auto port = OwnedReceive<Traps>::allocate(static_cast<std::uint32_t>(
+        least(max_queue_limit, most(min_queue_limit, queue_bytes / bytes_per_message))));
+    if (!port) return port.error();
+    if (Traps::make_send(port->name()) != success) {
+      return std::make_error_code(std::errc::not_enough_memory);
+    }
+    ReceiveRight right;
+    right.send_right_ = OwnedSend<Traps>(port->name());
+    // To the port itself: whoever hears that all senders are gone has received what they had sent.
+    PortName previous = null_port;
+    if (Traps::request_notification(port->name(), Notification::no_senders, 0, port->name(),
+                                    previous) != success) {
+      return std::make_error_code(std::errc::not_enough_memory);
+    }
+    auto events = Traps::PortEvents::watch(port->name());
+    if (!events) return events.error();
+    right.events_ = std::move(*events);
+    right.incoming_.port = std::move(*port);
+    return right;
+  }
+
+  /// A new port for the sender of a message that was received before, and for nobody else.
+  static Result<ReceiveRight> create_for(const AuditToken& sender, std::size_t queue_bytes) {
+    auto right = create(queue_bytes);
+    if (!right) return right;
+    right->incoming_.sender = sender;
+    return right;
+  }
+
+  OwnedSend<Traps> make_send_right() { return std::move(send_right_); }
+
+  /// Takes a message in if there is none yet: Mach has no memory to look at.
+  bool readable() const { return incoming_.take_in(strait::detail::Deadline::now()); }
+
+  /// Errors: `empty`; `peer_closed` when all senders are gone; `malformed` when a message came from
+  /// somebody else, or is none of ours; those of `Inbox::receive`.
+  Result<MessageHeader> peek() {
+    if (!incoming_.take_in(strait::detail::Deadline::now())) return Errc::empty;
+    if (incoming_.ended) return incoming_.ended;
+    return incoming_.parcel.header;
+  }
+
+  const std::byte* body() const {
+    return incoming_.inbox.message().data() + incoming_.parcel.body_at;
+  }
+
+  void pop(const MessageHeader&) {
+    arrived_right_ = std::exchange(incoming_.right, {});
+    arrived_memory_ = std::exchange(incoming_.memory, {});
+    incoming_.held = false;
+  }
+
+  /// Errors: `bad_region` if it is shorter; `malformed` if there is none.
+  Result<Region<Traps>> take_region(std::size_t size) {
+    auto memory = std::exchange(arrived_memory_, {});
+    if (memory.size() == 0) return Errc::malformed;
+    return Region<Traps>::adopt(std::move(memory), size);
+  }
+
+  /// Errors: those of `SendRight::adopt`.
+  Result<SendRight<Traps>> take_send_right() {
+    return SendRight<Traps>::adopt(std::exchange(arrived_right_, {}));
+  }
+
+  bool arm() { return readable(); }
+  bool disarm() { return false; }
+
+  /// Sleeps in the system call that receives the next message.
+  Result<void> wait(strait::detail::Deadline deadline) {
+    incoming_.take_in(deadline);
+    return {};
+  }
+  pollfd interest() const { return {events_.native_handle(), POLLIN, 0}; }
+  void take_doorbells() {}
+
+  /// Whom all that was received is from; all zeros before the first message.
+  PeerCredentials sender() const { return credentials_of(incoming_.sender); }
+
+ private:
+  // A queue counts messages, not bytes.
+  static constexpr std::size_t bytes_per_message = std::size_t{4} << 10;
+  static constexpr std::size_t min_queue_limit = 16;
+
+  ReceiveRight() = default;
+
+  struct Incoming {
+    OwnedReceive<Traps> port;
+    Inbox<Traps> inbox;
+    /// All zeros, which is the kernel, while anybody may be the first one.
+    AuditToken sender{};
+    bool held = false;
+    std::error_code ended;
+    Parcel parcel;
+    OwnedSend<Traps> right;
+    OwnedMemory<Traps> memory;
+
+    /// True when a message is held, or there will be none.
+    bool take_in(strait::detail::Deadline deadline) {
+      while (!held && !ended) {
+        const auto received = inbox.receive(port.name(), received_bytes(max_body_bytes), deadline);
+        if (received) {
+          accept();
+        } else if (received.error() == Errc::empty) {
+          return false;
+        } else {
+          ended = received.error() == Errc::message_too_large ? make_error_code(Errc::malformed)
+                                                              : received.error();
+        }
+      }
+      return true;
+    }
+
+    void accept() {
+      const auto message = inbox.message();
+      if (inbox.sender().is_kernel()) {
+        if (read_at<Header>(message, 0).id == static_cast<std::int32_t>(Notification::no_senders)) {
+          ended = make_error_code(Errc::peer_closed);
+        }
+        return destroy<Traps>(message);
+      }
+      if (sender.is_kernel()) sender = inbox.sender();
+      const auto parsed = parse(message);
+      if (!parsed || inbox.sender() != sender) {
+        ended = make_error_code(Errc::malformed);
+        return destroy<Traps>(message);
+      }
+      parcel = *parsed;
+      right = OwnedSend<Traps>(parcel.right);
+      memory = OwnedMemory<Traps>(parcel.region_address, parcel.region_bytes);
+      held = true;
+    }
+  };
+
+  // That a message has moved from the kernel to this process changes nothing that can be seen.
+  mutable Incoming incoming_;
+  OwnedSend<Traps> send_right_;
+  typename Traps::PortEvents events_;
+  OwnedSend<Traps> arrived_right_;
+  OwnedMemory<Traps> arrived_memory_;
+};
+
+}  // namespace strait::darwin_mach

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/mach/darwin/right.hpp"
+#include "strait/result.hpp"
+
+namespace strait::darwin_mach {
+
+/// Out-of-line memory of one message. The kernel copies it, page by page, when either side writes.
+template <class Traps>
+class Region {
+ public:
+  /// Errors: `not_enough_memory`.
+  static Result<Region> copy_of(std::span<const std::byte> bytes) {
+    return filled_by(bytes.size(),
+                     [&](std::byte* out) { std::memcpy(out, bytes.data(), bytes.size()); });
+  }
+
+  /// A region that `fill(std::byte*)` has filled.
+  template <class Fill>
+  static Result<Region> filled_by(std::size_t size, Fill&& fill) {
+    std::uint64_t address = 0;
+    // One descriptor tells sizes below 4 GiB.
+    if (size == 0 || size > UINT32_MAX || Traps::allocate_memory(size, address) != success) {
+      return std::make_error_code(std::errc::not_enough_memory);
+    }
+    Region region;
+    region.memory_ = OwnedMemory<Traps>(address, size);
+    region.size_ = size;
+    fill(region.memory_.data());
+    return region;
+  }
+
+  /// A region that came with a message.
+  ///
+  /// Errors: `bad_region` if it is shorter than `size`.
+  static Result<Region> adopt(OwnedMemory<Traps> memory, std::size_t size) {
+    if (memory.size() < size) return Errc::bad_region;
+    Region region;
+    region.memory_ = std::move(memory);
+    region.size_ = size;
+    return region;
+  }
+
+  std::span<const std::byte> bytes() const { return {memory_.data(), size_}; }
+  MemoryDescriptor descriptor() const { return copy_of_memory(memory_.data(), size_); }
+
+ private:
+  OwnedMemory<Traps> memory_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace strait::darwin_mach

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "strait/mach/darwin/message.hpp"
+#include "strait/result.hpp"
+
+namespace strait::darwin_mach {
+
+/// Owns one reference to a send right, or to what is left of it when the port has died.
+template <class Traps>
+class OwnedSend {
+ public:
+  OwnedSend() = default;
+  explicit OwnedSend(PortName name) noexcept : name_(name) {}
+  OwnedSend(OwnedSend&& other) noexcept : name_(std::exchange(other.name_, null_port)) {}
+  OwnedSend& operator=(OwnedSend&& other) noexcept {
+    std::swap(name_, other.name_);
+    return *this;
+  }
+  // Never by mod_refs(SEND): that fails, and leaks, once the port is dead.
+  ~OwnedSend() {
+    if (is_name(name_)) Traps::deallocate(name_);
+  }
+
+  /// May be `dead_port`: what a right arrives as whose port died under way.
+  PortName name() const noexcept { return name_; }
+
+ private:
+  PortName name_ = null_port;
+};
+
+/// Owns a receive right, and with it the port: all that is in it ends with it.
+template <class Traps>
+class OwnedReceive {
+ public:
+  OwnedReceive() = default;
+  explicit OwnedReceive(PortName name) noexcept : name_(name) {}
+  OwnedReceive(OwnedReceive&& other) noexcept : name_(std::exchange(other.name_, null_port)) {}
+  OwnedReceive& operator=(OwnedReceive&& other) noexcept {
+    std::swap(name_, other.name_);
+    return *this;
+  }
+  ~OwnedReceive() {
+    if (is_name(name_)) Traps::destroy_receive(name_);
+  }
+
+  /// A new port whose queue takes so many messages.
+  ///
+  /// Errors: `not_enough_memory`.
+  static Result<OwnedReceive> allocate(std::uint32_t queue_limit) {
+    PortName name = null_port;
+    if (Traps::construct_port(queue_limit, name) != success) {
+      return std::make_error_code(std::errc::not_enough_memory);
+    }
+    return OwnedReceive(name);
+  }
+
+  PortName name() const noexcept { return name_; }
+
+ private:
+  PortName name_ = null_port;
+};
+
+/// Gives back all that a received message carries: every right of every kind, all memory, and the
+/// right to reply.
+template <class Traps>
+void destroy(std::span<const std::byte> message) {
+  struct Visitor {
+    static void drop(PortName name, Disposition disposition) {
+      if (!is_name(name)) return;
+      disposition == Disposition::move_receive ? Traps::destroy_receive(name)
+                                               : Traps::deallocate(name);
+    }
+    void operator()(const PortDescriptor& port) const { drop(port.name, port.disposition); }
+    void operator()(const MemoryDescriptor& memory) const {
+      // Whatever `deallocate` says: it is only about how the sender made the copy.
+      if (memory.size != 0) Traps::deallocate_memory(memory.address, memory.size);
+    }
+    void operator()(const PortsDescriptor& ports) const {
+      if (ports.count == 0) return;
+      const auto* names =
+          reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(ports.address));
+      for (std::size_t i = 0; i != ports.count; ++i) {
+        drop(read_at<PortName>({names, ports.count * sizeof(PortName)}, i * sizeof(PortName)),
+             ports.disposition);
+      }
+      Traps::deallocate_memory(ports.address, ports.count * sizeof(PortName));
+    }
+    void operator()(const GuardedPortDescriptor& port) const { drop(port.name, port.disposition); }
+  };
+  if (message.size() < sizeof(Header)) return;
+  const auto header = read_at<Header>(message, 0);
+  if (is_name(header.remote)) Traps::deallocate(header.remote);
+  static_cast<void>(visit_descriptors(message, Visitor{}));
+}
+
+/// Out-of-line memory: whole pages of this task's own. Sending it is sending what is in it then;
+/// received, it is a copy that the sender can't reach any more.
+template <class Traps>
+class OwnedMemory {
+ public:
+  OwnedMemory() = default;
+  OwnedMemory(std::uint64_t address, std::size_t size) noexcept : address_(address), size_(size) {}
+  OwnedMemory(OwnedMemory&& other) noexcept
+      : address_(std::exchange(other.address_, 0)), size_(std::exchange(other.size_, 0)) {}
+  OwnedMemory& operator=(OwnedMemory&& other) noexcept {
+    std::swap(address_, other.address_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~OwnedMemory() {
+    if (size_ != 0) Traps::deallocate_memory(address_, size_);
+  }
+
+  std::byte* data() const noexcept {
+    return reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(address_));
+  }
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  std::uint64_t address_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace strait::darwin_mach

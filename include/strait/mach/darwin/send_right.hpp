@@ -1,0 +1,220 @@
+#pragma once
+
+#include <poll.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/least.hpp"
+#include "strait/mach/darwin/inbox.hpp"
+#include "strait/mach/darwin/region.hpp"
+#include "strait/mach/message_header.hpp"
+#include "strait/posix/error.hpp"
+
+namespace strait::darwin_mach {
+
+/// No message of ours has a larger body: the kernel copies it into memory that it can't page out.
+inline constexpr std::size_t max_body_bytes = std::size_t{64} << 10;
+
+/// Sends a message that was laid out, or leaves everything as it was: the kernel gives back a
+/// message that found no room as if it had been received, and all of that is dropped again here
+/// (what the caller owns was only copied).
+///
+/// Errors: `would_block`, `peer_closed`, `not_enough_memory` (for now), `EINVAL` for what only a
+/// mistake in this library can cause. Blocking: never.
+template <class Traps>
+Result<void> send_once(std::span<std::byte> message) {
+  const Return result =
+      Traps::message(message.data(), option::send | option::send_timeout | option::send_interrupt,
+                     static_cast<std::uint32_t>(message.size()), 0, null_port, 0);
+  if (result == success) return {};
+  if (was_given_back(message)) destroy<Traps>(message);
+  switch (result & ~extra_failures) {
+    case send::timed_out: return Errc::would_block;
+    case send::interrupted: return std::make_error_code(std::errc::interrupted);
+    case send::invalid_dest: return Errc::peer_closed;
+    case send::no_buffer: return std::make_error_code(std::errc::not_enough_memory);
+    default: return posix::system_error(EINVAL);
+  }
+}
+
+/// The right to send to a port.
+///
+/// Threads: one at a time. Blocking: never.
+template <class Traps>
+class SendRight {
+ public:
+  SendRight() = default;
+
+  /// Takes a send right that a peer gave.
+  ///
+  /// Errors: `malformed` if it is none to a port of messages: whoever sends a message to one of the
+  /// kernel's own objects (a task, a semaphore) is killed for it. `peer_closed` if the port is gone.
+  static Result<SendRight> adopt(OwnedSend<Traps> right) {
+    if (right.name() == dead_port) return Errc::peer_closed;
+    if (right.name() == null_port) return Errc::malformed;
+    std::uint32_t object = 0;
+    const Return asked = Traps::kernel_object(right.name(), object);
+    if (asked == kern::invalid_right) return Errc::peer_closed;  // it died after it had arrived
+    if (asked != success || object != 0) return Errc::malformed;
+    SendRight adopted;
+    adopted.right_ = std::move(right);
+    adopted.closed_ = false;
+    return adopted;
+  }
+
+  std::size_t max_inline_bytes() const { return max_body_bytes; }
+
+  Result<std::byte*> reserve(std::size_t bytes) { return reserve_at(plain_body_at, bytes); }
+
+  /// Sends the reserved message. Errors: `would_block`, `peer_closed`, `EINVAL`; nothing was sent.
+  Result<void> stage(const MessageHeader& header) {
+    return dispatch([&] { return lay_out(buffer_.data(), right_.name(), header); });
+  }
+
+  /// Every message is sent as it is staged.
+  void publish() {}
+
+  /// Sends a message with a region, which stays the caller's, or with a right, which does, too.
+  Result<void> send(MessageHeader header, std::span<const std::byte> body,
+                    const Region<Traps>& region) {
+    return send_with(header, body, region.descriptor());
+  }
+  Result<void> send(MessageHeader header, std::span<const std::byte> body,
+                    const OwnedSend<Traps>& right) {
+    return send_with(header, body, copy_of_right(right.name()));
+  }
+
+  /// After `would_block`: has `interest` be ready when there is room. True when there may be some.
+  bool arm(std::size_t) {
+    take_doorbells();
+    if (closed_ || waiting_ == Waiting::for_nothing) return true;
+    if (waiting_ == Waiting::for_room) return false;
+    return !events_ || !events_.wake_in(std::chrono::milliseconds{1});
+  }
+  pollfd interest() const { return {events_.native_handle(), POLLIN, 0}; }
+
+  /// Takes in what the kernel has to say of the port: that it has room again, or is gone.
+  void take_doorbells() {
+    if (waiting_ != Waiting::for_room) return;
+    struct {
+      NameNotification message;
+      std::byte trailer[max_trailer_bytes];
+    } received;
+    // Too large a message is destroyed: only the kernel has a right to this port, and it sends none.
+    while (Traps::message(&received,
+                          option::receive | option::receive_timeout | option::audit_trailer, 0,
+                          sizeof received, notify_.name(), 0) == success) {
+      const std::span bytes = std::as_bytes(std::span(&received, 1));
+      const auto sender = sender_of(bytes);
+      if (!sender || !sender->is_kernel()) {
+        destroy<Traps>(message_of(bytes));
+        continue;
+      }
+      waiting_ = Waiting::for_nothing;
+      if (received.message.header.id == static_cast<std::int32_t>(Notification::dead_name)) {
+        // It comes with one more reference to what is left of the name.
+        Traps::deallocate(received.message.name);
+        closed_ = true;
+      }
+    }
+  }
+
+ private:
+  enum class Waiting : std::uint8_t { for_nothing, for_room, for_time };
+
+  Result<std::byte*> reserve_at(std::size_t body_at, std::size_t bytes) {
+    take_doorbells();
+    if (closed_) [[unlikely]]
+      return Errc::peer_closed;
+    if (waiting_ == Waiting::for_room) [[unlikely]]
+      return Errc::would_block;
+    if (waiting_ == Waiting::for_time) events_.calm();
+    waiting_ = Waiting::for_nothing;
+    buffer_.clear();
+    if (!buffer_.reserve(round_message(body_at + bytes))) {
+      return std::make_error_code(std::errc::not_enough_memory);
+    }
+    return buffer_.data() + body_at;
+  }
+
+  template <class Descriptor>
+  Result<void> send_with(MessageHeader header, std::span<const std::byte> body,
+                         const Descriptor& descriptor) {
+    header.bytes = static_cast<std::uint32_t>(body.size());
+    const auto room = reserve_at(body_behind<Descriptor>, body.size());
+    if (!room) return room.error();
+    if (!body.empty()) std::memcpy(*room, body.data(), body.size());
+    return dispatch([&] { return lay_out(buffer_.data(), right_.name(), header, descriptor); });
+  }
+
+  template <class LayOut>
+  Result<void> dispatch(LayOut&& lay_out) {
+    for (;;) {
+      // Each time anew: a message that was given back is not the one that was sent.
+      const std::size_t size = lay_out();
+      const auto sent = send_once<Traps>({buffer_.data(), size});
+      if (sent) [[likely]]
+        return sent;
+      if (sent.error() == std::errc::interrupted) continue;
+      if (sent.error() == Errc::would_block) {
+        ask_for_room();
+      } else if (sent.error() == std::errc::not_enough_memory) {
+        // The kernel's own; nobody tells when there is some again.
+        ask_for_time();
+        return Errc::would_block;
+      } else if (sent.error() == Errc::peer_closed) {
+        closed_ = true;
+      }
+      return sent;
+    }
+  }
+
+  /// Has the kernel say when there is room, which it does at once if there is some by now. The same
+  /// request tells of the port's death.
+  void ask_for_room() {
+    if (!has_notify_port()) return ask_for_time();
+    PortName previous = null_port;
+    const Return asked = Traps::request_notification(right_.name(), Notification::send_possible, 1,
+                                                     notify_.name(), previous);
+    if (is_name(previous)) Traps::deallocate(previous);
+    if (asked != success) return ask_for_time();
+    waiting_ = Waiting::for_room;
+  }
+
+  void ask_for_time() {
+    static_cast<void>(has_notify_port());
+    waiting_ = Waiting::for_time;
+  }
+
+  /// A port that nobody but the kernel can send to, made when the queue is full for the first time.
+  bool has_notify_port() {
+    if (events_) return true;
+    auto port = OwnedReceive<Traps>::allocate(notify_queue_limit);
+    if (!port) return false;
+    auto events = Traps::PortEvents::watch(port->name());
+    if (!events) return false;
+    notify_ = std::move(*port);
+    events_ = std::move(*events);
+    return true;
+  }
+
+  static constexpr std::uint32_t notify_queue_limit = 5;
+
+  // The right goes first, then the port that would hear of it.
+  OwnedReceive<Traps> notify_;
+  typename Traps::PortEvents events_;
+  OwnedSend<Traps> right_;
+  strait::detail::ByteBuffer buffer_;
+  Waiting waiting_ = Waiting::for_nothing;
+  bool closed_ = true;  // a right that was not adopted has no receiver
+};
+
+}  // namespace strait::darwin_mach
