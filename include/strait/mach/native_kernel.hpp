@@ -6,4 +6,6 @@
 
 #if STRAIT_HAS_LINUX
 #include "strait/mach/linux/kernel.hpp"
+#elif STRAIT_HAS_DARWIN
+#include "strait/mach/darwin/native.hpp"
 #endif
