@@ -1,0 +1,689 @@
+// The kernel that speaks to Mach, before peers that break every rule, and before a Mach that says
+// no where it may. That no right and no memory is left is seen to by the leak listener.
+
+#include <strait/channel.hpp>
+#include <strait/mach_transport.hpp>
+#include <strait/serializers/raw.hpp>
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/raw_mach.hpp"
+#include "support/runtime_dir.hpp"
+#include "support/scripted_mach.hpp"
+
+using namespace strait_test;
+using namespace std::chrono_literals;
+using mach::Disposition;
+using mach::Notification;
+using strait::ChannelOptions;
+using strait::Errc;
+using strait::RawSerializer;
+using strait::Token;
+
+namespace {
+
+using View = std::span<const std::byte>;
+using Transport = strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<10'000>>;
+using Link = strait::Channel<Transport, RawSerializer>;
+
+struct Refusals {
+  std::vector<std::pair<std::error_code, strait::PeerCredentials>> seen;
+  void on_refused(std::error_code why, const strait::PeerCredentials& who) {
+    seen.emplace_back(why, who);
+  }
+};
+using WatchedLink = strait::Channel<Transport, RawSerializer, ChannelOptions{}, Refusals>;
+
+const auto deaf = [](View) {};
+
+View text() {
+  static const std::string letters =
+      "some seventy bytes that are the same whoever sends them, and no more";
+  return std::as_bytes(std::span(letters));
+}
+
+OwnedSend look_up(const std::string& name) {
+  mach::PortName port = 0;
+  REQUIRE(ScriptedTraps::look_up(("strait." + name).c_str(), port) == mach::success);
+  return OwnedSend(port);
+}
+
+struct Door {
+  std::string name = unique_name("door");
+  Token token = Token::generate().value();
+  WatchedLink server = WatchedLink::listen(name, token).value();
+  OwnedSend port = look_up(name);
+
+  strait::detail::HandshakeBytes hello() const {
+    return strait::detail::HandshakeBytes(
+        strait::detail::encode_hello(RawSerializer::schema_hash, token).bytes());
+  }
+  void let_the_right_one_in() {
+    auto client = Link::connect(name, token).value();
+    REQUIRE(server.poll(deaf));
+    REQUIRE_FALSE(server.waiting_connect());
+    REQUIRE(client.poll(deaf));
+    REQUIRE_FALSE(client.waiting_connect());
+    REQUIRE(client.send(text()));
+    CHECK(server.poll(deaf).value() == 1);
+  }
+};
+
+/// A client that writes its messages by hand and has been let in.
+struct RawClient {
+  RawClient() {
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).parcel(0, door.hello().bytes()).send() ==
+            mach::success);
+    in.send = OwnedSend();
+    REQUIRE(door.server.poll(deaf));
+    REQUIRE_FALSE(door.server.waiting_connect());
+    const auto received = in.next();
+    out = OwnedSend(mach::parse(mach::message_of(received)).value().right);
+  }
+
+  RawMessage message() const { return RawMessage(out.name()); }
+  /// What the server says after this.
+  std::error_code verdict() {
+    const auto error = door.server.poll(deaf).error();
+    if (error) CHECK(door.server.poll(deaf).error() == error);
+    return error;
+  }
+
+  Door door{};
+  RawPort in{};
+  OwnedSend out{};
+};
+
+/// A server that writes its messages by hand, and a client that has said Hello to it.
+template <class ClientLink = Link>
+struct RawServer {
+  RawServer() {
+    mach::PortName port = 0;
+    REQUIRE(ScriptedTraps::check_in(("strait." + name).c_str(), port) == mach::success);
+    names = OwnedReceive(port);
+    client.emplace(ClientLink::connect(name, Token::generate().value()).value());
+    std::vector<std::byte> hello(4096);
+    REQUIRE(ScriptedTraps::message(hello.data(),
+                                   mach::option::receive | mach::option::receive_timeout, 0, 4096,
+                                   port, 0) == mach::success);
+    reply = OwnedSend(mach::parse(mach::message_of(hello)).value().right);
+  }
+
+  RawMessage answer() const { return RawMessage(reply.name()); }
+  RawMessage good_welcome() {
+    const auto bytes = strait::detail::encode_welcome({});
+    return answer().right(in.name()).parcel(welcome, bytes.bytes());
+  }
+  std::error_code verdict() { return client->poll(deaf).error(); }
+
+  std::string name = unique_name("hostile");
+  OwnedReceive names{};
+  RawPort in{};
+  std::optional<ClientLink> client{};
+  OwnedSend reply{};
+};
+
+struct Connected {
+  Connected() {
+    REQUIRE(server.poll(deaf));
+    REQUIRE(client.poll(deaf));
+    REQUIRE_FALSE(client.waiting_connect());
+  }
+  std::string name = unique_name("pair");
+  Token token = Token::generate().value();
+  Link server = Link::listen(name, token).value();
+  Link client = Link::connect(name, token).value();
+};
+
+std::vector<std::byte> block(std::size_t size, std::uint8_t seed = 1) {
+  std::vector<std::byte> bytes(size);
+  for (std::size_t i = 0; i != size; ++i) bytes[i] = std::byte((i * 7 + seed) & 0xff);
+  return bytes;
+}
+
+mach::Region<ScriptedTraps> region_of(std::size_t size) {
+  return mach::Region<ScriptedTraps>::copy_of(block(size)).value();
+}
+
+}  // namespace
+
+// --- the door --------------------------------------------------------------------------------------
+
+TEST_CASE("a Hello that is none is refused as malformed and keeps nobody out",
+          "[darwin][hostile]") {
+  Door door;
+  RawPort in;
+  RawMessage hello(door.port.name());
+  const auto good = door.hello();
+  const auto memory = region_of(5000);
+  SECTION("nothing at all") {}
+  SECTION("no right") { hello.parcel(0, good.bytes()); }
+  SECTION("a null right") { hello.right(mach::null_port).parcel(0, good.bytes()); }
+  SECTION("a send-once right") {
+    hello.right(in.name(), Disposition::make_send_once).parcel(0, good.bytes());
+  }
+  SECTION("two rights") { hello.right(in.name()).right(in.name()).parcel(0, good.bytes()); }
+  SECTION("a right to reply instead") {
+    hello.reply(in.name(), Disposition::make_send).parcel(0, good.bytes());
+  }
+  SECTION("memory instead of a right") { hello.add(memory.descriptor()).parcel(0, good.bytes()); }
+  SECTION("a length that is not there") {
+    hello.right(in.name())
+        .append(strait::MessageHeader{1 << 20, 0, 0, 0})
+        .append_bytes(good.bytes());
+  }
+  SECTION("more than a Hello can be") {
+    hello.right(in.name()).parcel(0, std::vector<std::byte>(129));
+  }
+  SECTION("of many megabytes") {
+    hello.right(in.name()).parcel(0, std::vector<std::byte>(4 << 20));
+  }
+  SECTION("a number of the kernel") {
+    hello = RawMessage(door.port.name(), static_cast<std::int32_t>(Notification::no_senders));
+    hello.right(in.name()).parcel(0, good.bytes());
+  }
+  REQUIRE(hello.send() == mach::success);
+  CHECK(door.server.poll(deaf).value() == 0);
+  REQUIRE_FALSE(door.server.observer().seen.empty());
+  CHECK(door.server.observer().seen[0].first == Errc::malformed);
+  door.let_the_right_one_in();
+}
+
+TEST_CASE("a receive right in a Hello is destroyed", "[darwin][hostile]") {
+  Door door;
+  mach::PortName in = 0;
+  REQUIRE(ScriptedTraps::construct_port(5, in) == mach::success);
+  REQUIRE(RawMessage(door.port.name())
+              .right(in, Disposition::move_receive)
+              .parcel(0, door.hello().bytes())
+              .send() == mach::success);
+  CHECK(door.server.poll(deaf).value() == 0);
+  CHECK(door.server.observer().seen.at(0).first == Errc::malformed);
+  door.let_the_right_one_in();
+}
+
+TEST_CASE("a right to a kernel's object is never sent to", "[darwin][hostile]") {
+  Door door;
+  const OwnedSend semaphore(MachScript::kernel_object(15));
+  REQUIRE(
+      RawMessage(door.port.name()).right(semaphore.name()).parcel(0, door.hello().bytes()).send() ==
+      mach::success);
+  CHECK(door.server.poll(deaf).value() == 0);
+  CHECK(door.server.observer().seen.at(0).first == Errc::malformed);
+  door.let_the_right_one_in();
+
+  // A wrong Hello gets an answer, but not there.
+  Door other;
+  REQUIRE(RawMessage(other.port.name()).right(semaphore.name()).parcel(0, text()).send() ==
+          mach::success);
+  CHECK(other.server.poll(deaf).value() == 0);
+  CHECK(other.server.observer().seen.size() == 1);
+}
+
+TEST_CASE("who is gone before the answer does not hold up the next", "[darwin]") {
+  Door door;
+  {
+    RawPort in;
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).parcel(0, door.hello().bytes()).send() ==
+            mach::success);
+  }
+  CHECK(door.server.poll(deaf).value() == 0);
+  CHECK(door.server.observer().seen.at(0).first == Errc::peer_closed);
+  door.let_the_right_one_in();
+}
+
+TEST_CASE("a right is looked at before it is used", "[darwin][hostile]") {
+  using SendRight = ScriptedDarwin::SendRight;
+  CHECK(SendRight::adopt(OwnedSend(mach::null_port)).error() == Errc::malformed);
+  CHECK(SendRight::adopt(OwnedSend(mach::dead_port)).error() == Errc::peer_closed);
+  CHECK(SendRight::adopt(OwnedSend(MachScript::kernel_object(1))).error() == Errc::malformed);
+  RawPort port;
+  const auto dies_after_it_arrived = [&] {
+    OwnedSend right = std::move(port.send);
+    port.receive = OwnedReceive();
+    return SendRight::adopt(std::move(right)).error();
+  };
+  CHECK(dies_after_it_arrived() == Errc::peer_closed);
+  CHECK(SendRight().reserve(1).error() == Errc::peer_closed);
+}
+
+TEST_CASE("a client is who the kernel says that sent its Hello", "[darwin][credentials]") {
+  Door door;
+  RawPort in;
+  {
+    mach::AuditToken stranger = other_task();
+    ++stranger.values[1];
+    const AsTask as_stranger(stranger);
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).parcel(0, door.hello().bytes()).send() ==
+            mach::success);
+  }
+  CHECK(door.server.poll(deaf).value() == 0);
+  REQUIRE(door.server.observer().seen.size() == 1);
+  CHECK(door.server.observer().seen[0].first == Errc::permission_denied);
+  CHECK(door.server.observer().seen[0].second.uid == ::geteuid() + 1);
+  CHECK(door.server.observer().seen[0].second.pid == 4242);
+  CHECK(in.next().empty());
+  door.let_the_right_one_in();
+}
+
+// --- a client that was let in ----------------------------------------------------------------------
+
+TEST_CASE("messages written by hand are understood", "[darwin]") {
+  RawClient client;
+  REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  std::size_t got = 0;
+  CHECK(client.door.server.poll([&](View bytes) { got = bytes.size(); }).value() == 1);
+  CHECK(got == text().size());
+  REQUIRE(client.door.server.send(text()));
+  CHECK(mach::parse(mach::message_of(client.in.next()))->header.bytes == text().size());
+}
+
+TEST_CASE("a message of anybody but the one who said Hello ends the channel", "[darwin][hostile]") {
+  RawClient client;
+  REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  mach::AuditToken token = own_task();
+  SECTION("another process") { token = other_task(); }
+  SECTION("a later life of the same process") { ++token.values[7]; }
+  SECTION("another user") { ++token.values[1]; }
+  {
+    const AsTask as_other(token);
+    REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  }
+  REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  int heard = 0;
+  CHECK(client.door.server.poll([&](View) { ++heard; }).value() == 1);
+  CHECK(client.verdict() == Errc::malformed);
+  CHECK(heard == 1);
+}
+
+TEST_CASE("a Hello of one process does not open the door for another", "[darwin][hostile]") {
+  Door door;
+  RawPort in;
+  {
+    const AsTask as_first(other_task());
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).parcel(0, door.hello().bytes()).send() ==
+            mach::success);
+  }
+  REQUIRE(door.server.poll(deaf));
+  REQUIRE_FALSE(door.server.waiting_connect());
+  CHECK(door.server.peer().credentials.pid == 4242);
+  const OwnedSend out(mach::parse(mach::message_of(in.next())).value().right);
+  REQUIRE(RawMessage(out.name()).parcel(whole, text()).send() == mach::success);
+  CHECK(door.server.poll(deaf).error() == Errc::malformed);
+}
+
+TEST_CASE("only the kernel can say that there are no senders", "[darwin][hostile]") {
+  RawClient client;
+  const auto forged =
+      GENERATE(Notification::no_senders, Notification::dead_name, Notification::send_possible,
+               Notification::port_deleted, Notification::send_once);
+  RawMessage message(client.out.name(), static_cast<std::int32_t>(forged));
+  message.append(std::uint64_t{0}).append(std::uint32_t{0x1003});
+  REQUIRE(message.send() == mach::success);
+  CHECK(client.verdict() == Errc::malformed);
+}
+
+TEST_CASE("the end is told when the last sender is gone, behind all that was sent", "[darwin]") {
+  RawClient client;
+  REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  client.out = OwnedSend();
+  CHECK(client.door.server.poll(deaf).value() == 1);
+  CHECK(client.verdict() == Errc::peer_closed);
+}
+
+TEST_CASE("rights and memory that nobody asked for are given back", "[darwin][hostile]") {
+  RawClient client;
+  RawPort extra;
+  auto memory = region_of(9000);
+  RawMessage message = client.message();
+  SECTION("a right") { message.right(extra.name()); }
+  SECTION("many rights") {
+    for (int i = 0; i != 500; ++i) message.right(extra.name());
+  }
+  SECTION("a send-once right") { message.right(extra.name(), Disposition::make_send_once); }
+  SECTION("memory") { message.add(memory.descriptor()); }
+  SECTION("memory that was copied at once, which asks nobody to free it") {
+    auto descriptor = memory.descriptor();
+    descriptor.copy = mach::Copy::physical;
+    message.add(descriptor);
+  }
+  SECTION("memory of no size") { message.add(mach::copy_of_memory(nullptr, 0)); }
+  SECTION("rights and memory") { message.right(extra.name()).add(memory.descriptor()); }
+  SECTION("rights in memory") {
+    std::uint64_t address = 0;
+    REQUIRE(ScriptedTraps::allocate_memory(12, address) == mach::success);
+    const mach::OwnedMemory<ScriptedTraps> names(address, 12);
+    for (std::size_t i = 0; i != 3; ++i) mach::write_at(names.data(), 4 * i, extra.name());
+    message.add(mach::PortsDescriptor{address, 0, mach::Copy::virtual_copy, Disposition::copy_send,
+                                      mach::DescriptorType::ports, 3});
+    REQUIRE(message.parcel(whole, text()).send() == mach::success);
+    CHECK(client.verdict() == Errc::malformed);
+    return;
+  }
+  SECTION("a right to reply") { message.reply(extra.name()); }
+  REQUIRE(message.parcel(whole, text()).send() == mach::success);
+  CHECK(client.verdict() == Errc::malformed);
+}
+
+TEST_CASE("rights in messages that are never read are given back", "[darwin][hostile]") {
+  RawClient client;
+  RawPort extra;
+  for (int i = 0; i != 3; ++i) {
+    REQUIRE(client.message().right(extra.name()).parcel(region, text()).send() == mach::success);
+  }
+}
+
+TEST_CASE("a message that no queue of ours would send ends the channel", "[darwin][hostile]") {
+  RawClient client;
+  SECTION("too large") {
+    REQUIRE(client.message().parcel(whole, std::vector<std::byte>(70'000)).send() == mach::success);
+  }
+  SECTION("shorter than it says") {
+    REQUIRE(client.message().append(strait::MessageHeader{5, 0, whole, 0}).send() == mach::success);
+  }
+  SECTION("with nothing in it") { REQUIRE(client.message().send() == mach::success); }
+  SECTION("of another kind of program") {
+    REQUIRE(RawMessage(client.out.name(), 12'345).parcel(whole, text()).send() == mach::success);
+  }
+  CHECK(client.verdict() == Errc::malformed);
+}
+
+TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][hostile]") {
+  RawClient client;
+  const auto send = [&](std::uint64_t said, const auto&... descriptor) {
+    RawMessage message = client.message();
+    (message.add(descriptor), ...);
+    REQUIRE(message.parcel(region, std::as_bytes(std::span(&said, 1))).send() == mach::success);
+  };
+  const auto memory = region_of(20'000);
+  SECTION("as long as it is said to be") {
+    send(20'000, memory.descriptor());
+    std::vector<std::byte> got;
+    CHECK(client.door.server.poll([&](View bytes) { got.assign(bytes.begin(), bytes.end()); })
+              .value() == 1);
+    CHECK(got == block(20'000));
+    CHECK_FALSE(client.verdict());
+  }
+  SECTION("copied at once by who sent it") {
+    auto descriptor = memory.descriptor();
+    descriptor.copy = mach::Copy::physical;
+    send(20'000, descriptor);
+    CHECK(client.door.server.poll(deaf).value() == 1);
+  }
+  SECTION("longer than said") {
+    send(7, memory.descriptor());
+    std::size_t got = 0;
+    CHECK(client.door.server.poll([&](View bytes) { got = bytes.size(); }).value() == 1);
+    CHECK(got == 7);
+  }
+  SECTION("shorter than said") {
+    send(20'001, memory.descriptor());
+    CHECK(client.verdict() == Errc::bad_region);
+  }
+  SECTION("not there") {
+    send(20'000);
+    CHECK(client.verdict() == Errc::malformed);
+  }
+  SECTION("a right") {
+    send(20'000, mach::copy_of_right(client.out.name()));
+    CHECK(client.verdict() == Errc::malformed);
+  }
+  SECTION("larger than any message may be") {
+    send(std::uint64_t{1} << 40, memory.descriptor());
+    CHECK(client.verdict() == Errc::message_too_large);
+  }
+}
+
+// --- a server that is none -------------------------------------------------------------------------
+
+TEST_CASE("a welcome written by hand is one, from whom the kernel says", "[darwin]") {
+  RawServer server;
+  {
+    const AsTask as_server(other_task(77));
+    REQUIRE(server.good_welcome().send() == mach::success);
+    REQUIRE(server.answer().parcel(whole, text()).send() == mach::success);
+  }
+  CHECK(server.client->poll(deaf).value() == 1);
+  CHECK(server.client->peer().credentials.pid == 77);
+  REQUIRE(server.client->send(text()));
+  CHECK(mach::parse(mach::message_of(server.in.next()))->header.bytes == text().size());
+  // From then on only that one is heard.
+  REQUIRE(server.answer().parcel(whole, text()).send() == mach::success);
+  CHECK(server.verdict() == Errc::malformed);
+}
+
+TEST_CASE("a name that somebody else holds is found out by the answer", "[darwin][credentials]") {
+  mach::AuditToken stranger = other_task();
+  ++stranger.values[1];
+  const AsTask as_stranger(stranger);
+  SECTION("a welcome") {
+    RawServer server;
+    REQUIRE(server.good_welcome().send() == mach::success);
+    CHECK(server.verdict() == Errc::permission_denied);
+  }
+  SECTION("a refusal, which is not believed either") {
+    RawServer server;
+    const auto bytes = strait::detail::encode_welcome(make_error_code(Errc::bad_token));
+    REQUIRE(server.answer().parcel(refusal, bytes.bytes()).send() == mach::success);
+    CHECK(server.verdict() == Errc::permission_denied);
+  }
+  SECTION("a welcome, where anybody may be the server") {
+    using Anybody = strait::Channel<Transport, RawSerializer,
+                                    ChannelOptions{.peers = strait::PeerPolicy::any_user}>;
+    RawServer<Anybody> server;
+    REQUIRE(server.good_welcome().send() == mach::success);
+    CHECK_FALSE(server.verdict());
+    CHECK(server.client->peer().credentials.uid == ::geteuid() + 1);
+  }
+}
+
+TEST_CASE("a welcome without a right that can be sent to is none", "[darwin][hostile]") {
+  RawServer server;
+  const auto bytes = strait::detail::encode_welcome({});
+  std::error_code expected = make_error_code(Errc::malformed);
+  SECTION("no right") { REQUIRE(server.answer().parcel(welcome, bytes.bytes()).send() == 0); }
+  SECTION("a right to a kernel's object") {
+    const OwnedSend object(MachScript::kernel_object(2));
+    REQUIRE(server.answer().right(object.name()).parcel(welcome, bytes.bytes()).send() == 0);
+  }
+  SECTION("a right to a port that is dead") {
+    {
+      RawPort dead;
+      REQUIRE(server.answer().right(dead.name()).parcel(welcome, bytes.bytes()).send() == 0);
+    }
+    expected = make_error_code(Errc::refused);
+  }
+  SECTION("memory") {
+    const auto memory = region_of(5000);
+    REQUIRE(server.answer().add(memory.descriptor()).parcel(welcome, bytes.bytes()).send() == 0);
+  }
+  SECTION("a right that comes with something else") {
+    REQUIRE(server.answer().right(server.in.name()).parcel(whole, bytes.bytes()).send() == 0);
+  }
+  CHECK(server.verdict() == expected);
+}
+
+// --- a kernel that says no -------------------------------------------------------------------------
+
+TEST_CASE("a port's queue takes what it is asked for, as far as Mach goes", "[darwin]") {
+  const auto limit = [](std::size_t queue_bytes) {
+    auto port = ScriptedDarwin::allocate(queue_bytes).value();
+    const auto right = port.make_send_right();
+    return MachScript::queue_limit(right.name());
+  };
+  CHECK(limit(16 << 10) == 16);
+  CHECK(limit(1 << 20) == 256);
+  CHECK(limit(64 << 20) == 1024);
+}
+
+TEST_CASE("a full queue holds everything up and loses nothing, and room is told by the kernel",
+          "[darwin]") {
+  Connected pair;
+  std::size_t sent = 0;
+  while (pair.client.queued_bytes() < 100'000) {
+    REQUIRE(pair.client.send(block(1000, static_cast<std::uint8_t>(sent++))));
+  }
+  CHECK(pair.client.flush(0ms).error() == Errc::would_block);
+  // While it waits to be told it does not try again and again.
+  const std::size_t calls = MachScript::calls();
+  CHECK(pair.client.flush(0ms).error() == Errc::would_block);
+  CHECK(MachScript::calls() - calls <= 3);
+  std::size_t got = 0;
+  const auto check = [&](View bytes) {
+    const auto expected = block(1000, static_cast<std::uint8_t>(got++));
+    CHECK(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+  };
+  for (int i = 0; i != 100 && got != sent; ++i) {
+    REQUIRE(pair.server.poll(check));
+    static_cast<void>(pair.client.flush(1h));
+  }
+  CHECK(got == sent);
+}
+
+TEST_CASE("without notifications, or without a port or a descriptor for them, time is asked for",
+          "[darwin]") {
+  Connected pair;
+  SECTION("no notification") { MachScript::fail_notification_requests(1); }
+  SECTION("no port") { MachScript::fail_ports(1); }
+  SECTION("no descriptor") { MachScript::fail_events(1); }
+  while (pair.client.queued_bytes() == 0) REQUIRE(pair.client.send(block(1000)));
+  CHECK(pair.client.flush(2ms).error() == Errc::would_block);
+  REQUIRE(pair.server.poll(deaf));
+  CHECK(pair.client.flush(1h));
+}
+
+TEST_CASE("a send that the kernel could not finish is done again", "[darwin]") {
+  const std::size_t size = GENERATE(10u, 50'000u);
+  Connected pair;
+  SECTION("a signal came") { MachScript::fail_send(mach::send::interrupted, true, 3); }
+  SECTION("no memory for the message") { MachScript::fail_send(mach::send::no_buffer, false, 2); }
+  SECTION("no memory in the queue") { MachScript::fail_send(mach::send::no_buffer, true, 2); }
+  SECTION("not all could be given back") {
+    MachScript::fail_send(mach::send::timed_out | 0x2000, true, 2);
+  }
+  REQUIRE(pair.client.send(block(size)));
+  CHECK(pair.client.flush(1h));
+  std::vector<std::byte> got;
+  CHECK(pair.server.poll([&](View bytes) { got.assign(bytes.begin(), bytes.end()); }).value() == 1);
+  CHECK(got == block(size));
+}
+
+TEST_CASE("a mistake in a send is an error and no loop", "[darwin]") {
+  Connected pair;
+  MachScript::fail_send(mach::send::invalid_header, false);
+  CHECK(pair.client.send(block(10)).error() == std::errc::invalid_argument);
+}
+
+TEST_CASE("without memory for a region the bytes travel by themselves", "[darwin]") {
+  Connected pair;
+  MachScript::fail_memory(2);
+  REQUIRE(pair.client.send(block(100'000)));
+  CHECK(pair.client.flush(1h));
+  std::vector<std::byte> got;
+  CHECK(pair.server.poll([&](View bytes) { got.assign(bytes.begin(), bytes.end()); }).value() == 1);
+  CHECK(got == block(100'000));
+}
+
+TEST_CASE("who waits for room hears of the end of the port", "[darwin]") {
+  RawClient client;
+  auto& server = client.door.server;
+  while (server.queued_bytes() == 0) REQUIRE(server.send(block(1000)));
+  // The port dies, but not the right to send to this end.
+  client.in.receive = OwnedReceive();
+  CHECK(server.flush(1h).error() == Errc::peer_closed);
+  REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  CHECK(server.poll(deaf).value() == 1);
+  CHECK(client.verdict() == Errc::peer_closed);
+}
+
+TEST_CASE("a server that finds neither a port nor a descriptor says so, and leaves nothing",
+          "[darwin]") {
+  const auto name = unique_name("poor");
+  const auto token = Token::generate().value();
+  MachScript::fail_events(1);
+  CHECK(Link::listen(name, token).error() == std::errc::too_many_files_open);
+  auto server = Link::listen(name, token).value();
+  SECTION("no port") {
+    MachScript::fail_ports(1);
+    CHECK(Link::connect(name, token).error() == std::errc::not_enough_memory);
+  }
+  SECTION("no notification") {
+    MachScript::fail_notification_requests(1);
+    CHECK(Link::connect(name, token).error() == std::errc::not_enough_memory);
+  }
+  SECTION("no descriptor") {
+    MachScript::fail_events(1);
+    CHECK(Link::connect(name, token).error() == std::errc::too_many_files_open);
+  }
+  auto client = Link::connect(name, token).value();
+  CHECK(server.poll(deaf));
+  CHECK_FALSE(server.waiting_connect());
+}
+
+TEST_CASE("a name that too many knock at takes no more, and all that knocked are heard",
+          "[darwin]") {
+  Door door;
+  RawPort in;
+  std::size_t knocked = 0;
+  for (;; ++knocked) {
+    RawMessage message(door.port.name());
+    if (message.right(in.name()).parcel(0, text()).send() == mach::success) continue;
+    destroy(message.bytes());
+    break;
+  }
+  CHECK(knocked == 1024);
+  CHECK(Link::connect(door.name, door.token).error() == Errc::would_block);
+  for (int i = 0; i != 3; ++i) CHECK(door.server.poll(deaf).value() == 0);
+  CHECK(door.server.observer().seen.size() == knocked);
+  door.let_the_right_one_in();
+}
+
+// --- names -----------------------------------------------------------------------------------------
+
+namespace {
+struct GroupPrefix {
+  static constexpr std::string_view prefix = "group.com.example.";
+};
+struct LongPrefix {
+  static constexpr std::string_view prefix =
+      "group.com.example.a.prefix.that.leaves.little.room.for.names.";
+};
+template <class Prefix>
+using PrefixedLink =
+    strait::Channel<strait::BasicMachTransport<strait::BasicDarwinKernel<ScriptedTraps, Prefix>>,
+                    RawSerializer>;
+}  // namespace
+
+TEST_CASE("names have the prefix that the kernel's type says", "[darwin]") {
+  using Grouped = PrefixedLink<GroupPrefix>;
+  const auto name = unique_name("prefixed");
+  const auto token = Token::generate().value();
+  auto server = Grouped::listen(name, token).value();
+  CHECK(Link::connect(name, token).error() == Errc::not_found);
+  CHECK(Grouped::connect(name, token));
+  mach::PortName port = 0;
+  REQUIRE(ScriptedTraps::look_up(("group.com.example." + name).c_str(), port) == mach::success);
+  ScriptedTraps::deallocate(port);
+}
+
+TEST_CASE("a name that is too long with its prefix is no name", "[darwin]") {
+  using Prefixed = PrefixedLink<LongPrefix>;
+  const auto token = Token::generate().value();
+  const std::string longest(
+      127 - LongPrefix::prefix.size() > 64 ? 64 : 127 - LongPrefix::prefix.size(), 'n');
+  CHECK(Prefixed::listen(longest, token));
+  const std::string path = "/" + std::string(127 - LongPrefix::prefix.size(), 'p');
+  CHECK(Prefixed::listen(path, token).error() == Errc::invalid_name);
+  CHECK(Prefixed::connect(path, token).error() == Errc::invalid_name);
+  CHECK(Prefixed::listen(path.substr(1, 3), token));
+}
