@@ -65,11 +65,7 @@ class BasicMachTransport {
 
     void refuse(std::span<const std::byte> bytes) && {
       auto out = SendRight::adopt(std::move(request_.reply));
-      if (!out) return;
-      const auto room = out->reserve(bytes.size());
-      if (!room) return;
-      std::memcpy(*room, bytes.data(), bytes.size());
-      if (out->stage(header(Kind::refusal, 0, bytes.size()))) out->publish();
+      if (out && put(*out, header(Kind::refusal, 0, bytes.size()), copy_of(bytes))) out->publish();
     }
 
    private:
@@ -199,18 +195,14 @@ class BasicMachTransport {
         }
       }
       const std::size_t size = detail::least(payload.size(), fragment_bytes);
-      const auto room = out_.reserve(size);
-      if (!room) {
-        out_.publish();
-        return unless_full(room.error());
-      }
-      if (size != 0) std::memcpy(*room, payload.data(), size);
       const bool last = size == payload.size();
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
                                                  : Kind::whole;
-      if (auto staged = out_.stage(header(kind, frame.header.tag, size)); !staged) [[unlikely]] {
-        return unless_full(staged.error());
+      const auto piece = copy_of(payload.first(size));
+      if (auto sent = put(out_, header(kind, frame.header.tag, size), piece); !sent) {
+        out_.publish();
+        return unless_full(sent.error());
       }
       last ? queue.pop() : queue.advance(size);
       // Small messages are shown together; with large ones the receiver keeps step.
@@ -321,23 +313,31 @@ class BasicMachTransport {
     return right;
   }
 
+  /// Stages one inline message that `write(std::byte*)` writes.
+  template <class Write>
+  static Result<void> put(SendRight& out, const MessageHeader& header, const Write& write) {
+    const auto room = out.reserve(header.bytes);
+    if (!room) [[unlikely]]
+      return room.error();
+    write(*room);
+    return out.stage(header);
+  }
+  static auto copy_of(std::span<const std::byte> bytes) {
+    return [bytes](std::byte* out) {
+      if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+    };
+  }
+
   static Result<void> unless_full(std::error_code error) {
     return error == Errc::would_block ? Result<void>() : error;
   }
 
   template <class Payload>
   Result<void> send_inline(const Payload& payload, detail::FrameQueue& queue) {
-    const auto room = out_.reserve(payload.size());
-    if (!room) [[unlikely]] {
-      if (room.error() == Errc::would_block) return detail::enqueue(queue, payload);
-      return room.error();
-    }
-    payload.write_to(*room);
-    if (auto staged = out_.stage(header(Kind::whole, payload.tag(), payload.size())); !staged)
-        [[unlikely]] {
-      if (staged.error() == Errc::would_block) return detail::enqueue(queue, payload);
-      return staged;
-    }
+    const auto sent = put(out_, header(Kind::whole, payload.tag(), payload.size()),
+                          [&](std::byte* out) { payload.write_to(out); });
+    if (!sent) [[unlikely]]
+      return sent.error() == Errc::would_block ? detail::enqueue(queue, payload) : sent;
     out_.publish();
     return {};
   }
@@ -349,16 +349,11 @@ class BasicMachTransport {
       rest = payload.bytes();
       // From where it lies as far as it goes; only what finds no room is copied to the queue.
       while (rest.size() > fragment_bytes) {
-        const auto room = out_.reserve(fragment_bytes);
-        if (!room) {
-          if (room.error() == Errc::would_block) break;
-          return room.error();
-        }
-        std::memcpy(*room, rest.data(), fragment_bytes);
-        if (auto staged = out_.stage(header(Kind::fragment, payload.tag(), fragment_bytes));
-            !staged) [[unlikely]] {
-          if (staged.error() == Errc::would_block) break;
-          return staged;
+        const auto piece = copy_of(rest.first(fragment_bytes));
+        if (auto sent = put(out_, header(Kind::fragment, payload.tag(), fragment_bytes), piece);
+            !sent) {
+          if (sent.error() == Errc::would_block) break;
+          return sent;
         }
         out_.publish();
         rest = rest.subspan(fragment_bytes);
