@@ -143,7 +143,7 @@ class Kernel {
     return found != space.end() ? &found->second : nullptr;
   }
 
-  PortName new_name() { return std::exchange(next_name, next_name + 0x100); }
+  PortName new_name() { return std::exchange(next_name, next_name + 4); }
 
   PortName name_of(const PortRef& port) {
     auto [found, is_new] = names.try_emplace(port.get(), 0);
@@ -819,6 +819,13 @@ PortName MachScript::kernel_object(std::uint32_t type) {
   port->object = type;
   port->send_rights = 1;
   return kernel.copy_out({Disposition::move_send, port, false});
+}
+
+bool MachScript::holds_receive(PortName port) {
+  Kernel& kernel = Kernel::instance();
+  const std::lock_guard lock(kernel.mutex);
+  const Entry* entry = kernel.find(port);
+  return entry != nullptr && entry->receive;
 }
 
 std::size_t MachScript::queued(PortName port) {

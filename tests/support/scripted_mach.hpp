@@ -75,6 +75,7 @@ struct MachScript {
   static void fail_ports(int times);
   /// A send right to an object of the kernel, which is the caller's.
   static strait::darwin_mach::PortName kernel_object(std::uint32_t type);
+  static bool holds_receive(strait::darwin_mach::PortName port);
   /// How many messages there are in a port.
   static std::size_t queued(strait::darwin_mach::PortName port);
   static std::uint32_t queue_limit(strait::darwin_mach::PortName port);

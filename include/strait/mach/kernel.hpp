@@ -32,9 +32,9 @@ namespace strait {
 ///   K3  `NamePort::interest()` is readable when `receive` may give something; `deadline()` is when
 ///       it will even if nothing comes.
 ///   K4  `K::look_up(name)` gives a `NameRight`, or `not_found`. Its `credentials()` are those of
-///       the name's owner; a kernel that does not tell them has none, but a `ReceiveRight::sender()`
-///       with the credentials of whoever sent what was received. `send(body, reply)` sends it a
-///       request; on failure `reply` is unchanged.
+///       the name's owner. A kernel that can't tell them has none, but `ReceiveRight::sender()`:
+///       the credentials of whoever sent what was received. `send(body, reply)` sends a request; on
+///       failure `reply` is unchanged.
 ///
 /// Ports
 ///   K5  `K::allocate(queue_bytes)` makes a port: a `ReceiveRight`. `make_send_right()` makes its

@@ -9,6 +9,7 @@
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/runtime_dir.hpp"
+#include "support/scripted_mach.hpp"
 
 namespace {
 
@@ -62,6 +63,30 @@ TEST_CASE("leaves a file") { std::ofstream(strait_test::unique_path()) << "left"
 TEST_CASE("leaves a child") {
   static auto child = strait_test::Child::spawn("idle");
   CHECK(child.pid() > 0);
+}
+
+TEST_CASE("leaves a Mach right") {
+  strait_test::ScriptedTraps::Name port = 0;
+  CHECK(strait_test::ScriptedTraps::construct_port(1, port) == 0);
+}
+
+TEST_CASE("leaves Mach memory") {
+  std::uint64_t address = 0;
+  CHECK(strait_test::ScriptedTraps::allocate_memory(100, address) == 0);
+}
+
+TEST_CASE("gives back a Mach right twice") {
+  strait_test::ScriptedTraps::Name port = 0;
+  CHECK(strait_test::ScriptedTraps::construct_port(1, port) == 0);
+  for (int i = 0; i != 2; ++i) strait_test::ScriptedTraps::destroy_receive(port);
+}
+
+TEST_CASE("sends to an object of the Mach kernel") {
+  const auto object = strait_test::MachScript::kernel_object(2);
+  strait::darwin_mach::Header header{19, sizeof header, object, 0, 0, 1};
+  strait_test::ScriptedTraps::message(&header, strait::darwin_mach::option::send, sizeof header, 0,
+                                      0, 0);
+  strait_test::ScriptedTraps::deallocate(object);
 }
 
 TEST_CASE("has a child that leaks") {

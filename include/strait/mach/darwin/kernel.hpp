@@ -20,7 +20,7 @@ struct DefaultServicePrefix {
 };
 
 /// Mach's own ports, through the calls that `Traps` makes: those of macOS (`DarwinKernel`), or of a
-/// kernel that tests play.
+/// kernel that tests play. None of it survives `fork`: no right does.
 template <class Traps, class ServicePrefix = DefaultServicePrefix>
 struct BasicDarwinKernel {
   using NamePort = darwin_mach::NamePort<Traps>;

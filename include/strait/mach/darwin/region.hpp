@@ -13,6 +13,10 @@
 namespace strait::darwin_mach {
 
 /// Out-of-line memory of one message. The kernel copies it, page by page, when either side writes.
+///
+/// Neither side can change what the other sees. Whether a sender that maps a file into its memory
+/// and cuts the file short afterwards can make a page of the copy unreadable (SIGBUS, as with any
+/// mapped file) has not been tried on a Mac yet; `InlineOnly` has no such memory.
 template <class Traps>
 class Region {
  public:

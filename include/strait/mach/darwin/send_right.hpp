@@ -55,8 +55,8 @@ class SendRight {
 
   /// Takes a send right that a peer gave.
   ///
-  /// Errors: `malformed` if it is none to a port of messages: whoever sends a message to one of the
-  /// kernel's own objects (a task, a semaphore) is killed for it. `peer_closed` if the port is gone.
+  /// Errors: `peer_closed` if the port is gone; `malformed` if it is no port of messages but one
+  /// of the kernel's own objects (a task, a semaphore): whoever sends there is killed for it.
   static Result<SendRight> adopt(OwnedSend<Traps> right) {
     if (right.name() == dead_port) return Errc::peer_closed;
     if (right.name() == null_port) return Errc::malformed;
@@ -108,7 +108,7 @@ class SendRight {
       NameNotification message;
       std::byte trailer[max_trailer_bytes];
     } received;
-    // Too large a message is destroyed: only the kernel has a right to this port, and it sends none.
+    // Only the kernel has a right to this port; it sends nothing that is larger.
     while (Traps::message(&received,
                           option::receive | option::receive_timeout | option::audit_trailer, 0,
                           sizeof received, notify_.name(), 0) == success) {

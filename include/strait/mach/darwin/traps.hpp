@@ -30,7 +30,7 @@ extern mach_port_t bootstrap_port;
 
 namespace strait::darwin_mach {
 
-/// Mach's calls by the names that the rest of this directory uses. Tests have others in their place.
+/// Mach's calls by the names that the rest of this directory uses. Tests have others instead.
 ///
 /// Threads: any.
 struct Traps {
