@@ -666,11 +666,12 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
   if (take_one(kernel.request_failures)) return kern::resource_shortage;
   Entry* entry = kernel.find(name);
   const Entry* target = kernel.find(notify);
-  if (entry == nullptr || target == nullptr || !target->receive) {
+  if (entry == nullptr || (notify != null_port && (target == nullptr || !target->receive))) {
     return kernel.mistake(kern::invalid_name, "notification request", name);
   }
   const PortRef port = entry->port;
-  const PortRef to = target->port;
+  // A null port takes the request back.
+  const PortRef to = target != nullptr ? target->port : nullptr;
   const auto replace = [&](PortRef& slot) {
     const PortRef old = std::exchange(slot, to);
     if (old) previous = kernel.copy_out({Disposition::move_send_once, old, false});
@@ -678,19 +679,20 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
   if (what == Notification::no_senders) {
     if (!entry->receive) return kern::invalid_right;
     replace(port->no_senders);
-    if (port->send_rights == 0 && sync <= port->made) {
+    if (to && port->send_rights == 0 && sync <= port->made) {
       kernel.tell(std::exchange(port->no_senders, nullptr), what, port->made);
     }
     return success;
   }
   if (entry->dead != 0) {
     if (what == Notification::dead_name) return kern::invalid_argument;
+    if (!to) return success;
     ++entry->dead;
     kernel.tell(to, Notification::dead_name, name);
     return success;
   }
   replace(entry->request);
-  if (what == Notification::send_possible && sync != 0 && port->queue.size() < port->limit) {
+  if (to && what == Notification::send_possible && sync != 0 && port->queue.size() < port->limit) {
     kernel.tell(std::exchange(kernel.find(name)->request, nullptr), what, name);
   }
   return success;

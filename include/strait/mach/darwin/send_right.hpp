@@ -15,6 +15,7 @@
 #include "strait/detail/least.hpp"
 #include "strait/mach/darwin/inbox.hpp"
 #include "strait/mach/darwin/region.hpp"
+#include "strait/mach/darwin/room_request.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/posix/error.hpp"
 
@@ -95,49 +96,25 @@ class SendRight {
   /// After `would_block`: has `interest` be ready when there is room. True when there may be some.
   bool arm(std::size_t) {
     take_doorbells();
-    if (closed_ || waiting_ == Waiting::for_nothing) return true;
-    if (waiting_ == Waiting::for_room) return false;
-    return !events_ || !events_.wake_in(std::chrono::milliseconds{1});
+    if (closed_) return true;
+    if (room_.pending()) return false;
+    return !retry_later_ || !room_.wake_in(std::chrono::milliseconds{1});
   }
-  pollfd interest() const { return {events_.native_handle(), POLLIN, 0}; }
+  pollfd interest() const { return {room_.native_handle(), POLLIN, 0}; }
 
   /// Takes in what the kernel has to say of the port: that it has room again, or is gone.
   void take_doorbells() {
-    if (waiting_ != Waiting::for_room) return;
-    struct {
-      NameNotification message;
-      std::byte trailer[max_trailer_bytes];
-    } received;
-    // Only the kernel has a right to this port; it sends nothing that is larger.
-    while (Traps::message(&received,
-                          option::receive | option::receive_timeout | option::audit_trailer, 0,
-                          sizeof received, notify_.name(), 0) == success) {
-      const std::span bytes = std::as_bytes(std::span(&received, 1));
-      const auto sender = sender_of(bytes);
-      if (!sender || !sender->is_kernel()) {
-        destroy<Traps>(message_of(bytes));
-        continue;
-      }
-      waiting_ = Waiting::for_nothing;
-      if (received.message.header.id == static_cast<std::int32_t>(Notification::dead_name)) {
-        // It comes with one more reference to what is left of the name.
-        Traps::deallocate(received.message.name);
-        closed_ = true;
-      }
-    }
+    if (room_.pending() && room_.take() == RoomRequest<Traps>::Answer::gone) closed_ = true;
   }
 
  private:
-  enum class Waiting : std::uint8_t { for_nothing, for_room, for_time };
-
   Result<std::byte*> reserve_at(std::size_t body_at, std::size_t bytes) {
     take_doorbells();
     if (closed_) [[unlikely]]
       return Errc::peer_closed;
-    if (waiting_ == Waiting::for_room) [[unlikely]]
+    if (room_.pending()) [[unlikely]]
       return Errc::would_block;
-    if (waiting_ == Waiting::for_time) events_.calm();
-    waiting_ = Waiting::for_nothing;
+    if (std::exchange(retry_later_, false)) room_.calm();
     buffer_.clear();
     if (!buffer_.reserve(round_message(body_at + bytes))) {
       return std::make_error_code(std::errc::not_enough_memory);
@@ -165,10 +142,11 @@ class SendRight {
         return sent;
       if (sent.error() == std::errc::interrupted) continue;
       if (sent.error() == Errc::would_block) {
-        ask_for_room();
+        retry_later_ = !room_.ask(right_.name());
       } else if (sent.error() == std::errc::not_enough_memory) {
-        // The kernel's own; nobody tells when there is some again.
-        ask_for_time();
+        // The kernel has none for the message; nobody tells when it has some again.
+        room_.prepare();
+        retry_later_ = true;
         return Errc::would_block;
       } else if (sent.error() == Errc::peer_closed) {
         closed_ = true;
@@ -177,44 +155,11 @@ class SendRight {
     }
   }
 
-  /// Has the kernel say when there is room, which it does at once if there is some by now. The same
-  /// request tells of the port's death.
-  void ask_for_room() {
-    if (!has_notify_port()) return ask_for_time();
-    PortName previous = null_port;
-    const Return asked = Traps::request_notification(right_.name(), Notification::send_possible, 1,
-                                                     notify_.name(), previous);
-    if (is_name(previous)) Traps::deallocate(previous);
-    if (asked != success) return ask_for_time();
-    waiting_ = Waiting::for_room;
-  }
-
-  void ask_for_time() {
-    static_cast<void>(has_notify_port());
-    waiting_ = Waiting::for_time;
-  }
-
-  /// A port that nobody but the kernel can send to, made when the queue is full for the first time.
-  bool has_notify_port() {
-    if (events_) return true;
-    auto port = OwnedReceive<Traps>::allocate(notify_queue_limit);
-    if (!port) return false;
-    auto events = Traps::PortEvents::watch(port->name());
-    if (!events) return false;
-    notify_ = std::move(*port);
-    events_ = std::move(*events);
-    return true;
-  }
-
-  static constexpr std::uint32_t notify_queue_limit = 5;
-
-  // The right goes first, then the port that would hear of it.
-  OwnedReceive<Traps> notify_;
-  typename Traps::PortEvents events_;
   OwnedSend<Traps> right_;
+  RoomRequest<Traps> room_;  // behind the right, which it is about: it goes first
   strait::detail::ByteBuffer buffer_;
-  Waiting waiting_ = Waiting::for_nothing;
-  bool closed_ = true;  // a right that was not adopted has no receiver
+  bool retry_later_ = false;  // nobody will say when
+  bool closed_ = true;        // a right that was not adopted has no receiver
 };
 
 }  // namespace strait::darwin_mach

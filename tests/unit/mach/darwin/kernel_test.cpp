@@ -357,6 +357,11 @@ TEST_CASE("rights and memory that nobody asked for are given back", "[darwin][ho
     descriptor.copy = mach::Copy::physical;
     message.add(descriptor);
   }
+  SECTION("such memory, and a right") {
+    auto descriptor = memory.descriptor();
+    descriptor.copy = mach::Copy::physical;
+    message.add(descriptor).right(extra.name());
+  }
   SECTION("memory of no size") { message.add(mach::copy_of_memory(nullptr, 0)); }
   SECTION("rights and memory") { message.right(extra.name()).add(memory.descriptor()); }
   SECTION("rights in memory") {
@@ -604,6 +609,40 @@ TEST_CASE("who waits for room hears of the end of the port", "[darwin]") {
   REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
   CHECK(server.poll(deaf).value() == 1);
   CHECK(client.verdict() == Errc::peer_closed);
+}
+
+TEST_CASE("what the kernel was asked for ends with who asked", "[darwin]") {
+  using SendRight = ScriptedDarwin::SendRight;
+  RawPort port(1);
+  const auto adopt = [&] {
+    REQUIRE(ScriptedTraps::make_send(port.name()) == mach::success);
+    return SendRight::adopt(OwnedSend(port.name())).value();
+  };
+  const auto send = [](SendRight& right) {
+    if (const auto room = right.reserve(1)) {
+      **room = std::byte{1};
+      return right.stage({1, 0, whole, 0}).error();
+    } else {
+      return room.error();
+    }
+  };
+  {
+    auto first = adopt();
+    auto second = adopt();
+    CHECK_FALSE(send(first));
+    CHECK(send(first) == Errc::would_block);
+    CHECK_FALSE(first.arm(1));
+    // Mach has one request for one name: the first loses its own, and is told so.
+    CHECK(send(second) == Errc::would_block);
+    CHECK(first.arm(1));
+    CHECK(send(first) == Errc::would_block);
+    SECTION("before there is an answer") {}
+    SECTION("before the answer was read") { destroy(port.next()); }
+    SECTION("when the port is gone") { port.receive = OwnedReceive(); }
+    auto moved = std::move(first);
+    second = std::move(moved);
+  }
+  // Were a request left, the end of the port would leave a name.
 }
 
 TEST_CASE("a server that finds neither a port nor a descriptor says so, and leaves nothing",

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "strait/mach/darwin/right.hpp"
+
+namespace strait::darwin_mach {
+
+/// A request to be told when a full port has room again, or is gone, and the port to which the
+/// kernel says so: nobody else can send to that one.
+template <class Traps>
+class RoomRequest {
+ public:
+  enum class Answer : std::uint8_t { none, room, gone };
+
+  RoomRequest() = default;
+  RoomRequest(RoomRequest&& other) noexcept
+      : notify_(std::move(other.notify_)),
+        events_(std::move(other.events_)),
+        about_(std::exchange(other.about_, null_port)) {}
+  RoomRequest& operator=(RoomRequest&& other) noexcept {
+    std::swap(notify_, other.notify_);
+    std::swap(events_, other.events_);
+    std::swap(about_, other.about_);
+    return *this;
+  }
+  /// The send right must still be there. A request that outlived this, or an answer that nobody
+  /// took, would hold on to the name of a dead port.
+  ~RoomRequest() {
+    if (!pending()) return;
+    PortName previous = null_port;
+    Traps::request_notification(about_, Notification::send_possible, 0, null_port, previous);
+    if (is_name(previous)) Traps::deallocate(previous);
+    take();
+  }
+
+  /// Makes the port, once; false without the means for it.
+  bool prepare() {
+    if (events_) return true;
+    auto port = OwnedReceive<Traps>::allocate(queue_limit);
+    if (!port) return false;
+    auto events = Traps::PortEvents::watch(port->name());
+    if (!events) return false;
+    notify_ = std::move(*port);
+    events_ = std::move(*events);
+    return true;
+  }
+
+  /// Asks about a send right's port. If there is room by now, the answer comes at once.
+  bool ask(PortName right) {
+    if (!prepare()) return false;
+    PortName previous = null_port;
+    const Return asked = Traps::request_notification(right, Notification::send_possible, 1,
+                                                     notify_.name(), previous);
+    // Two rights to one port share one request: the other one is told that it has lost its own.
+    if (is_name(previous)) Traps::deallocate(previous);
+    if (asked == success) about_ = right;
+    return asked == success;
+  }
+
+  bool pending() const { return about_ != null_port; }
+
+  /// Takes the answer, if it has come.
+  Answer take() {
+    struct {
+      NameNotification message;
+      std::byte trailer[max_trailer_bytes];
+    } received;
+    auto answer = Answer::none;
+    while (pending() &&
+           Traps::message(&received,
+                          option::receive | option::receive_timeout | option::audit_trailer, 0,
+                          sizeof received, notify_.name(), 0) == success) {
+      const std::span bytes = std::as_bytes(std::span(&received, 1));
+      const auto sender = sender_of(bytes);
+      if (!sender || !sender->is_kernel()) {
+        destroy<Traps>(message_of(bytes));
+        continue;
+      }
+      about_ = null_port;
+      answer = Answer::room;
+      if (received.message.header.id == static_cast<std::int32_t>(Notification::dead_name)) {
+        // It comes with one more reference to what is left of the name.
+        Traps::deallocate(received.message.name);
+        answer = Answer::gone;
+      }
+    }
+    return answer;
+  }
+
+  /// Readable when there is an answer, or the time of `wake_in` has passed; -1 before `prepare`.
+  int native_handle() const { return events_.native_handle(); }
+  /// False without the means for it.
+  bool wake_in(std::chrono::milliseconds time) { return events_ && events_.wake_in(time); }
+  void calm() { events_.calm(); }
+
+ private:
+  static constexpr std::uint32_t queue_limit = 5;
+
+  OwnedReceive<Traps> notify_;
+  typename Traps::PortEvents events_;
+  PortName about_ = null_port;
+};
+
+}  // namespace strait::darwin_mach
