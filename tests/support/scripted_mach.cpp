@@ -34,6 +34,7 @@ struct Right {
 
 struct Memory {
   Mapping pages;
+  std::size_t offset = 0;  // of the first byte in the first page
   std::size_t size = 0;
   Copy copy = Copy::virtual_copy;
 };
@@ -351,16 +352,23 @@ class Kernel {
     if (descriptor.copy != Copy::virtual_copy && descriptor.copy != Copy::physical) {
       return send::invalid_type;
     }
-    const auto found = memory.find(descriptor.address);
-    if (descriptor.size != 0 && (found == memory.end() || found->second.size() < descriptor.size)) {
-      return send::invalid_memory;
+    auto found = memory.upper_bound(descriptor.address);
+    if (descriptor.size != 0) {
+      if (found == memory.begin()) return send::invalid_memory;
+      --found;
+      if (descriptor.address + descriptor.size > found->first + found->second.size()) {
+        return send::invalid_memory;
+      }
     }
     Memory copy;
     copy.size = descriptor.size;
     copy.copy = descriptor.copy;
     if (descriptor.size != 0) {
-      copy.pages = new_pages(descriptor.size);
-      std::memcpy(copy.pages.data(), found->second.data(), descriptor.size);
+      // Small memory is copied to the front of a fresh page; of large memory the pages go over.
+      const std::size_t start = descriptor.address - found->first;
+      copy.offset = descriptor.size > 16 << 10 ? start % page : 0;
+      copy.pages = new_pages(copy.offset + descriptor.size);
+      std::memcpy(copy.pages.data() + copy.offset, found->second.data() + start, descriptor.size);
       if (descriptor.deallocate != 0) memory.erase(found);
     }
     items.push_back({0, std::move(copy)});
@@ -389,6 +397,8 @@ class Kernel {
     return send::invalid_type;
   }
 
+  static constexpr std::size_t page = 4096;
+
   static Mapping new_pages(std::size_t size) {
     return Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1).value();
   }
@@ -412,7 +422,7 @@ class Kernel {
                                     0,
                                     DescriptorType::memory,
                                     static_cast<std::uint32_t>(region->size)};
-        if (region->size != 0) descriptor.address = own(std::move(region->pages));
+        if (region->size != 0) descriptor.address = own(std::move(region->pages)) + region->offset;
         write_at(bytes, item.at, descriptor);
       } else if (auto* rights = std::get_if<Rights>(&item.what)) {
         PortsDescriptor descriptor{0,
@@ -719,8 +729,9 @@ ScriptedTraps::Return ScriptedTraps::allocate_memory(std::size_t size, std::uint
 ScriptedTraps::Return ScriptedTraps::deallocate_memory(std::uint64_t address, std::size_t size) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
-  const auto found = kernel.memory.find(address);
-  if (found == kernel.memory.end() || found->second.size() != size) {
+  // It is about whole pages, wherever in them it begins.
+  const auto found = kernel.memory.find(address - address % Kernel::page);
+  if (found == kernel.memory.end() || found->second.size() != size + address % Kernel::page) {
     return kernel.mistake(kern::invalid_argument, "deallocation of memory", 0);
   }
   kernel.memory.erase(found);

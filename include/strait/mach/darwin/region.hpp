@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/detail/byte_buffer.hpp"
 #include "strait/mach/darwin/right.hpp"
 #include "strait/result.hpp"
 
@@ -43,9 +44,13 @@ class Region {
 
   /// A region that came with a message.
   ///
-  /// Errors: `bad_region` if it is shorter than `size`.
+  /// Errors: `bad_region` if it is shorter than `size`, or begins somewhere in a page, as a large
+  /// one does if it did so at the sender: what is read where it lies has to be aligned.
   static Result<Region> adopt(OwnedMemory<Traps> memory, std::size_t size) {
-    if (memory.size() < size) return Errc::bad_region;
+    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+    if (memory.size() < size || address % strait::detail::payload_alignment != 0) {
+      return Errc::bad_region;
+    }
     Region region;
     region.memory_ = std::move(memory);
     region.size_ = size;

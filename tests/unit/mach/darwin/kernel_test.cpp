@@ -435,6 +435,13 @@ TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][ho
     send(20'001, memory.descriptor());
     CHECK(client.verdict() == Errc::bad_region);
   }
+  SECTION("from the middle of a page, where nothing can be read as it lies") {
+    auto descriptor = memory.descriptor();
+    descriptor.address += 8;
+    descriptor.size -= 8;
+    send(descriptor.size, descriptor);
+    CHECK(client.verdict() == Errc::bad_region);
+  }
   SECTION("not there") {
     send(20'000);
     CHECK(client.verdict() == Errc::malformed);
