@@ -49,6 +49,8 @@ class Channel {
  public:
   using transport = TransportT;
   using serializer = SerializerT;
+  using observer_type = ObserverT;
+  static constexpr ChannelOptions channel_options = options;
 
   /// Claims a name and waits, in later calls, for the one client that has the token. What is sent
   /// before that is queued. The name is free again once the client is there.
@@ -59,9 +61,7 @@ class Channel {
     auto server = TransportT::listen(
         name, {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms}});
     if (!server) return server.error();
-    Channel channel(token, std::move(observer));
-    channel.server_.emplace(std::move(*server));
-    return channel;
+    return Channel(std::move(*server), token, std::move(observer));
   }
 
   /// Looks a name up and says Hello. The answer comes in later calls (until then `waiting_connect`
@@ -87,31 +87,7 @@ class Channel {
       found = TransportT::look_up(name);
     }
     if (!found) return found.error();
-    PeerCredentials credentials;
-    if constexpr (names_tell_credentials) {
-      credentials = found->credentials();
-      if (auto checked = detail::check_peer(credentials, options.peers); !checked) {
-        return checked.error();
-      }
-    }
-    auto link =
-        std::move(*found).hello(detail::encode_hello(SerializerT::schema_hash, token).bytes());
-    if (!link) return link.error();
-
-    Channel channel(token, std::move(observer));
-    channel.peer_.credentials = credentials;
-    channel.link_.emplace(std::move(*link));
-    channel.state_ = State::greeting;
-    channel.handshake_deadline_ =
-        detail::Deadline::after(std::chrono::milliseconds{options.handshake_timeout_ms});
-    if (deadline.is_now()) return channel;
-    for (;;) {
-      channel.await_welcome();
-      if (channel.ended_) return channel.ended_;
-      if (!channel.waiting_connect()) return channel;
-      if (deadline.passed()) return Errc::handshake_timeout;
-      if (auto slept = channel.sleep(deadline); !slept) return slept.error();
-    }
+    return greet(std::move(*found), token, deadline, std::move(observer));
   }
 
   Channel(Channel&&) noexcept = default;
@@ -233,6 +209,8 @@ class Channel {
       closing_ = true;
     } else {
       end(make_error_code(Errc::closed));
+      // A loop that waits for this channel shall hear of it.
+      if (wait_set_) static_cast<void>(wait_set_->nudge());
     }
   }
 
@@ -246,7 +224,8 @@ class Channel {
       auto created = posix::WaitSet::create();
       if (!created) return -1;
       wait_set_.emplace(std::move(*created));
-      if (!update_wait_set()) {
+      // The first nudge takes a descriptor: better none at all now than none when it matters.
+      if (!wait_set_->nudge() || !update_wait_set()) {
         wait_set_.reset();
         return -1;
       }
@@ -268,6 +247,10 @@ class Channel {
   ObserverT& observer() noexcept { return observer_; }
 
  private:
+  template <class ChannelT, AcceptorOptions>
+  friend class Acceptor;
+  friend struct detail::Launcher;
+
   using WaitPolicy = typename TransportT::wait_policy;
   static constexpr std::size_t retry_bytes = std::size_t{16} << 10;
   static constexpr bool names_tell_credentials =
@@ -297,6 +280,40 @@ class Channel {
   };
 
   Channel(const Token& token, ObserverT observer) : token_(token), observer_(std::move(observer)) {}
+  Channel(typename TransportT::Server server, const Token& token, ObserverT observer)
+      : Channel(token, std::move(observer)) {
+    server_.emplace(std::move(server));
+  }
+
+  /// Says Hello to a server that was found, and waits for its answer until the deadline.
+  static Result<Channel> greet(typename TransportT::Name server, const Token& token,
+                               detail::Deadline deadline, ObserverT observer) {
+    PeerCredentials credentials;
+    if constexpr (names_tell_credentials) {
+      credentials = server.credentials();
+      if (auto checked = detail::check_peer(credentials, options.peers); !checked) {
+        return checked.error();
+      }
+    }
+    auto link =
+        std::move(server).hello(detail::encode_hello(SerializerT::schema_hash, token).bytes());
+    if (!link) return link.error();
+
+    Channel channel(token, std::move(observer));
+    channel.peer_.credentials = credentials;
+    channel.link_.emplace(std::move(*link));
+    channel.state_ = State::greeting;
+    channel.handshake_deadline_ =
+        detail::Deadline::after(std::chrono::milliseconds{options.handshake_timeout_ms});
+    if (deadline.is_now()) return channel;
+    for (;;) {
+      channel.await_welcome();
+      if (channel.ended_) return channel.ended_;
+      if (!channel.waiting_connect()) return channel;
+      if (deadline.passed()) return Errc::handshake_timeout;
+      if (auto slept = channel.sleep(deadline); !slept) return slept.error();
+    }
+  }
 
   template <class Payload>
   Result<void> enqueue(const Payload& payload) {
@@ -420,24 +437,53 @@ class Channel {
         return;
       }
       const PeerCredentials who = request->credentials;
-      std::error_code why = request->failure;
-      if (!why) why = detail::check_peer(who, options.peers).error();
-      if (!why) {
-        why = detail::check_hello(request->hello(), SerializerT::schema_hash, token_).error();
-        const auto answer = detail::encode_welcome(why);
-        if (why) {
-          std::move(*request).refuse(answer.bytes());
-        } else if (auto link = std::move(*request).welcome(answer.bytes())) {
-          link_.emplace(std::move(*link));
-          server_.reset();
-          peer_.credentials = who;
-          connected();
-        } else {
-          why = link.error();
-        }
+      if (auto link = answer(std::move(*request), token_)) {
+        admit(std::move(*link), who);
+      } else {
+        detail::observe_refused(observer_, link.error(), who);
       }
-      if (why) detail::observe_refused(observer_, why, who);
     }
+  }
+
+  /// Waits for the client until the deadline, or until `lifeline` is hung up.
+  ///
+  /// Errors: `peer_closed` when it is, `handshake_timeout`; those that end the channel.
+  Result<void> await_client(int lifeline, detail::Deadline deadline) {
+    for (;;) {
+      // Asked first: what came before the end still counts.
+      const bool hung_up = (posix::events_now(lifeline, POLLIN) & (POLLHUP | POLLERR)) != 0;
+      await_hello();
+      if (ended_) return ended_;
+      if (state_ == State::connected) return {};
+      if (hung_up) return Errc::peer_closed;
+      if (deadline.passed()) return Errc::handshake_timeout;
+      auto slept = posix::wait_for({server_->interest(), {lifeline, 0, 0}},
+                                   detail::Deadline::earlier(deadline, server_->deadline()));
+      if (!slept) return slept;
+    }
+  }
+
+  /// Lets a client in, or turns it away and tells why; one that knows the token, but would be one
+  /// too many, is `refused`.
+  static Result<TransportT> answer(typename TransportT::Request request, const Token& token,
+                                   bool full = false) {
+    if (request.failure) return request.failure;
+    if (auto checked = detail::check_peer(request.credentials, options.peers); !checked) {
+      return checked.error();
+    }
+    auto why = detail::check_hello(request.hello(), SerializerT::schema_hash, token).error();
+    if (!why && full) why = Errc::refused;
+    const auto status = detail::encode_welcome(why);
+    if (!why) return std::move(request).welcome(status.bytes());
+    std::move(request).refuse(status.bytes());
+    return why;
+  }
+
+  void admit(TransportT link, const PeerCredentials& who) {
+    link_.emplace(std::move(link));
+    server_.reset();
+    peer_.credentials = who;
+    connected();
   }
 
   void await_welcome() {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strait/acceptor_options.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/config.hpp"
 
@@ -56,5 +57,12 @@ class MessageSizeHistogram;
 template <class TransportT, class SerializerT, ChannelOptions options = ChannelOptions{},
           class ObserverT = NoObserver>
 class Channel;
+
+template <class ChannelT, AcceptorOptions options = AcceptorOptions{}>
+class Acceptor;
+
+namespace detail {
+struct Launcher;
+}
 
 }  // namespace strait

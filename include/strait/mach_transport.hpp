@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -117,6 +118,26 @@ class BasicMachTransport {
 
   static Result<Name> look_up(std::string_view name) {
     auto right = KernelT::look_up(name);
+    if (!right) return right.error();
+    return Name(std::move(*right));
+  }
+
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() requires
+      MachKernelWithInheritance<KernelT> {
+    return KernelT::connected_pair();
+  }
+
+  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
+                               detail::AcceptLimits limits) requires
+      MachKernelWithInheritance<KernelT> {
+    auto port = KernelT::check_in(std::move(client), who, limits);
+    if (!port) return port.error();
+    return Server(std::move(*port));
+  }
+
+  static Result<Name> look_up(posix::Descriptor server) requires
+      MachKernelWithInheritance<KernelT> {
+    auto right = KernelT::look_up(std::move(server));
     if (!right) return right.error();
     return Name(std::move(*right));
   }

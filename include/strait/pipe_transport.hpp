@@ -74,6 +74,9 @@ class FifoPair {
   /// Server to client.
   std::array<char, stem_bytes + 4> down() const { return file(".dn"); }
 
+  /// Leaves the names where they are.
+  void keep() { directory_.reset(); }
+
   void remove() {
     if (!directory_) return;
     ::unlinkat(directory_.get(), up().data(), 0);
@@ -178,13 +181,20 @@ class BasicPipeTransport {
     /// A line is shorter than PIPE_BUF, so lines of different clients do not mix; and a line of
     /// nonsense ends where it ends.
     Result<void> read_announcements() {
+      if (half_open_.paused()) {
+        if (!half_open_.resume()) return {};
+        if (auto watched = ready_.watch(hello_.get(), POLLIN); !watched) {
+          return pause_if_exhausted(watched.error());
+        }
+      }
       for (int reads = 0; !half_open_.overfull();) {
         const std::string_view seen(line_.data(), line_size_);
         if (const std::size_t end = seen.find('\n'); end != seen.npos) {
-          auto added = add_client(seen.substr(0, end));
+          if (auto added = add_client(seen.substr(0, end)); !added) {
+            return pause_if_exhausted(added.error());
+          }
           line_size_ -= end + 1;
           std::memmove(line_.data(), line_.data() + end + 1, line_size_);
-          if (!added) return added;
           continue;
         }
         // What is left keeps the FIFO readable: nobody has the server for himself.
@@ -198,16 +208,34 @@ class BasicPipeTransport {
       return {};
     }
 
+    /// Without a descriptor to spare the announcement stays for later, and so do those behind it,
+    /// which would keep the FIFO readable: it is left alone for a while.
+    Result<void> pause_if_exhausted(std::error_code error) {
+      if (!posix::is_exhaustion(error)) return error;
+      ready_.forget(hello_.get());
+      half_open_.pause();
+      return {};
+    }
+
     /// What is wrong with an announcement is its sender's trouble.
+    ///
+    /// Errors: that the system has no descriptor or no memory left.
     Result<void> add_client(std::string_view stem) {
-      if (stem.size() != detail::FifoPair::stem_bytes) return {};
+      const auto unless_theirs = [](std::error_code error) {
+        return posix::is_exhaustion(error) ? Result<void>(error) : Result<void>();
+      };
       auto directory = posix::open_directory(directory_.get(), ".");
-      if (!directory) return {};
-      const auto pair = detail::FifoPair::parse(stem, std::move(*directory));
+      if (!directory) return unless_theirs(directory.error());
+      auto pair = detail::FifoPair::parse(stem, std::move(*directory));
       if (!pair) return {};
       auto in = posix::open_fifo(pair->directory(), pair->up().data(), posix::FifoEnd::read);
       auto out = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::write);
-      if (!in || !out) return {};
+      for (const auto* end : {&in, &out}) {
+        if (*end) continue;
+        auto exhausted = unless_theirs(end->error());
+        if (!exhausted) pair->keep();
+        return exhausted;
+      }
       const auto who = posix::owner(in->get());
       if (!who || posix::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *who) return {};
       if (auto watched = ready_.watch(in->get(), POLLIN); !watched) return watched;

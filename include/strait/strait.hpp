@@ -2,6 +2,7 @@
 
 // Everything. A program that minds its compile time includes what it uses instead.
 
+#include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/result.hpp"
 #include "strait/serializer.hpp"
@@ -109,6 +111,24 @@ concept Transport = std::movable<T> &&
 } &&(detail::TellsCredentials<typename T::Name> || requires(const T& link) {
   { link.server_credentials() } -> std::same_as<PeerCredentials>;
 });
+
+/// A transport whose two sides can meet without a name, over two connected descriptors, of which a
+/// child inherits one.
+///
+///   T12 `T::connected_pair()` makes two; text can be sent from either to the other. Of one,
+///       `T::listen(descriptor, credentials, limits)` makes a `Server` for whoever has the other,
+///       with the credentials that its maker knows; once that one client is through, `accept()` is
+///       `peer_closed`. Of the other, `T::look_up(descriptor)` makes a `Name`.
+template <class T>
+concept Inheritable = Transport<T> &&
+    requires(posix::Descriptor descriptor, const PeerCredentials& credentials,
+             detail::AcceptLimits limits) {
+  { T::connected_pair() } -> std::same_as<Result<std::array<posix::Descriptor, 2>>>;
+  {
+    T::listen(std::move(descriptor), credentials, limits)
+    } -> std::same_as<Result<typename T::Server>>;
+  { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Name>>;
+};
 
 namespace detail {
 

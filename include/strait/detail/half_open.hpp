@@ -25,18 +25,31 @@ class HalfOpen {
   HalfOpen(HalfOpen&& other) noexcept
       : limits_(other.limits_),
         first_(std::exchange(other.first_, nullptr)),
-        size_(std::exchange(other.size_, 0)) {}
+        size_(std::exchange(other.size_, 0)),
+        resume_(other.resume_) {}
   HalfOpen& operator=(HalfOpen&& other) noexcept {
     std::swap(limits_, other.limits_);
     std::swap(first_, other.first_);
     std::swap(size_, other.size_);
+    std::swap(resume_, other.resume_);
     return *this;
   }
   ~HalfOpen() {
     while (first_ != nullptr) erase(&first_);
   }
 
+  bool empty() const { return first_ == nullptr; }
   bool overfull() const { return size_ > limits_.max_half_open; }
+
+  /// The system has nothing left to let another one in with: nobody is asked in for a while.
+  void pause() { resume_ = Deadline::after(std::chrono::milliseconds{100}); }
+  bool paused() const { return !resume_.is_never(); }
+  /// Ends the pause if its time is up.
+  bool resume() {
+    if (!resume_.passed()) return false;
+    resume_ = Deadline::never();
+    return true;
+  }
 
   /// Errors: `std::errc::not_enough_memory`.
   Result<void> add(Candidate candidate) {
@@ -58,18 +71,25 @@ class HalfOpen {
       -> decltype(done(std::declval<Candidate&>(), ask(std::declval<Candidate&>()))) {
     for (Node** at = &first_; *at != nullptr; at = &(*at)->next) {
       auto answer = ask((*at)->candidate);
-      const bool silent = !answer && answer.error() == Errc::would_block;
-      if (silent && !overfull() && !(*at)->deadline.passed()) continue;
+      if (!answer && answer.error() == Errc::would_block && !(*at)->deadline.passed()) continue;
       Candidate candidate = std::move((*at)->candidate);
       erase(at);
-      if (silent) return done(candidate, Errc::handshake_timeout);
+      if (!answer && answer.error() == Errc::would_block) {
+        return done(candidate, Errc::handshake_timeout);
+      }
       return done(candidate, std::move(answer));
     }
-    return Errc::empty;
+    if (!overfull()) return Errc::empty;
+    // All of them are silent.
+    Candidate oldest = std::move(first_->candidate);
+    erase(&first_);
+    return done(oldest, Errc::handshake_timeout);
   }
 
-  /// When the oldest one's time is up.
-  Deadline deadline() const { return first_ != nullptr ? first_->deadline : Deadline::never(); }
+  /// When the oldest one's time, or the pause, is up.
+  Deadline deadline() const {
+    return first_ != nullptr ? Deadline::earlier(first_->deadline, resume_) : resume_;
+  }
 
  private:
   struct Node {
@@ -87,6 +107,7 @@ class HalfOpen {
   AcceptLimits limits_;
   Node* first_ = nullptr;
   std::size_t size_ = 0;
+  Deadline resume_ = Deadline::never();
 };
 
 }  // namespace strait::detail

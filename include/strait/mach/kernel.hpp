@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -12,6 +13,7 @@
 #include "strait/detail/half_open.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
 #include "strait/result.hpp"
 
 namespace strait {
@@ -130,6 +132,24 @@ concept MachKernelWithRegions = MachKernel<K> &&
   { region.bytes() } -> std::same_as<std::span<const std::byte>>;
   { right.send(header, body, region) } -> std::same_as<Result<void>>;
   { receive.take_region(bytes) } -> std::same_as<Result<typename K::Region>>;
+};
+
+/// A kernel whose names can be left out: a parent and its child meet over a descriptor that the
+/// child inherits.
+///
+///   K15 `K::connected_pair()` makes two connected descriptors over which text can be sent, too.
+///       `K::check_in(descriptor, credentials, limits)` makes a `NamePort` for whoever has the
+///       other one, with these credentials; `K::look_up(descriptor)` the `NameRight` to that. When
+///       the one client is through, `NamePort::receive()` is `peer_closed`.
+template <class K>
+concept MachKernelWithInheritance = MachKernel<K> &&
+    requires(posix::Descriptor descriptor, const PeerCredentials& credentials,
+             detail::AcceptLimits limits) {
+  { K::connected_pair() } -> std::same_as<Result<std::array<posix::Descriptor, 2>>>;
+  {
+    K::check_in(std::move(descriptor), credentials, limits)
+    } -> std::same_as<Result<typename K::NamePort>>;
+  { K::look_up(std::move(descriptor)) } -> std::same_as<Result<typename K::NameRight>>;
 };
 
 }  // namespace strait

@@ -5,8 +5,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
 
 namespace strait::posix {
@@ -40,6 +44,26 @@ class WaitSet {
 
   /// Takes `fd` out. A closed descriptor leaves by itself.
   void forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+  /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
+  /// Who is left out comes in a later call. The set's own nudge is none of them.
+  Result<std::size_t> ready(std::span<int> ready) const {
+    std::array<epoll_event, 64> events;
+    const int wanted = static_cast<int>(strait::detail::least(ready.size(), events.size()));
+    std::size_t found = 0;
+    // The nudge may take the only room: then it is the next one's turn.
+    for (int attempt = 0; attempt != 2 && found == 0; ++attempt) {
+      const int count =
+          posix::retry([&] { return ::epoll_wait(epoll_.get(), events.data(), wanted, 0); });
+      if (count < 0) return last_error();
+      for (int i = 0; i != count; ++i) {
+        const int fd = events[static_cast<std::size_t>(i)].data.fd;
+        if (fd != nudge_.get()) ready[found++] = fd;
+      }
+      if (!nudged_) break;
+    }
+    return found;
+  }
 
   /// Makes the set ready until `calm`.
   Result<void> nudge() {

@@ -45,6 +45,13 @@ class DescriptorQueue {
   std::size_t size_ = 0;
 };
 
+/// Two connected sockets, closed on exec.
+inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
+  int sockets[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sockets) != 0) return last_error();
+  return std::array{Descriptor(sockets[0]), Descriptor(sockets[1])};
+}
+
 /// Sends one packet, with descriptors, of which the kernel makes copies. Never blocks, never raises
 /// SIGPIPE.
 ///

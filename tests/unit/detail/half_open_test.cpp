@@ -96,11 +96,18 @@ TEST_CASE("the oldest silent client makes room for one too many", "[half_open]")
   CHECK(next(waiting, {}).error() == Errc::empty);
   REQUIRE(waiting.add(std::make_unique<int>(2)));
   CHECK(waiting.overfull());
-  const auto evicted = next(waiting, {2}).value();
+  const auto evicted = next(waiting, {}).value();
   CHECK(evicted.client == 0);
   CHECK(evicted.error == Errc::handshake_timeout);
   CHECK_FALSE(waiting.overfull());
   CHECK(next(waiting, {2}).value().client == 2);
+  CHECK(next(waiting, {}).error() == Errc::empty);
+}
+
+TEST_CASE("nobody makes room while another has said Hello", "[half_open]") {
+  auto waiting = with_clients({.max_half_open = 2, .timeout = 1h}, 3);
+  CHECK(next(waiting, {2}).value().client == 2);
+  CHECK_FALSE(waiting.overfull());
   CHECK(next(waiting, {}).error() == Errc::empty);
 }
 

@@ -4,6 +4,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <array>
+#include <set>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -110,4 +113,30 @@ TEST_CASE("a wait set moves with its members", "[wait_set]") {
 TEST_CASE("what can't be watched is an error", "[wait_set]") {
   auto set = WaitSet::create().value();
   CHECK(set.watch(-1, POLLIN).error() == std::errc::bad_file_descriptor);
+}
+
+TEST_CASE("a wait set tells which members are ready, and not that it was nudged", "[wait_set]") {
+  auto set = WaitSet::create().value();
+  Pipe first;
+  Pipe second;
+  Pipe third;
+  for (const Pipe* pipe : {&first, &second, &third}) {
+    REQUIRE(set.watch(pipe->out.get(), POLLIN));
+  }
+  REQUIRE(set.nudge());
+  std::array<int, 4> members{};
+  CHECK(set.ready(members).value() == 0);
+  third.fill();
+  REQUIRE(set.ready(members).value() == 1);
+  CHECK(members[0] == third.out.get());
+  first.fill();
+  second.fill();
+  CHECK(set.ready(members).value() == 3);
+  // With room for fewer, each has its turn.
+  std::set<int> seen;
+  for (int i = 0; i != 9; ++i) {
+    CHECK(set.ready(std::span(members).first(1)).value() == 1);
+    seen.insert(members[0]);
+  }
+  CHECK(seen.size() == 3);
 }

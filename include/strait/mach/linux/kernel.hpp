@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/linux/lane.hpp"
@@ -24,6 +26,16 @@ struct LinuxKernel {
     return NamePort::check_in(name, limits);
   }
   static Result<NameRight> look_up(std::string_view name) { return NameRight::look_up(name); }
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() {
+    return posix::socket_pair(SOCK_SEQPACKET);
+  }
+  static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+                                   detail::AcceptLimits limits) {
+    return NamePort::check_in(std::move(client), who, limits);
+  }
+  static Result<NameRight> look_up(posix::Descriptor server) {
+    return NameRight::look_up(std::move(server));
+  }
   static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
     return ReceiveRight::create(queue_bytes);
   }

@@ -151,13 +151,11 @@ class ReceiveRight {
 
   /// A new lane. `make_send_right` can be called once.
   static Result<ReceiveRight> create(std::size_t ring_bytes) {
-    int sockets[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
-      return posix::last_error();
-    }
+    auto sockets = posix::socket_pair(SOCK_SEQPACKET);
+    if (!sockets) return sockets.error();
     ReceiveRight right;
-    right.socket_.reset(sockets[0]);
-    right.send_end_.socket.reset(sockets[1]);
+    right.socket_ = std::move((*sockets)[0]);
+    right.send_end_.socket = std::move((*sockets)[1]);
     auto memory = RingMemory::create(ring_bytes, right.send_end_.memory);
     if (!memory) return memory.error();
     right.memory_ = std::move(*memory);

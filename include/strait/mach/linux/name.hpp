@@ -88,10 +88,15 @@ class NameRight {
       if (errno == EAGAIN) return Errc::would_block;
       return posix::last_error();
     }
-    const auto credentials = peer_credentials(socket->get());
+    return look_up(std::move(*socket));
+  }
+
+  /// The right to send one request over a socket that this process inherited.
+  static Result<NameRight> look_up(posix::Descriptor socket) {
+    const auto credentials = peer_credentials(socket.get());
     if (!credentials) return credentials.error();
     NameRight right;
-    right.socket_ = std::move(*socket);
+    right.socket_ = std::move(socket);
     right.credentials_ = *credentials;
     return right;
   }
@@ -175,9 +180,6 @@ class NamePort {
       return bound.error();
     }
     port.socket_ = std::move(*socket);
-    auto spare = posix::open("/dev/null", O_RDONLY);
-    if (!spare) return spare.error();
-    port.spare_ = std::move(*spare);
     auto ready = posix::WaitSet::create();
     if (!ready) return ready.error();
     port.ready_ = std::move(*ready);
@@ -185,9 +187,23 @@ class NamePort {
     return port;
   }
 
+  /// A port without a name, for the one client at the other end of a socket.
+  static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+                                   strait::detail::AcceptLimits limits) {
+    auto ready = posix::WaitSet::create();
+    if (!ready) return ready.error();
+    NamePort port;
+    port.ready_ = std::move(*ready);
+    port.half_open_ = strait::detail::HalfOpen<Candidate>(limits);
+    if (auto added = port.ready_.watch(client.get(), POLLIN); !added) return added.error();
+    if (auto added = port.half_open_.add({std::move(client), who}); !added) return added.error();
+    return port;
+  }
+
   /// The next request, or a client that failed to make one.
   ///
-  /// Errors: `empty`; those of `accept`.
+  /// Errors: `empty`; `peer_closed` when there was but one client and it is through; those of
+  /// `accept`.
   Result<Request> receive() {
     if (auto accepted = accept_waiting(); !accepted) return accepted.error();
     return half_open_.next([](Candidate& candidate) { return receive_from(candidate); },
@@ -250,25 +266,36 @@ class NamePort {
   }
 
   Result<void> accept_waiting() {
+    if (!socket_) return half_open_.empty() ? Errc::peer_closed : Result<void>();
+    if (half_open_.paused()) {
+      if (!half_open_.resume()) return {};
+      if (auto watched = ready_.watch(socket_.get(), POLLIN); !watched) {
+        return pause_if_exhausted(watched.error());
+      }
+    }
     while (!half_open_.overfull()) {
       posix::Descriptor client = accept();
       if (!client) {
         if (errno == ECONNABORTED) continue;
         if (errno == EAGAIN) return {};
-        if (errno != EMFILE && errno != ENFILE) return posix::last_error();
-        // Without a descriptor to spare the client can't even be turned away, and would keep the
-        // socket readable for ever.
-        spare_.reset();
-        client = accept();
-        client.reset();
-        if (auto spare = posix::open("/dev/null", O_RDONLY)) spare_ = std::move(*spare);
-        return {};
+        return pause_if_exhausted(posix::last_error());
       }
       const auto credentials = peer_credentials(client.get());
       if (!credentials) continue;
-      if (auto watched = ready_.watch(client.get(), POLLIN); !watched) return watched;
+      if (auto watched = ready_.watch(client.get(), POLLIN); !watched) {
+        return pause_if_exhausted(watched.error());
+      }
       if (auto added = half_open_.add({std::move(client), *credentials}); !added) return added;
     }
+    return {};
+  }
+
+  /// Those who wait can't be let in, but would keep the socket readable: it is left alone for a
+  /// while, and they wait.
+  Result<void> pause_if_exhausted(std::error_code error) {
+    if (!posix::is_exhaustion(error)) return error;
+    ready_.forget(socket_.get());
+    half_open_.pause();
     return {};
   }
 
@@ -291,7 +318,6 @@ class NamePort {
 
   posix::Descriptor socket_;
   SocketFile file_;
-  posix::Descriptor spare_;
   posix::WaitSet ready_;
   strait::detail::HalfOpen<Candidate> half_open_;
 };

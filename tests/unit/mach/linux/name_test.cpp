@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/descriptor_limit.hpp"
 #include "support/hostile_peer.hpp"
 #include "support/runtime_dir.hpp"
 
@@ -163,34 +163,31 @@ TEST_CASE("a listener of another kind is no server", "[name]") {
   REQUIRE(::unlink(path.c_str()) == 0);
 }
 
-TEST_CASE("a server without a descriptor to spare turns clients away and recovers", "[name]") {
+TEST_CASE("a server without a descriptor to spare lets clients wait and recovers", "[name]") {
   const auto name = unique_name("emfile");
   auto port = NamePort::check_in(name, limits).value();
+  const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
   std::vector<strait::posix::Descriptor> clients;
   for (int i = 0; i != 3; ++i) clients.push_back(strait_test::knock(name));
-  rlimit before;
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  rlimit none = before;
-  // The next free number is the first one that is not allowed.
-  const int next = ::dup(clients[0].get());
-  REQUIRE(::close(next) == 0);
-  none.rlim_cur = static_cast<rlim_t>(next);
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-  std::vector<std::error_code> answers;
-  for (int i = 0; i != 6; ++i) answers.push_back(port.receive().error());
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-  for (const auto& answer : answers) CHECK(answer == Errc::empty);
-  // They were hung up on, and nobody is left to make the port readable for ever.
-  strait::posix::DescriptorQueue descriptors;
-  std::array<std::byte, 8> bytes;
-  for (const auto& client : clients) {
-    CHECK(strait::posix::receive_packet(client.get(), bytes, descriptors).error() ==
-          Errc::peer_closed);
+  {
+    const strait_test::NoMoreDescriptors exhausted;
+    CHECK(readable());
+    for (int i = 0; i != 6; ++i) CHECK(port.receive().error() == Errc::empty);
+    // Nobody makes the port readable for ever; it looks again by itself.
+    CHECK_FALSE(readable());
+    CHECK_FALSE(port.deadline().is_never());
+    CHECK(strait::posix::wait_for({}, port.deadline()));
+    CHECK(port.receive().error() == Errc::empty);
+    CHECK_FALSE(readable());
   }
-  CHECK(strait::posix::events_now(port.interest().fd, POLLIN) == 0);
-  const auto late = strait_test::knock(name);
+  REQUIRE(strait::posix::wait_for({}, port.deadline()));
   CHECK(port.receive().error() == Errc::empty);
-  CHECK_FALSE(port.deadline().is_never());  // it is being listened to
+  for (const auto& client : clients) strait_test::say(client, std::array{std::byte{1}});
+  for (int i = 0; i != 3; ++i) CHECK(port.receive().value().failure == Errc::malformed);
+  CHECK(port.receive().error() == Errc::empty);
+  CHECK(port.deadline().is_never());
+  const auto late = strait_test::knock(name);
+  CHECK(readable());
 }
 
 TEST_CASE("a port is readable when a client comes and when it speaks", "[name]") {

@@ -1,0 +1,277 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/acceptor_options.hpp"
+#include "strait/channel.hpp"
+#include "strait/detail/deadline.hpp"
+#include "strait/fwd.hpp"
+#include "strait/observer.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/wait_set.hpp"
+#include "strait/result.hpp"
+#include "strait/token.hpp"
+
+namespace strait {
+
+namespace detail {
+
+/// A channel's listener, made of an acceptor's and the channel.
+template <class ChannelT, class Listener>
+struct ListenerOf {
+  ChannelT& channel;
+  Listener& listener;
+
+  template <class Message>
+  auto operator()(const Message& message)
+      -> decltype(static_cast<void>(listener(channel, message))) {
+    listener(channel, message);
+  }
+  void on_connected(const Peer&) requires requires { listener.on_connected(channel); }
+  { listener.on_connected(channel); }
+};
+
+}  // namespace detail
+
+/// One name, many clients with the same token, each with a channel of its own.
+///
+/// A listener is anything that can be called with a client's channel and a message:
+///
+///     server.run([](Link& client, const Request& request) { client.send(Reply{request.id}); });
+///
+/// It may also have `on_connected(Link&)`, called once before a client's first message, and
+/// `on_closed(Link&, std::error_code)`, called once when the client's channel has ended, after all
+/// that it had sent. Between the two a channel stays where it is, so its address says which client
+/// it is. A listener may send to, and close, any client's channel. A client that breaks the rules,
+/// or sends a message that the listener has no callable for, is closed; the others do not notice.
+///
+/// While the system has no descriptor or no memory left, clients wait to be let in or are
+/// `refused`, the observer hears of the latter, and those who are there are served on.
+///
+/// Threads: one at a time. Do not move or destroy it inside its own listener.
+template <class ChannelT, AcceptorOptions options>
+class Acceptor {
+  using TransportT = typename ChannelT::transport;
+  using ObserverT = typename ChannelT::observer_type;
+
+ public:
+  /// Claims a name. Each client's channel gets a copy of the observer.
+  ///
+  /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
+  [[nodiscard]] static Result<Acceptor> listen(std::string_view name, const Token& token,
+                                               ObserverT observer = {}) {
+    auto server = TransportT::listen(
+        name, {options.max_half_open,
+               std::chrono::milliseconds{ChannelT::channel_options.handshake_timeout_ms}});
+    if (!server) return server.error();
+    auto set = posix::WaitSet::create();
+    if (!set) return set.error();
+    if (auto rung = set->nudge(); !rung) return rung.error();
+    set->calm();
+    const pollfd interest = server->interest();
+    if (auto watched = set->watch(interest.fd, interest.events); !watched) return watched.error();
+    return Acceptor(std::move(*server), std::move(*set), token, std::move(observer));
+  }
+
+  Acceptor(Acceptor&&) noexcept = default;
+  Acceptor& operator=(Acceptor&&) noexcept = default;
+
+  /// Lets in who waits and handles what clients have sent, a fair share of each. Returns how many
+  /// times the listener was called: 0 when nothing is there.
+  ///
+  /// Errors: `closed`; `busy` from inside a listener; the system's. Blocking: never.
+  template <class Listener>
+  Result<std::size_t> poll(Listener&& listener) {
+    if (listening_) return Errc::busy;
+    if (!server_) return Errc::closed;
+    const Listening listening(*this);
+    set_.calm();
+    std::array<int, 64> ready;
+    const auto count = set_.ready(ready);
+    if (!count) return count.error();
+    std::size_t handled = 0;
+    bool knocked = crowded_ || server_->deadline().passed();
+    for (const int fd : std::span(ready).first(*count)) {
+      if (stopped_ || closing_) return handled;
+      if (fd == server_->interest().fd) {
+        knocked = true;
+      } else if (const auto client = clients_.find(fd); client != clients_.end()) {
+        handled += serve(client, listener);
+      }
+    }
+    if (!knocked || stopped_ || closing_) return handled;
+    const auto let_in = this->let_in(listener);
+    if (!let_in && handled == 0) return let_in.error();
+    return handled + let_in.value_or(0);
+  }
+
+  /// As `poll`, but waits for the first call of the listener. 0 when the time is up.
+  ///
+  /// Blocking: up to `duration`. It sleeps at once, whatever the transport's wait policy says.
+  template <class Listener, class Rep, class Period>
+  Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
+    return wait_until(listener, detail::Deadline::after(duration));
+  }
+
+  /// Serves until `stop`, `close` or an error of the system's. Blocking: until then.
+  template <class Listener>
+  Result<void> run(Listener&& listener) {
+    stopped_ = false;
+    while (!stopped_) {
+      const auto handled = wait_until(listener, detail::Deadline::never());
+      if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
+    }
+    return {};
+  }
+
+  /// Makes `run` return after this message. For listeners; what is left is for the next `poll`.
+  void stop() noexcept { stopped_ = true; }
+
+  /// Frees the name and closes every client's channel, without `on_closed`.
+  void close() noexcept {
+    if (listening_) {
+      closing_ = true;
+    } else {
+      clients_.clear();
+      server_.reset();
+    }
+  }
+
+  /// One descriptor for everything: when it is readable, call `poll`. Call it now and then, too: it
+  /// is what notices that the time of a silent client is up. Ownership: the acceptor's.
+  int native_handle() const noexcept { return set_.native_handle(); }
+
+  /// How many clients are there.
+  std::size_t size() const noexcept { return clients_.size(); }
+
+  /// Calls `visit(ChannelT&)` for each client, to send all of them the same, for instance.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (auto& [fd, client] : clients_) visit(client);
+  }
+
+  ObserverT& observer() noexcept { return observer_; }
+
+ private:
+  /// By the descriptor that says when to poll one.
+  using Clients = std::map<int, ChannelT>;
+
+  /// How many are let in or turned away in one `poll`: a crowd at the door does not keep those
+  /// waiting who are in.
+  static constexpr int max_handshakes = 16;
+
+  /// A listener may be called while this lives.
+  class Listening {
+   public:
+    explicit Listening(Acceptor& acceptor) : acceptor_(acceptor) {
+      acceptor_.listening_ = true;
+      acceptor_.stopped_ = false;
+    }
+    ~Listening() {
+      acceptor_.listening_ = false;
+      if (acceptor_.closing_) acceptor_.close();
+    }
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
+
+   private:
+    Acceptor& acceptor_;
+  };
+
+  Acceptor(typename TransportT::Server server, posix::WaitSet set, const Token& token,
+           ObserverT observer)
+      : token_(token), set_(std::move(set)), observer_(std::move(observer)) {
+    server_.emplace(std::move(server));
+  }
+
+  template <class Listener>
+  Result<std::size_t> wait_until(Listener& listener, detail::Deadline deadline) {
+    for (;;) {
+      auto handled = poll(listener);
+      if (!handled || *handled != 0 || stopped_ || closing_ || deadline.passed()) return handled;
+      const auto until = detail::Deadline::earlier(deadline, server_->deadline());
+      auto slept = posix::wait_for({{native_handle(), POLLIN, 0}, {-1, 0, 0}}, until);
+      if (!slept) return slept.error();
+    }
+  }
+
+  template <class Listener>
+  Result<std::size_t> let_in(Listener& listener) {
+    std::size_t handled = 0;
+    for (int i = 0; i != max_handshakes && !stopped_ && !closing_; ++i) {
+      auto request = server_->accept();
+      crowded_ = request.has_value();
+      if (!request) {
+        if (request.error() == Errc::empty || handled != 0) return handled;
+        return request.error();
+      }
+      const PeerCredentials who = request->credentials;
+      auto client = admit(std::move(*request));
+      if (client) {
+        handled += serve(*client, listener);
+      } else {
+        detail::observe_refused(observer_, client.error(), who);
+      }
+    }
+    // There may be more, which not every transport's name still shows.
+    if (auto rung = set_.nudge(); !rung) return rung.error();
+    return handled;
+  }
+
+  Result<typename Clients::iterator> admit(typename TransportT::Request request) {
+    const PeerCredentials who = request.credentials;
+    auto link = ChannelT::answer(std::move(request), token_, full_for(who.uid));
+    if (!link) return link.error();
+    ChannelT channel(token_, observer_);
+    channel.admit(std::move(*link), who);
+    const int fd = channel.native_handle();
+    if (fd < 0) return std::make_error_code(std::errc::too_many_files_open);
+    if (auto watched = set_.watch(fd, POLLIN); !watched) return watched.error();
+    return clients_.emplace(fd, std::move(channel)).first;
+  }
+
+  bool full_for(std::uint32_t uid) const {
+    if (clients_.size() >= options.max_clients) return true;
+    if constexpr (options.max_clients_per_user >= options.max_clients) return false;
+    std::size_t of_user = 0;
+    for (const auto& [fd, client] : clients_) of_user += client.peer().credentials.uid == uid;
+    return of_user >= options.max_clients_per_user;
+  }
+
+  template <class Listener>
+  std::size_t serve(typename Clients::iterator at, Listener& listener) {
+    ChannelT& client = at->second;
+    const auto handled = client.poll(detail::ListenerOf<ChannelT, Listener>{client, listener});
+    if (handled) return *handled;
+    client.close();
+    if constexpr (requires { listener.on_closed(client, handled.error()); }) {
+      listener.on_closed(client, handled.error());
+    }
+    set_.forget(at->first);  // a forked process may have it open still
+    clients_.erase(at);
+    return 1;
+  }
+
+  Token token_;
+  detail::Held<typename TransportT::Server> server_;
+  posix::WaitSet set_;
+  Clients clients_;
+  bool listening_ = false;
+  bool stopped_ = false;
+  bool closing_ = false;
+  /// More may wait at the door than were let in.
+  bool crowded_ = false;
+  [[no_unique_address]] ObserverT observer_;
+};
+
+}  // namespace strait

@@ -1,0 +1,344 @@
+// One name and many clients: who is let in, who hears what, and who does not notice.
+
+#include "strait/acceptor.hpp"
+
+#include <map>
+#include <memory>
+
+#include "conformance/channels.hpp"
+#include "conformance/transports.hpp"
+#include "strait/overloaded.hpp"
+#include "strait/serializers/trivial.hpp"
+#include "support/descriptor_limit.hpp"
+
+using namespace strait_test;
+
+namespace {
+
+struct Refusals {
+  std::shared_ptr<std::vector<std::error_code>> why =
+      std::make_shared<std::vector<std::error_code>>();
+
+  void on_refused(std::error_code reason, const strait::PeerCredentials&) {
+    why->push_back(reason);
+  }
+};
+
+template <class T>
+using ManyLink = RawLink<T, strait::ChannelOptions{.handshake_timeout_ms = 100}, Refusals>;
+
+/// Sends back what it gets and keeps account of who is there.
+template <class Link>
+struct Echo {
+  std::map<Link*, int> heard{};
+  std::vector<std::error_code> closed{};
+
+  void on_connected(Link& client) { heard[&client] = 0; }
+  void operator()(Link& client, View bytes) {
+    ++heard.at(&client);
+    static_cast<void>(client.send(bytes));  // who has left already hears nothing
+  }
+  void on_closed(Link& client, std::error_code why) {
+    CHECK(heard.erase(&client) == 1);
+    closed.push_back(why);
+  }
+};
+
+/// A server, its name and its clients, all polled in turns.
+template <class T, strait::AcceptorOptions options = strait::AcceptorOptions{}>
+struct Hall {
+  using Link = ManyLink<T>;
+  using Client = RawLink<T>;
+
+  const strait::Token token = new_token();
+  const std::string name = unique_name("hall");
+  Refusals refusals{};
+  strait::Acceptor<Link, options> server =
+      strait::Acceptor<Link, options>::listen(name, token, refusals).value();
+  Echo<Link> at_server{};
+  // In places of their own: a listener keeps a reference.
+  std::vector<std::unique_ptr<Client>> clients{};
+  std::vector<Inbox> inboxes{};
+
+  Client& join(const strait::Token& with) {
+    clients.push_back(std::make_unique<Client>(Client::connect(name, with).value()));
+    inboxes.emplace_back();
+    return *clients.back();
+  }
+  Client& join() { return join(token); }
+
+  template <class Done>
+  bool pump_until(Done done) {
+    for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
+      if (done()) return true;
+      REQUIRE(server.poll(at_server));
+      for (std::size_t i = 0; i != clients.size(); ++i) {
+        static_cast<void>(clients[i]->poll(inboxes[i]));
+      }
+    }
+    return done();
+  }
+  bool join_all(std::size_t count) {
+    for (std::size_t i = 0; i != count; ++i) join();
+    return pump_until([&] {
+      return server.size() == clients.size() &&
+             std::all_of(inboxes.begin(), inboxes.end(),
+                         [](const Inbox& inbox) { return inbox.connected == 1; });
+    });
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("each of many clients talks to the server by itself", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  REQUIRE(hall.join_all(20));
+  CHECK(hall.at_server.heard.size() == 20);
+  for (int round = 0; round != 5; ++round) {
+    for (std::size_t i = 0; i != hall.clients.size(); ++i) {
+      REQUIRE(hall.clients[i]->send(pattern(i, i)));
+    }
+  }
+  REQUIRE(hall.pump_until([&] {
+    return std::all_of(hall.inboxes.begin(), hall.inboxes.end(),
+                       [](const Inbox& inbox) { return inbox.messages.size() == 5; });
+  }));
+  for (std::size_t i = 0; i != hall.inboxes.size(); ++i) {
+    CHECK(same_bytes(hall.inboxes[i].messages[4], pattern(i, i)));
+  }
+  for (const auto& [client, heard] : hall.at_server.heard) CHECK(heard == 5);
+  CHECK(hall.refusals.why->empty());
+}
+
+TEMPLATE_TEST_CASE("a client that leaves is told of once, after all that it said", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  REQUIRE(hall.join_all(3));
+  REQUIRE(hall.clients[1]->send(pattern(9)));
+  REQUIRE(hall.clients[1]->flush(1s));
+  hall.clients[1]->close();
+  REQUIRE(hall.pump_until([&] { return hall.server.size() == 2; }));
+  CHECK(hall.at_server.closed == std::vector{make_error_code(Errc::peer_closed)});
+  CHECK(hall.at_server.heard.size() == 2);
+  REQUIRE(hall.clients[2]->send(pattern(1)));
+  CHECK(hall.pump_until([&] { return hall.inboxes[2].messages.size() == 1; }));
+}
+
+TEMPLATE_TEST_CASE("a wrong token among right ones is told so and takes no place", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType, strait::AcceptorOptions{.max_clients = 2}> hall;
+  auto& wrong = hall.join(new_token());
+  std::error_code told;
+  Inbox inbox;
+  REQUIRE(hall.pump_until([&] {
+    told = wrong.poll(inbox).error();
+    return static_cast<bool>(told);
+  }));
+  CHECK(told == Errc::bad_token);
+  CHECK(*hall.refusals.why == std::vector{make_error_code(Errc::bad_token)});
+  hall.clients.clear();
+  hall.inboxes.clear();
+  CHECK(hall.join_all(2));
+}
+
+TEMPLATE_TEST_CASE("one client too many is refused until another one leaves", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  const auto run = [](auto& hall) {
+    REQUIRE(hall.join_all(2));
+    auto& third = hall.join();
+    std::error_code told;
+    Inbox inbox;
+    REQUIRE(hall.pump_until([&] {
+      told = third.poll(inbox).error();
+      return static_cast<bool>(told);
+    }));
+    CHECK(told == Errc::refused);
+    CHECK(*hall.refusals.why == std::vector{make_error_code(Errc::refused)});
+    hall.clients.pop_back();
+    hall.inboxes.pop_back();
+    hall.clients.front()->close();
+    REQUIRE(hall.pump_until([&] { return hall.server.size() == 1; }));
+    hall.clients.erase(hall.clients.begin());
+    hall.inboxes.erase(hall.inboxes.begin());
+    CHECK(hall.join_all(1));
+  };
+  SECTION("in all") {
+    Hall<TestType, strait::AcceptorOptions{.max_clients = 2}> hall;
+    run(hall);
+  }
+  SECTION("of one user") {
+    Hall<TestType, strait::AcceptorOptions{.max_clients_per_user = 2}> hall;
+    run(hall);
+  }
+}
+
+TEMPLATE_TEST_CASE("one descriptor tells of newcomers, messages and ends", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  const auto readable = [&] {
+    pollfd entry{hall.server.native_handle(), POLLIN, 0};
+    return ::poll(&entry, 1, 5000) == 1;
+  };
+  /// Polls the server only when its descriptor says so.
+  const auto serve_until = [&](auto done) {
+    while (!done() && readable()) REQUIRE(hall.server.poll(hall.at_server));
+    return done();
+  };
+  auto& client = hall.join();
+  CHECK(serve_until([&] { return hall.server.size() == 1; }));
+  REQUIRE(poll_until(client, hall.inboxes[0], [&] { return hall.inboxes[0].connected == 1; }));
+  for (int i = 1; i != 4; ++i) {
+    REQUIRE(client.send(pattern(3)));
+    CHECK(serve_until([&] { return hall.at_server.heard.begin()->second == i; }));
+  }
+  // With nothing to do it is quiet.
+  pollfd entry{hall.server.native_handle(), POLLIN, 0};
+  while (::poll(&entry, 1, 0) == 1) REQUIRE(hall.server.poll(hall.at_server).value() == 0);
+  client.close();
+  CHECK(serve_until([&] { return hall.server.size() == 0; }));
+}
+
+TEMPLATE_TEST_CASE("a listener may send to, close and count the other clients", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  using Link = typename Hall<TestType>::Link;
+  REQUIRE(hall.join_all(3));
+  std::vector<std::error_code> closed;
+  struct Listener {
+    Hall<TestType>& hall;
+    std::vector<std::error_code>& closed;
+    void operator()(Link& from, View bytes) {
+      CHECK(hall.server.poll(hall.at_server).error() == Errc::busy);
+      hall.server.for_each([&](Link& client) {
+        if (&client != &from) CHECK(client.send(bytes));
+      });
+      int rank = 0;
+      hall.server.for_each([&](Link& client) {
+        if (&client != &from && rank++ == 0) {
+          CHECK(client.flush(1s));
+          client.close();
+        }
+      });
+    }
+    void on_closed(Link&, std::error_code why) { closed.push_back(why); }
+  } listener{hall, closed};
+  REQUIRE(hall.clients[0]->send(pattern(8)));
+  for (const auto end = Clock::now() + long_enough; Clock::now() < end && closed.empty();) {
+    REQUIRE(hall.server.wait(listener, 100ms));
+  }
+  CHECK(closed == std::vector{make_error_code(Errc::closed)});
+  CHECK(hall.server.size() == 2);
+  CHECK(hall.pump_until([&] {
+    return hall.inboxes[1].messages.size() == 1 && hall.inboxes[2].messages.size() == 1;
+  }));
+}
+
+TEMPLATE_TEST_CASE("run serves until it is told to stop, or closes", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  using Link = typename Hall<TestType>::Link;
+  REQUIRE(hall.join_all(2));
+  REQUIRE(hall.clients[0]->send(pattern(1)));
+  REQUIRE(hall.server.run([&](Link&, View) { hall.server.stop(); }));
+  CHECK(hall.server.size() == 2);
+  REQUIRE(hall.clients[1]->send(pattern(1)));
+  REQUIRE(hall.server.run([&](Link&, View) { hall.server.close(); }));
+  CHECK(hall.server.size() == 0);
+  CHECK(hall.server.poll(hall.at_server).error() == Errc::closed);
+  CHECK(poll_until_error(*hall.clients[0], hall.inboxes[0]) == Errc::peer_closed);
+  // The name is free.
+  CHECK(strait::Acceptor<Link>::listen(hall.name, hall.token));
+}
+
+TEMPLATE_TEST_CASE("an acceptor that moves takes its clients along", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  using Link = typename Hall<TestType>::Link;
+  REQUIRE(hall.join_all(1));
+  strait::Acceptor<Link> moved = std::move(hall.server);
+  CHECK(hall.server.poll(hall.at_server).error() == Errc::closed);
+  CHECK(moved.size() == 1);
+  REQUIRE(hall.clients[0]->send(pattern(1)));
+  CHECK(moved.wait(hall.at_server, long_enough).value() == 1);
+  hall.server = std::move(moved);
+  CHECK(hall.pump_until([&] { return hall.inboxes[0].messages.size() == 1; }));
+}
+
+TEMPLATE_TEST_CASE("without a descriptor to spare who is there is served and others wait",
+                   "[acceptor]", Mach, Pipe) {
+  Hall<TestType> hall;
+  REQUIRE(hall.join_all(3));
+  // Never polled while there are none, as it is in the same process.
+  auto late = RawLink<TestType>::connect(hall.name, hall.token).value();
+  {
+    const NoMoreDescriptors exhausted(GENERATE(0, 1, 2, 3, 4, 5));
+    for (int i = 0; i != 50; ++i) {
+      for (std::size_t c = 0; c != 3; ++c) REQUIRE(hall.clients[c]->send(pattern(c)));
+      REQUIRE(hall.pump_until([&] {
+        return std::all_of(hall.inboxes.begin(), hall.inboxes.end(), [&](const Inbox& inbox) {
+          return inbox.messages.size() == static_cast<std::size_t>(i + 1);
+        });
+      }));
+    }
+    int heard = 0;
+    for (const auto& [client, count] : hall.at_server.heard) heard += count;
+    CHECK(heard == 3 * 50);
+    CHECK(hall.at_server.closed.empty());
+    // It does not spin: once it has seen that it can't, it sleeps.
+    int polls = 0;
+    for (const auto end = Clock::now() + 50ms; Clock::now() < end; ++polls) {
+      pollfd entry{hall.server.native_handle(), POLLIN, 0};
+      if (::poll(&entry, 1, 50) == 0) break;
+      REQUIRE(hall.server.poll(hall.at_server));
+    }
+    CHECK(polls < 10);
+  }
+  // The one that waited gets in, or was turned away and comes again.
+  Inbox inbox;
+  std::error_code told;
+  REQUIRE(hall.pump_until([&] {
+    told = late.poll(inbox).error();
+    return static_cast<bool>(told) || inbox.connected == 1;
+  }));
+  if (told) {
+    CHECK(told == Errc::refused);
+    CHECK(hall.join_all(1));
+  }
+}
+
+TEST_CASE("a client that sends what the listener has no callable for is closed alone",
+          "[acceptor]") {
+  struct Ping {
+    std::uint32_t id;
+  };
+  struct Pong {
+    std::uint32_t id;
+  };
+  using Link = strait::Channel<Mach, strait::TrivialSerializer<Ping, Pong>>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  auto server = strait::Acceptor<Link>::listen(name, token).value();
+  auto good = Link::connect(name, token).value();
+  auto bad = Link::connect(name, token).value();
+  std::vector<std::error_code> closed;
+  struct Listener {
+    std::vector<std::error_code>& closed;
+    void operator()(Link& client, const Ping& ping) { CHECK(client.send(Pong{ping.id})); }
+    void on_closed(Link&, std::error_code why) { closed.push_back(why); }
+  } listener{closed};
+  REQUIRE(good.send(Ping{1}));
+  REQUIRE(bad.send(Pong{2}));
+  std::uint32_t ponged = 0;
+  const auto on_pong = [&](const Pong& pong) { ponged = pong.id; };
+  for (const auto end = Clock::now() + long_enough;
+       Clock::now() < end && (closed.empty() || ponged == 0);) {
+    REQUIRE(server.poll(listener));
+    static_cast<void>(good.poll(on_pong));
+    static_cast<void>(bad.poll(on_pong));
+  }
+  CHECK(ponged == 1);
+  CHECK(closed == std::vector{make_error_code(Errc::unexpected_message)});
+  CHECK(server.size() == 1);
+  CHECK(poll_until_error(bad, on_pong) == Errc::peer_closed);
+}
