@@ -433,13 +433,16 @@ class Channel {
     for (int i = 0; i != detail::fair_share && state_ == State::listening; ++i) {
       auto request = server_->accept();
       if (!request) {
-        if (request.error() != Errc::empty) end(request.error());
+        // A server for one client alone ends with it, and says why that was turned away.
+        const bool through = request.error() == Errc::peer_closed;
+        if (request.error() != Errc::empty) end(through ? turned_away_ : request.error());
         return;
       }
       const PeerCredentials who = request->credentials;
       if (auto link = answer(std::move(*request), token_)) {
         admit(std::move(*link), who);
       } else {
+        turned_away_ = link.error();
         detail::observe_refused(observer_, link.error(), who);
       }
     }
@@ -447,7 +450,8 @@ class Channel {
 
   /// Waits for the client until the deadline, or until `lifeline` is hung up.
   ///
-  /// Errors: `peer_closed` when it is, `handshake_timeout`; those that end the channel.
+  /// Errors: when it is, why somebody was turned away, or `peer_closed`; `handshake_timeout`; those
+  /// that end the channel.
   Result<void> await_client(int lifeline, detail::Deadline deadline) {
     for (;;) {
       // Asked first: what came before the end still counts.
@@ -455,7 +459,7 @@ class Channel {
       await_hello();
       if (ended_) return ended_;
       if (state_ == State::connected) return {};
-      if (hung_up) return Errc::peer_closed;
+      if (hung_up) return turned_away_;
       if (deadline.passed()) return Errc::handshake_timeout;
       auto slept = posix::wait_for({server_->interest(), {lifeline, 0, 0}},
                                    detail::Deadline::earlier(deadline, server_->deadline()));
@@ -599,6 +603,7 @@ class Channel {
   detail::Ending ended_;
   std::error_code unsendable_;
   std::error_code deferred_;
+  std::error_code turned_away_ = make_error_code(Errc::peer_closed);
   detail::State<State, State::ended> state_ = State::listening;
   bool writing_ = false;
   bool listening_ = false;

@@ -4,6 +4,7 @@
 
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
+#include "strait/launch.hpp"
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"
 #include "strait/message_size_histogram.hpp"

@@ -144,7 +144,7 @@ std::optional<int> run_child_role(int argc, char** argv) {
     complain("nobody registered it");
     return exit_unknown_role;
   }
-  const auto before = ResourceSnapshot::take();
+  auto before = ResourceSnapshot::take();
   for (const auto& [fd, target] : before.descriptors) {
     if (fd <= STDERR_FILENO) continue;
     complain("inherited descriptor " + std::to_string(fd) + " (" + target +
@@ -156,6 +156,9 @@ std::optional<int> run_child_role(int argc, char** argv) {
 
   auto after = ResourceSnapshot::take();
   after.files = before.files;  // the directory is shared with the parent, who checks it
+  // A channel to the parent takes over what comes in.
+  before.descriptors.erase(STDIN_FILENO);
+  after.descriptors.erase(STDIN_FILENO);
   const auto leaks = differences(before, after);
   for (const std::string& leak : leaks) complain(leak);
   return code == 0 && !leaks.empty() ? exit_leaked : code;

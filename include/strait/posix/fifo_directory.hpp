@@ -65,6 +65,7 @@ class FifoDirectory {
   FifoDirectory& operator=(FifoDirectory&&) = default;
   ~FifoDirectory() {
     if (!directory_) return;
+    ::unlinkat(directory_.get(), hello_name, 0);  // also when there is no descriptor to sweep with
     sweep();
     if (::unlinkat(parent_.get(), place_.name.c_str(), AT_REMOVEDIR) == 0 &&
         place_.parent_is_ours) {

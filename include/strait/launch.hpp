@@ -1,0 +1,228 @@
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "strait/channel.hpp"
+#include "strait/child_process.hpp"
+#include "strait/detail/deadline.hpp"
+#include "strait/fwd.hpp"
+#include "strait/posix/socket.hpp"
+#include "strait/posix/user.hpp"
+#include "strait/result.hpp"
+#include "strait/token.hpp"
+#include "strait/transport.hpp"
+
+namespace strait {
+
+/// A child and the channel to it. The channel ends with the child; destroying this ends both.
+template <class ChannelT>
+struct Launched {
+  ChildProcess child;
+  ChannelT channel;
+};
+
+/// How a parent and its child meet: over a name that nobody can guess. The default; every transport
+/// that leaves the process can.
+struct ByName {};
+
+/// How a parent and its child meet: over a descriptor that the child inherits, so that there is no
+/// name at all that another process could find. For transports that are `Inheritable`.
+struct Inherited {};
+
+struct LaunchOptions {
+  /// How long `launch` waits for the child to connect. With 0 it does not wait: the channel is
+  /// `waiting_connect`, and `child` tells if the child dies instead.
+  std::chrono::milliseconds patience{5000};
+};
+
+namespace detail {
+
+struct Launcher {
+  static constexpr std::string_view no_name = ".";
+  static constexpr std::size_t max_line_bytes = 256;
+
+  template <class ChannelT>
+  static Result<Launched<ChannelT>> launch(ByName, const std::string& program,
+                                           const std::vector<std::string>& arguments,
+                                           const Token& token, LaunchOptions options,
+                                           typename ChannelT::observer_type observer) {
+    // A token's digits are as good as any name; this is another one.
+    const auto random = Token::generate();
+    if (!random) return random.error();
+    const std::string name = "launched-" + random->to_hex().substr(0, 32);
+    auto channel = ChannelT::listen(name, token, std::move(observer));
+    if (!channel) return channel.error();
+    auto ends = posix::socket_pair(SOCK_STREAM);
+    if (!ends) return ends.error();
+    auto child = start(program, arguments, name, token, *ends);
+    if (!child) return child.error();
+    if (options.patience.count() > 0) {
+      // The child keeps its end until it is connected or has given up.
+      const auto deadline = Deadline::after(options.patience);
+      auto connected = channel->await_client((*ends)[0].get(), deadline);
+      if (!connected) return connected.error();
+    }
+    return Launched<ChannelT>{std::move(*child), std::move(*channel)};
+  }
+
+  template <class ChannelT>
+  static Result<Launched<ChannelT>> launch(Inherited, const std::string& program,
+                                           const std::vector<std::string>& arguments,
+                                           const Token& token, LaunchOptions options,
+                                           typename ChannelT::observer_type observer) {
+    using TransportT = typename ChannelT::transport;
+    auto ends = TransportT::connected_pair();
+    if (!ends) return ends.error();
+    auto child = start(program, arguments, no_name, token, *ends);
+    if (!child) return child.error();
+    const bool waits = options.patience.count() > 0;
+    const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
+    // The kernel would say that this process is at the other end, which made both.
+    const PeerCredentials who{posix::effective_user(), ::getegid(), child->pid()};
+    auto server =
+        TransportT::listen(std::move((*ends)[0]), who, {1, waits ? options.patience : usual});
+    if (!server) return server.error();
+    ChannelT channel(std::move(*server), token, std::move(observer));
+    if (waits) {
+      auto connected = channel.await_client(-1, Deadline::after(options.patience));
+      if (!connected) return connected.error();
+    }
+    return Launched<ChannelT>{std::move(*child), std::move(channel)};
+  }
+
+  /// Starts a child with the second end for its standard input, in which it finds name and token.
+  static Result<ChildProcess> start(const std::string& program,
+                                    const std::vector<std::string>& arguments,
+                                    std::string_view name, const Token& token,
+                                    std::array<posix::Descriptor, 2>& ends) {
+    const std::string line = std::string(name) + ' ' + token.to_hex() + '\n';
+    // There is room for so little, so it is sent whole.
+    if (auto sent = posix::send_packet(ends[0].get(), std::as_bytes(std::span(line))); !sent) {
+      return sent.error();
+    }
+    auto child = ChildProcess::start(program, arguments, ends[1]);
+    ends[1].reset();
+    return child;
+  }
+
+  /// What this process inherited as its standard input, which then is empty.
+  ///
+  /// Errors: `not_found` if that is none of `start`'s.
+  static Result<posix::Descriptor> take_input() {
+    struct stat status;
+    if (::fstat(STDIN_FILENO, &status) != 0 || !S_ISSOCK(status.st_mode)) return Errc::not_found;
+    posix::Descriptor input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    if (!input) return posix::last_error();
+    auto nothing = posix::open("/dev/null", O_RDONLY);
+    if (!nothing) return nothing.error();
+    if (posix::retry([&] { return ::dup2(nothing->get(), STDIN_FILENO); }) < 0) {
+      return posix::last_error();
+    }
+    return input;
+  }
+
+  /// Errors: `malformed`; `peer_closed`; `handshake_timeout`.
+  static Result<std::string> read_line(const posix::Descriptor& input, Deadline deadline) {
+    std::array<char, max_line_bytes> line;
+    std::size_t size = 0;
+    for (;;) {
+      const ssize_t got = posix::retry(
+          [&] { return ::recv(input.get(), &line[size], line.size() - size, MSG_DONTWAIT); });
+      if (got == 0) return Errc::peer_closed;
+      if (got > 0) {
+        size += static_cast<std::size_t>(got);
+        const std::string_view seen(line.data(), size);
+        const std::size_t end = seen.find('\n');
+        if (end == seen.npos && size != line.size()) continue;
+        return end + 1 == size ? Result<std::string>(std::string(seen.substr(0, end)))
+                               : Errc::malformed;
+      }
+      if (errno != EAGAIN) return posix::last_error();
+      if (deadline.passed()) return Errc::handshake_timeout;
+      auto slept = posix::wait_for({{input.get(), POLLIN, 0}, {-1, 0, 0}}, deadline);
+      if (!slept) return slept.error();
+    }
+  }
+
+  template <class ChannelT>
+  static Result<ChannelT> connect(Deadline deadline, typename ChannelT::observer_type observer) {
+    auto input = take_input();
+    if (!input) return input.error();
+    const auto line = read_line(*input, deadline);
+    if (!line) return line.error();
+    const std::size_t gap = line->find(' ');
+    if (gap == line->npos) return Errc::malformed;
+    const std::string_view name = std::string_view(*line).substr(0, gap);
+    const auto token = Token::from_hex(std::string_view(*line).substr(gap + 1));
+    if (!token) return token.error();
+    if (name != no_name) {
+      return ChannelT::connect(name, *token, deadline.left(), std::move(observer));
+    }
+    if constexpr (Inheritable<typename ChannelT::transport>) {
+      auto server = ChannelT::transport::look_up(std::move(*input));
+      if (!server) return server.error();
+      return ChannelT::greet(std::move(*server), *token, deadline, std::move(observer));
+    } else {
+      return Errc::malformed;
+    }
+  }
+};
+
+}  // namespace detail
+
+/// Starts a program, a path, as a child that calls `connect_to_parent`, and gives it what it needs
+/// for that over its standard input; nothing is on its command line or in its environment. It has
+/// no descriptor of this process but standard output and error.
+///
+/// Errors: those of `execve`, such as `ENOENT` and `EACCES`; `peer_closed` when the child died or
+/// gave up before it was connected; why it was turned away (`schema_mismatch`, `version_mismatch`);
+/// `handshake_timeout` when it did not connect in time; those of `listen`. After a failure neither a
+/// process nor a zombie is left.
+/// Blocking: until the child is connected, up to `LaunchOptions::patience`.
+template <class ChannelT, class How = ByName>
+[[nodiscard]] Result<Launched<ChannelT>> launch(const std::string& program,
+                                                const std::vector<std::string>& arguments = {},
+                                                LaunchOptions options = {},
+                                                typename ChannelT::observer_type observer = {}) {
+  using TransportT = typename ChannelT::transport;
+  static_assert(!std::is_same_v<TransportT, LoopbackTransport>,
+                "strait: LoopbackTransport stays in one process; use MachTransport to launch.");
+  static_assert(!std::is_same_v<How, Inherited> || Inheritable<TransportT>,
+                "strait: this transport's ends can't be inherited; use ByName or MachTransport.");
+  const auto token = Token::generate();
+  if (!token) return token.error();
+  return detail::Launcher::launch<ChannelT>(How{}, program, arguments, *token, options,
+                                            std::move(observer));
+}
+
+/// In a child that was started by `launch`: the channel to the parent. It takes over standard
+/// input, which is empty from then on, so it can be called once. Call it before anything else reads
+/// from there.
+///
+/// Errors: `not_found` if this process was not launched, or this is called again; `malformed` if
+/// standard input is something else, or the parent has another transport; as `Channel::connect`.
+/// Blocking: until connected, up to `patience`.
+template <class ChannelT, class Rep = std::int64_t, class Period = std::milli>
+[[nodiscard]] Result<ChannelT> connect_to_parent(
+    std::chrono::duration<Rep, Period> patience = std::chrono::milliseconds{5000},
+    typename ChannelT::observer_type observer = {}) {
+  return detail::Launcher::connect<ChannelT>(detail::Deadline::after(patience),
+                                             std::move(observer));
+}
+
+}  // namespace strait

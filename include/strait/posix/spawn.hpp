@@ -1,0 +1,43 @@
+#pragma once
+
+#include <spawn.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "strait/config.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/result.hpp"
+
+#if STRAIT_HAS_LINUX
+#include "strait/posix/linux_spawn.hpp"
+#elif STRAIT_HAS_DARWIN
+#include "strait/mach/darwin/spawn.hpp"
+#endif
+
+namespace strait::posix {
+
+/// Starts a program with this standard input, this process's other two standard descriptors, and
+/// no others. `arguments` ends with a null pointer, as for `execve`.
+///
+/// Errors: those of `execve`, such as `ENOENT` and `EACCES`, and of `fork`.
+inline Result<pid_t> spawn(const char* program, char* const* arguments, const Descriptor& input) {
+  posix_spawn_file_actions_t actions;
+  if (const int failed = ::posix_spawn_file_actions_init(&actions)) return system_error(failed);
+  posix_spawnattr_t attributes;
+  int failed = ::posix_spawnattr_init(&attributes);
+  pid_t pid = 0;
+  if (failed == 0) {
+    failed = ::posix_spawn_file_actions_adddup2(&actions, input.get(), STDIN_FILENO);
+    if (failed == 0) failed = keep_others_out(actions, attributes);
+    if (failed == 0) {
+      failed = ::posix_spawn(&pid, program, &actions, &attributes, arguments, environment());
+    }
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return system_error(failed);
+  return pid;
+}
+
+}  // namespace strait::posix

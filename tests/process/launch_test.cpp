@@ -1,0 +1,312 @@
+// Parents and the children they start: what a child gets, what it does not, and what is left.
+
+#include "strait/launch.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "process/peers.hpp"
+#include "strait/serializers/trivial.hpp"
+#include "support/descriptor_limit.hpp"
+
+using namespace strait_test;
+using strait::ByName;
+using strait::Inherited;
+using strait::LaunchOptions;
+
+namespace {
+
+/// A transport and a way to meet.
+template <class T, class How>
+struct Way {
+  using Link = ProcessLink<T>;
+  using Transport = T;
+
+  static strait::Result<strait::Launched<Link>> launch(std::string role,
+                                                       LaunchOptions options = {
+                                                           .patience = long_enough}) {
+    return strait::launch<Link, How>("/proc/self/exe", {"--child", std::move(role), word<T>()},
+                                     options);
+  }
+};
+
+using MachByName = Way<Mach, ByName>;
+using MachInherited = Way<Mach, Inherited>;
+using MachBlockInherited = Way<MachBlock, Inherited>;
+using PipeByName = Way<Pipe, ByName>;
+
+/// Sends back what it gets until the parent ends.
+template <class T>
+int echo() {
+  auto link = strait::connect_to_parent<ProcessLink<T>>(long_enough);
+  child::require(link.has_value(), "connected: " + link.error().message());
+  // It has nothing to read any more.
+  char byte;
+  child::require(::read(STDIN_FILENO, &byte, 1) == 0, "an empty standard input");
+  child::require(strait::connect_to_parent<ProcessLink<T>>().error() == Errc::not_found, "once");
+  const auto end = link->run([&](View bytes) { child::require(link->send(bytes).has_value()); });
+  return end.error() == Errc::peer_closed ? 7 : 1;
+}
+
+const ChildRole echo_role("launch.echo", [](const ChildArguments& arguments) {
+  return with_transport(
+      arguments.at(0), []<class T>() { return echo<T>(); }, Crossing());
+});
+
+const ChildRole mute("launch.mute", [](const ChildArguments&) {
+  for (;;) ::pause();
+  return 0;
+});
+
+const ChildRole gone("launch.gone", [](const ChildArguments&) { return 9; });
+
+/// Reads what it was given and leaves without a word.
+const ChildRole reader("launch.reader", [](const ChildArguments&) {
+  const auto input = strait::detail::Launcher::take_input();
+  child::require(input.has_value(), "input");
+  const auto line =
+      strait::detail::Launcher::read_line(*input, strait::detail::Deadline::after(long_enough));
+  child::require(line.has_value(), "a line");
+  return 0;
+});
+
+struct Ping {
+  std::uint64_t id;
+};
+
+const ChildRole stranger("launch.stranger", [](const ChildArguments& arguments) {
+  return with_transport(
+      arguments.at(0),
+      []<class T>() {
+        using Other = strait::Channel<T, strait::TrivialSerializer<Ping>>;
+        const auto link = strait::connect_to_parent<Other>(long_enough);
+        child::require(link.error() == Errc::schema_mismatch, "told why");
+        return 0;
+      },
+      Crossing());
+});
+
+/// Is given anything but what a parent gives, and says what it makes of it.
+const ChildRole misled("launch.misled", [](const ChildArguments&) {
+  const auto link = strait::connect_to_parent<ProcessLink<Pipe>>(200ms);
+  child::write_line(link.error().message());
+  return link.has_value() ? 1 : 0;
+});
+
+/// A parent that has no standard input itself.
+const ChildRole blind("launch.blind", [](const ChildArguments&) {
+  ::close(STDIN_FILENO);
+  auto launched = MachByName::launch("launch.echo");
+  child::require(launched.has_value(), "launched: " + launched.error().message());
+  child::require(launched->channel.send(pattern(5)).has_value(), "sent");
+  Inbox inbox;
+  child::require(wait_while(launched->channel, inbox, [&] { return inbox.messages.empty(); }));
+  return 0;
+});
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+template <class Launched>
+void talk(Launched& launched) {
+  Inbox inbox;
+  for (std::size_t i = 0; i != 20; ++i) REQUIRE(launched.channel.send(pattern(i * 100, i)));
+  REQUIRE(wait_while(launched.channel, inbox, [&] { return inbox.messages.size() < 20; }));
+  for (std::size_t i = 0; i != 20; ++i) {
+    CHECK(same_bytes(inbox.messages[i], pattern(i * 100, i)));
+  }
+}
+
+}  // namespace
+
+#define STRAIT_TEST_WAYS MachByName, MachInherited, MachBlockInherited, PipeByName
+
+TEMPLATE_TEST_CASE("a launched child and its parent talk", "[process][launch]", STRAIT_TEST_WAYS) {
+  auto launched = TestType::launch("launch.echo");
+  REQUIRE(launched);
+  CHECK_FALSE(launched->channel.waiting_connect());
+  CHECK(launched->child.pid() > 0);
+  CHECK(launched->channel.peer().credentials.uid == ::geteuid());
+  if (!std::is_same_v<typename TestType::Transport, Pipe>) {
+    CHECK(launched->channel.peer().credentials.pid == launched->child.pid());
+  }
+  talk(*launched);
+  launched->channel.close();
+  CHECK(launched->child.wait(long_enough).value() == strait::ExitStatus{7, 0});
+}
+
+TEMPLATE_TEST_CASE("a child has nothing secret on its command line or in its environment",
+                   "[process][launch]", STRAIT_TEST_WAYS) {
+  auto launched = TestType::launch("launch.echo");
+  REQUIRE(launched);
+  const std::string process = "/proc/" + std::to_string(launched->child.pid());
+  const std::string words = std::string("/proc/self/exe") + '\0' + "--child" + '\0' +
+                            "launch.echo" + '\0' + word<typename TestType::Transport>() + '\0';
+  CHECK(contents(process + "/cmdline") == words);
+  // Under a sanitizer a process may show its environment in another order: compare the size.
+  CHECK(contents(process + "/environ").size() <= contents("/proc/self/environ").size() + 4096);
+  CHECK(contents(process + "/environ").find("launched-") == std::string::npos);
+}
+
+TEMPLATE_TEST_CASE("a child gets no descriptor, close-on-exec or not", "[process][launch]",
+                   STRAIT_TEST_WAYS) {
+  // The child itself checks that it was born with three (support/process.hpp).
+  const strait::posix::Descriptor open_to_all(::open("/dev/null", O_RDONLY));
+  const strait::posix::Descriptor high(::fcntl(open_to_all.get(), F_DUPFD, 700));
+  REQUIRE(high.get() >= 700);
+  auto launched = TestType::launch("launch.echo");
+  REQUIRE(launched);
+  talk(*launched);
+}
+
+TEMPLATE_TEST_CASE("a child that never connects is a handshake_timeout and is gone",
+                   "[process][launch]", STRAIT_TEST_WAYS) {
+  const auto start = Clock::now();
+  CHECK(TestType::launch("launch.mute", {.patience = 100ms}).error() == Errc::handshake_timeout);
+  CHECK(Clock::now() - start >= 100ms);
+}
+
+TEMPLATE_TEST_CASE("a child that ends before it connects is peer_closed at once",
+                   "[process][launch]", STRAIT_TEST_WAYS) {
+  const auto start = Clock::now();
+  for (const char* role : {"launch.gone", "launch.nobody", "launch.reader"}) {
+    CAPTURE(role);
+    CHECK(TestType::launch(role, {.patience = 60s}).error() == Errc::peer_closed);
+  }
+  CHECK(Clock::now() - start < 60s);
+}
+
+TEMPLATE_TEST_CASE("a child with other message types is told so, and so is its parent",
+                   "[process][launch]", STRAIT_TEST_WAYS) {
+  CHECK(TestType::launch("launch.stranger").error() == Errc::schema_mismatch);
+}
+
+TEMPLATE_TEST_CASE("a program that can't be started is the system's error", "[process][launch]",
+                   STRAIT_TEST_WAYS) {
+  using Link = typename TestType::Link;
+  const std::string file = unique_path("no-program");
+  strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
+  CHECK(strait::launch<Link>("/nonexistent/program").error() ==
+        std::errc::no_such_file_or_directory);
+  CHECK(strait::launch<Link>(file).error() == std::errc::permission_denied);
+  CHECK(strait::launch<Link>("/").error() == std::errc::permission_denied);
+  REQUIRE(::unlink(file.c_str()) == 0);
+}
+
+TEMPLATE_TEST_CASE("without descriptors launch fails and leaves nothing", "[process][launch]",
+                   STRAIT_TEST_WAYS) {
+  for (int spare = 0; spare != 8; ++spare) {
+    CAPTURE(spare);
+    strait::Result<strait::Launched<typename TestType::Link>> launched = Errc::empty;
+    {
+      const NoMoreDescriptors exhausted(spare);
+      launched = TestType::launch("launch.echo", {.patience = 300ms});
+    }
+    if (launched) {
+      talk(*launched);
+    } else {
+      const bool expected = launched.error() == std::errc::too_many_files_open ||
+                            launched.error() == Errc::handshake_timeout ||
+                            launched.error() == Errc::peer_closed ||
+                            launched.error() == Errc::malformed;
+      CAPTURE(launched.error());
+      CHECK(expected);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("without patience launch does not wait, and the child comes later",
+                   "[process][launch]", STRAIT_TEST_WAYS) {
+  auto launched = TestType::launch("launch.echo", {.patience = 0ms});
+  REQUIRE(launched);
+  CHECK(launched->channel.waiting_connect());
+  talk(*launched);
+  launched->channel.close();
+  CHECK(launched->child.wait(long_enough).value() == strait::ExitStatus{7, 0});
+}
+
+TEST_CASE("without a name the channel tells that the child is gone", "[process][launch]") {
+  auto launched = MachInherited::launch("launch.gone", {.patience = 0ms});
+  REQUIRE(launched);
+  Inbox inbox;
+  CHECK(wait_until_error(launched->channel, inbox) == Errc::peer_closed);
+  CHECK(launched->child.wait(long_enough).value() == strait::ExitStatus{9, 0});
+}
+
+TEMPLATE_TEST_CASE("a child that is killed is peer_closed, and its end is told once it is reaped",
+                   "[process][launch]", STRAIT_TEST_WAYS) {
+  auto launched = TestType::launch("launch.echo");
+  REQUIRE(launched);
+  talk(*launched);
+  CHECK(launched->child.wait(0ms).error() == Errc::would_block);
+  CHECK(launched->child.wait(1ms).error() == Errc::would_block);
+  REQUIRE(launched->child.kill(SIGKILL));
+  Inbox inbox;
+  CHECK(wait_until_error(launched->channel, inbox) == Errc::peer_closed);
+  if (launched->child.native_handle() >= 0) {
+    pollfd entry{launched->child.native_handle(), POLLIN, 0};
+    CHECK(::poll(&entry, 1, 10'000) == 1);
+  }
+  const strait::ExitStatus killed{0, SIGKILL};
+  CHECK(launched->child.wait(long_enough).value() == killed);
+  CHECK(launched->child.wait(0ms).value() == killed);
+  CHECK(launched->child.pid() == 0);
+  CHECK(launched->child.native_handle() == -1);
+  CHECK(launched->child.kill(SIGKILL).error() == Errc::closed);
+}
+
+TEST_CASE("who lets go of a child has to reap it", "[process][launch]") {
+  pid_t pid = 0;
+  {
+    auto launched = MachByName::launch("launch.echo");
+    REQUIRE(launched);
+    auto moved = std::move(launched->child);
+    CHECK(launched->child.pid() == 0);
+    pid = moved.release();
+    CHECK(moved.pid() == 0);
+  }
+  int status = 0;
+  // It saw the parent's end.
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WEXITSTATUS(status) == 7);
+}
+
+TEST_CASE("a parent without standard input can launch", "[process][launch]") {
+  auto parent = Child::spawn("launch.blind");
+  CHECK(parent.wait().success());
+}
+
+TEST_CASE("a process that was not launched is told so", "[process][launch]") {
+  const auto answer_to = [](auto act) {
+    auto child = Child::spawn("launch.misled");
+    act(child);
+    const auto line = child.read_line();
+    CHECK(child.wait().success());
+    return line;
+  };
+  const auto message = [](Errc error) { return make_error_code(error).message(); };
+  const std::string hex = new_token().to_hex();
+  const auto line_for = [&](const std::string& line) {
+    return answer_to([&](Child& child) { CHECK(child.write_line(line)); });
+  };
+  CHECK(line_for("") == message(Errc::malformed));
+  CHECK(line_for("hello") == message(Errc::malformed));
+  CHECK(line_for("name " + hex.substr(1)) == message(Errc::malformed));
+  CHECK(line_for("name " + hex + "0") == message(Errc::malformed));
+  CHECK(line_for("name " + hex + " ") == message(Errc::malformed));
+  CHECK(line_for(std::string(1000, 'x')) == message(Errc::malformed));
+  CHECK(line_for("name\nname " + hex) == message(Errc::malformed));
+  CHECK(line_for("/ " + hex) == message(Errc::invalid_name));
+  CHECK(line_for("name-of-nobody " + hex) == message(Errc::not_found));
+  // A way that this transport does not know.
+  CHECK(line_for(". " + hex) == message(Errc::malformed));
+  CHECK(answer_to([](Child& child) { child.close_stdin(); }) == message(Errc::peer_closed));
+  CHECK(answer_to([](Child&) {}) == message(Errc::handshake_timeout));
+}

@@ -1,0 +1,27 @@
+// expect: strait: LoopbackTransport stays in one process; use MachTransport to launch.
+// expect: strait: this transport's ends can't be inherited; use ByName or MachTransport.
+
+#include <strait/launch.hpp>
+#include <strait/loopback_transport.hpp>
+#include <strait/mach_transport.hpp>
+#include <strait/pipe_transport.hpp>
+#include <strait/serializers/raw.hpp>
+
+#if !defined(STRAIT_REJECT)
+using Transport = strait::MachTransport<>;
+#elif STRAIT_REJECT == 1
+using Transport = strait::LoopbackTransport;
+#elif STRAIT_REJECT == 2
+using Transport = strait::PipeTransport;
+#endif
+
+#if defined(STRAIT_REJECT) && STRAIT_REJECT == 1
+using How = strait::ByName;
+#else
+using How = strait::Inherited;
+#endif
+
+bool start() {
+  using Link = strait::Channel<Transport, strait::RawSerializer>;
+  return strait::launch<Link, How>("/bin/true").has_value();
+}
