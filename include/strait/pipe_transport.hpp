@@ -352,6 +352,10 @@ class BasicPipeTransport {
 
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
+    // Asked first, as the server may answer at this moment, and free its name right after. A FIFO
+    // that no writer has opened yet looks like one that all writers have closed, except here.
+    const bool gone = (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0 ||
+                      (posix::events_now(hello_.get(), 0) & POLLERR) != 0;
     const auto received = receive_some(
         [&](std::uint16_t, std::span<const std::byte> frame) {
           bytes = detail::HandshakeBytes(frame);
@@ -360,10 +364,7 @@ class BasicPipeTransport {
         detail::HandshakeBytes::capacity, 1);
     if (!received) {
       if (received.error() != Errc::peer_closed) return received.error();
-      // A FIFO that no writer has opened yet looks like one that all writers have closed.
-      if ((posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0) return Errc::peer_closed;
-      if ((posix::events_now(hello_.get(), 0) & POLLERR) != 0) return Errc::peer_closed;
-      return Errc::empty;
+      return gone ? Errc::peer_closed : Errc::empty;
     }
     names_.remove();
     hello_.reset();

@@ -159,3 +159,21 @@ TEMPLATE_TEST_CASE("the longest name is a name", "[connect]", STRAIT_TEST_TRANSP
   Pair<Link> pair{Link::listen(name, token).value(), Link::connect(name, token).value()};
   CHECK(pair.connect());
 }
+
+TEMPLATE_TEST_CASE("a client that looks just when it is let in, and the name freed, is let in",
+                   "[connect]", STRAIT_TEST_TRANSPORTS) {
+  for (int round = 0; round != 100; ++round) {
+    CAPTURE(round);
+    auto pair = fresh_pair<RawLink<TestType>>();
+    std::atomic<bool> done = false;
+    std::thread serving([&] {
+      while (!done) static_cast<void>(pair.server.poll(pair.at_server));
+    });
+    const bool connected = poll_until(pair.client, pair.at_client,
+                                      [&] { return !pair.client.waiting_connect(); });
+    done = true;
+    serving.join();
+    CHECK(connected);
+    CHECK(pair.at_client.connected == 1);
+  }
+}
