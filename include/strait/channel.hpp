@@ -13,6 +13,7 @@
 #include "strait/channel_options.hpp"
 #include "strait/detail/chrono.hpp"
 #include "strait/detail/frame_queue.hpp"
+#include "strait/detail/frame_sink.hpp"
 #include "strait/detail/handshake.hpp"
 #include "strait/detail/moved_from.hpp"
 #include "strait/fwd.hpp"
@@ -400,7 +401,7 @@ class Channel {
     const auto received = link_->receive(
         [&](std::uint16_t tag, std::span<const std::byte> bytes) {
           detail::observe_receive(observer_, bytes.size());
-          const Result<void> read = SerializerT::read(tag, bytes, listener);
+          const Result<void> read = detail::deliver<SerializerT>(tag, bytes, listener);
           if (read) {
             ++handled;
           } else if (read.error() == Errc::unexpected_message) {

@@ -6,6 +6,7 @@
 #include "strait/acceptor_options.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/config.hpp"
+#include "strait/proxy_options.hpp"
 
 /// All names of the library with all default arguments.
 namespace strait {
@@ -60,6 +61,9 @@ class Channel;
 
 template <class ChannelT, AcceptorOptions options = AcceptorOptions{}>
 class Acceptor;
+
+template <class ChannelT, ProxyOptions options = ProxyOptions{}>
+class ChannelProxy;
 
 namespace detail {
 struct Launcher;

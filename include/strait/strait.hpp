@@ -4,6 +4,7 @@
 
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel_proxy.hpp"
 #include "strait/launch.hpp"
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"
@@ -12,4 +13,5 @@
 #include "strait/pipe_transport.hpp"
 #include "strait/serializers/raw.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "strait/task_queue.hpp"
 #include "strait/version.hpp"

@@ -10,7 +10,7 @@
 #include "strait/result.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/linux_spawn.hpp"
+#include "strait/mach/linux/spawn.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/mach/darwin/spawn.hpp"
 #endif

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "strait/posix/wait_set.hpp"
+#include "strait/result.hpp"
+
+namespace strait {
+
+/// A loop of your own as an executor: any thread posts tasks, and the loop's thread runs them when
+/// the descriptor is readable. It must outlive whoever posts.
+///
+/// Threads: `post` from any, also from a task; the rest from the loop's thread alone.
+class TaskQueue {
+ public:
+  /// Errors: the system's.
+  static Result<std::unique_ptr<TaskQueue>> create() {
+    auto bell = posix::WaitSet::create();
+    if (!bell) return bell.error();
+    // The first nudge takes a descriptor: there shall be one whenever something is posted.
+    if (auto rung = bell->nudge(); !rung) return rung.error();
+    bell->calm();
+    return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*bell)));
+  }
+  TaskQueue(const TaskQueue&) = delete;
+  TaskQueue& operator=(const TaskQueue&) = delete;
+
+  /// Has `task()` be called by a later `run`. Blocking: never for long.
+  template <class Task>
+  void post(Task task) {
+    auto entry = std::make_unique<Entry<Task>>(std::move(task));
+    const std::lock_guard locked(mutex_);
+    tasks_.push_back(std::move(entry));
+    static_cast<void>(bell_.nudge());
+  }
+
+  /// Runs what has been posted before this call, in order; returns how many tasks that were.
+  std::size_t run() {
+    std::size_t count = 0;
+    for (std::size_t left = size(); left != 0; --left, ++count) {
+      const auto task = take();
+      if (!task) break;  // a task that called this, too, has run the rest
+      task->run();
+    }
+    return count;
+  }
+
+  /// Readable when there is something to `run`. Ownership: the queue's.
+  int native_handle() const noexcept { return bell_.native_handle(); }
+
+  /// An executor that posts here, as `ChannelProxy::start` wants one.
+  auto executor() noexcept {
+    return [this](auto task) { post(std::move(task)); };
+  }
+
+ private:
+  struct AnyEntry {
+    virtual ~AnyEntry() = default;
+    virtual void run() = 0;
+  };
+  template <class Task>
+  struct Entry final : AnyEntry {
+    explicit Entry(Task posted) : task(std::move(posted)) {}
+    void run() override { task(); }
+    Task task;
+  };
+
+  explicit TaskQueue(posix::WaitSet bell) : bell_(std::move(bell)) {}
+
+  std::size_t size() {
+    const std::lock_guard locked(mutex_);
+    return tasks_.size();
+  }
+  std::unique_ptr<AnyEntry> take() {
+    const std::lock_guard locked(mutex_);
+    if (tasks_.empty()) return nullptr;
+    auto entry = std::move(tasks_.front());
+    tasks_.pop_front();
+    if (tasks_.empty()) bell_.calm();
+    return entry;
+  }
+
+  std::mutex mutex_;
+  std::deque<std::unique_ptr<AnyEntry>> tasks_;
+  posix::WaitSet bell_;
+};
+
+}  // namespace strait
