@@ -191,8 +191,8 @@ struct Launcher {
 ///
 /// Errors: those of `execve`, such as `ENOENT` and `EACCES`; `peer_closed` when the child died or
 /// gave up before it was connected; why it was turned away (`schema_mismatch`, `version_mismatch`);
-/// `handshake_timeout` when it did not connect in time; those of `listen`. After a failure neither a
-/// process nor a zombie is left.
+/// `handshake_timeout` when it did not connect in time; those of `listen`. After a failure neither
+/// a process nor a zombie is left.
 /// Blocking: until the child is connected, up to `LaunchOptions::patience`.
 template <class ChannelT, class How = ByName>
 [[nodiscard]] Result<Launched<ChannelT>> launch(const std::string& program,

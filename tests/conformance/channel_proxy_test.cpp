@@ -276,6 +276,7 @@ TEMPLATE_TEST_CASE("a listener may answer, close and destroy its own proxy", "[p
   Ends<TestType> ends;
   std::atomic<int> calls = 0;
   std::atomic<bool> ready = false;
+  std::atomic<bool> left = false;
   const auto listener = [&](View bytes) {
     while (!ready) std::this_thread::yield();
     ++calls;
@@ -285,6 +286,7 @@ TEMPLATE_TEST_CASE("a listener may answer, close and destroy its own proxy", "[p
     } else {
       ends.proxy->close();
     }
+    left = true;
   };
   if (own_thread) {
     ends.start(listener);
@@ -298,7 +300,7 @@ TEMPLATE_TEST_CASE("a listener may answer, close and destroy its own proxy", "[p
   REQUIRE(wait_for([&] {
     queue->run();
     told = ends.peer->poll(ends.at_peer).error();
-    return static_cast<bool>(told);
+    return told && left;
   }));
   CHECK(told == Errc::peer_closed);
   CHECK(calls == 1);

@@ -169,8 +169,8 @@ TEMPLATE_TEST_CASE("a client that looks just when it is let in, and the name fre
     std::thread serving([&] {
       while (!done) static_cast<void>(pair.server.poll(pair.at_server));
     });
-    const bool connected = poll_until(pair.client, pair.at_client,
-                                      [&] { return !pair.client.waiting_connect(); });
+    const bool connected =
+        poll_until(pair.client, pair.at_client, [&] { return !pair.client.waiting_connect(); });
     done = true;
     serving.join();
     CHECK(connected);

@@ -1,0 +1,327 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/deadline.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/frame_sink.hpp"
+#include "strait/error.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/wait_set.hpp"
+#include "strait/proxy_options.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+/// What a proxy, its thread and its tasks share.
+///
+/// The channel is used by one thread at a time: whoever has the mutex. The proxy's thread moves
+/// what arrives to the inbox and sleeps without the mutex; it has the executor run one task at a
+/// time, which takes the inbox and calls the listener without the mutex.
+template <class ChannelT, ProxyOptions options>
+class ProxyCore {
+ public:
+  explicit ProxyCore(ChannelT channel, posix::WaitSet bell)
+      : channel_(std::move(channel)), bell_(std::move(bell)) {}
+  virtual ~ProxyCore() = default;
+  ProxyCore(const ProxyCore&) = delete;
+  ProxyCore& operator=(const ProxyCore&) = delete;
+
+  template <class Message>
+  Result<void> send(const Message& message) {
+    const std::lock_guard locked(mutex_);
+    if (closing_) return Errc::closed;
+    if (ended_) return ended_;
+    auto sent = channel_.send(message);
+    // While the inbox is full, the proxy's thread does not wait for room by itself.
+    if (paused_ && channel_.queued_bytes() != 0) static_cast<void>(bell_.nudge());
+    return sent;
+  }
+
+  /// Tries to send what is queued. Errors: `would_block`.
+  Result<void> flush() {
+    const std::lock_guard locked(mutex_);
+    if (ended_) return ended_;
+    return channel_.flush(std::chrono::milliseconds{0});
+  }
+
+  std::size_t queued_bytes() {
+    const std::lock_guard locked(mutex_);
+    return channel_.queued_bytes();
+  }
+
+  void close() {
+    const std::lock_guard locked(mutex_);
+    begin_closing();
+  }
+
+  /// For the proxy's destructor: after this no listener is called, and none is running but one that
+  /// this very thread is in.
+  void finish(pthread_t thread) {
+    std::unique_lock locked(mutex_);
+    begin_closing();
+    if (::pthread_equal(thread, ::pthread_self()) != 0) {
+      // From inside its own listener: it goes on by itself and comes to its end.
+      abandoned_ = true;
+      ::pthread_detach(thread);
+      return;
+    }
+    changed_.wait(locked, [&] { return static_cast<bool>(ended_); });
+    abandoned_ = true;
+    static_cast<void>(bell_.nudge());
+    changed_.wait(locked, [&] {
+      return !dispatching_ || ::pthread_equal(*dispatching_, ::pthread_self()) != 0;
+    });
+    locked.unlock();
+    ::pthread_join(thread, nullptr);
+  }
+
+  /// The proxy's thread.
+  void run() {
+    for (;;) {
+      posix::Interest interest;
+      Deadline until = Deadline::never();
+      bool post = false;
+      {
+        const std::lock_guard locked(mutex_);
+        bell_.calm();
+        if (!ended_) step(interest, until);
+        if (ended_ && (told_ || abandoned_)) return;
+        post = !posted_ && !abandoned_ && has_news();
+        posted_ = posted_ || post;
+      }
+      if (post) {
+        this->post();
+        continue;
+      }
+      interest.out = {bell_.native_handle(), POLLIN, 0};
+      static_cast<void>(posix::wait_for(interest, until));
+    }
+  }
+
+  /// Calls the listener with all there is, up to a fair share. One at a time: who comes second
+  /// finds nothing posted.
+  void dispatch() {
+    std::unique_lock locked(mutex_);
+    if (!posted_ || dispatching_) return;
+    dispatching_ = ::pthread_self();
+    const Dispatching dispatching(*this, locked);
+    for (int i = 0; i != max_batches && !abandoned_ && has_news(); ++i) {
+      if (connected_) {
+        const Peer peer = *std::exchange(connected_, std::nullopt);
+        locked.unlock();
+        on_connected(peer);
+      } else if (batch_bytes_ != 0 || !inbox_.empty()) {
+        if (batch_bytes_ == 0) std::swap(batch_, inbox_);
+        batch_bytes_ = batch_.bytes();
+        locked.unlock();
+        const auto handled = handle_batch();
+        locked.lock();
+        if (!handled) fail(handled.error());
+        took();
+        continue;
+      } else {
+        told_ = true;
+        const std::error_code why = ended_;
+        locked.unlock();
+        on_closed(why);
+      }
+      locked.lock();
+    }
+  }
+
+ protected:
+  virtual void post() = 0;
+  virtual void on_connected(const Peer& peer) = 0;
+  virtual Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes) = 0;
+  virtual void on_closed(std::error_code why) = 0;
+
+ private:
+  /// How many times a task looks for more before others that the executor has get their turn.
+  static constexpr int max_batches = 16;
+
+  struct Sink : FrameSink {
+    ProxyCore& core;
+
+    explicit Sink(ProxyCore& owner) : core(owner) {}
+    void on_connected(const Peer& peer) { core.connected_ = peer; }
+    Result<void> take(std::uint16_t tag, std::span<const std::byte> bytes) {
+      std::byte* out = core.inbox_.push(tag, bytes.size());
+      if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+      if (core.full()) core.channel_.stop();
+      return {};
+    }
+  };
+
+  /// The end of a dispatch, also when a listener throws.
+  class Dispatching {
+   public:
+    Dispatching(ProxyCore& core, std::unique_lock<std::mutex>& locked)
+        : core_(core), locked_(locked) {}
+    ~Dispatching() {
+      if (!locked_.owns_lock()) locked_.lock();
+      core_.took();
+      core_.dispatching_.reset();
+      core_.posted_ = false;
+      // The proxy's thread posts again, or ends.
+      if (core_.has_news() || core_.told_) static_cast<void>(core_.bell_.nudge());
+      core_.changed_.notify_all();
+    }
+    Dispatching(const Dispatching&) = delete;
+    Dispatching& operator=(const Dispatching&) = delete;
+
+   private:
+    ProxyCore& core_;
+    std::unique_lock<std::mutex>& locked_;
+  };
+
+  bool full() const { return inbox_.bytes() + batch_bytes_ >= options.max_inbox_bytes; }
+
+  bool has_news() const {
+    return connected_ || batch_bytes_ != 0 || !inbox_.empty() || (ended_ && !told_);
+  }
+
+  /// There is room again that the proxy's thread may wait for.
+  void took() {
+    batch_bytes_ = batch_.bytes();
+    if (paused_ && !full()) static_cast<void>(bell_.nudge());
+  }
+
+  void begin_closing() {
+    if (closing_) return;
+    closing_ = true;
+    linger_ = Deadline::after(std::chrono::milliseconds{options.linger_ms});
+    static_cast<void>(bell_.nudge());
+  }
+
+  void end(std::error_code why) {
+    ended_ = why;
+    channel_.close();
+    changed_.notify_all();
+  }
+
+  /// A message that nobody can read: nothing that comes after it counts.
+  void fail(std::error_code why) {
+    batch_.clear();
+    inbox_.clear();
+    end(why);
+    static_cast<void>(bell_.nudge());
+  }
+
+  /// Sends and receives what is possible, and tells what to wait for then.
+  void step(posix::Interest& interest, Deadline& until) {
+    if (closing_) {
+      const auto flushed = channel_.flush(std::chrono::milliseconds{0});
+      if (flushed || flushed.error() != Errc::would_block || linger_.passed()) {
+        return end(make_error_code(Errc::closed));
+      }
+      until = linger_;
+    }
+    paused_ = full();
+    if (!paused_) {
+      Sink sink(*this);
+      if (const auto handled = channel_.poll(sink); !handled) return end(handled.error());
+      paused_ = full();
+    }
+    if (!paused_) {
+      interest.in = {channel_.native_handle(), POLLIN, 0};
+      // Nothing tells that the time of a handshake is up.
+      if (channel_.waiting_connect()) {
+        until = Deadline::earlier(until, Deadline::after(std::chrono::milliseconds{20}));
+      }
+    } else if (channel_.queued_bytes() != 0) {
+      // The channel's descriptor would tell of messages, too, for which there is no room.
+      static_cast<void>(channel_.flush(std::chrono::milliseconds{0}));
+      until = Deadline::earlier(until, Deadline::after(std::chrono::milliseconds{1}));
+    }
+  }
+
+  Result<void> handle_batch() {
+    // Relaxed: set by this very thread, inside a listener, or by one that waits for this to end.
+    while (!batch_.empty() && !abandoned_.load(std::memory_order_relaxed)) {
+      const auto frame = batch_.front();
+      current_.clear();
+      std::byte* copy = current_.extend(frame.header.bytes);
+      if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      std::memcpy(copy, frame.payload, frame.header.bytes);
+      batch_.pop();
+      if (auto read = on_message(frame.header.tag, current_.bytes()); !read) return read;
+    }
+    return {};
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // ended_, dispatching_
+  ChannelT channel_;
+  posix::WaitSet bell_;
+  FrameQueue inbox_;
+  std::size_t batch_bytes_ = 0;
+  std::optional<Peer> connected_;
+  std::error_code ended_;
+  Deadline linger_ = Deadline::never();
+  std::optional<pthread_t> dispatching_;
+  bool posted_ = false;  // a task is with the executor
+  bool paused_ = false;  // the inbox is full
+  bool told_ = false;    // the listener knows of the end
+  bool closing_ = false;
+  std::atomic<bool> abandoned_ = false;  // nobody wants to hear any more
+
+  // Of the task alone:
+  FrameQueue batch_;
+  ByteBuffer current_;
+};
+
+template <class ChannelT, ProxyOptions options>
+class ProxyTask {
+ public:
+  explicit ProxyTask(std::shared_ptr<ProxyCore<ChannelT, options>> core) : core_(std::move(core)) {}
+  void operator()() const { core_->dispatch(); }
+
+ private:
+  std::shared_ptr<ProxyCore<ChannelT, options>> core_;
+};
+
+/// With the user's types.
+template <class ChannelT, ProxyOptions options, class Listener, class Executor>
+class ProxyCoreFor final
+    : public ProxyCore<ChannelT, options>,
+      public std::enable_shared_from_this<ProxyCoreFor<ChannelT, options, Listener, Executor>> {
+ public:
+  ProxyCoreFor(ChannelT channel, posix::WaitSet bell, Listener listener, Executor executor)
+      : ProxyCore<ChannelT, options>(std::move(channel), std::move(bell)),
+        listener_(std::move(listener)),
+        executor_(std::move(executor)) {}
+
+ private:
+  void post() override { executor_(ProxyTask<ChannelT, options>(this->shared_from_this())); }
+  void on_connected(const Peer& peer) override {
+    if constexpr (requires { listener_.on_connected(peer); }) listener_.on_connected(peer);
+  }
+  Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes) override {
+    return ChannelT::serializer::read(tag, bytes, listener_);
+  }
+  void on_closed(std::error_code why) override {
+    if constexpr (requires { listener_.on_closed(why); }) listener_.on_closed(why);
+  }
+
+  Listener listener_;
+  Executor executor_;
+};
+
+}  // namespace strait::detail
