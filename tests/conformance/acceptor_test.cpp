@@ -266,7 +266,7 @@ TEMPLATE_TEST_CASE("an acceptor that moves takes its clients along", "[acceptor]
 }
 
 TEMPLATE_TEST_CASE("without a descriptor to spare who is there is served and others wait",
-                   "[acceptor]", Mach, Pipe) {
+                   "[acceptor][no-asan]", Mach, Pipe) {
   Hall<TestType> hall;
   REQUIRE(hall.join_all(3));
   // Never polled while there are none, as it is in the same process.

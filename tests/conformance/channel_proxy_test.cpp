@@ -506,7 +506,7 @@ TEST_CASE("a proxy that moves goes on, and what it leaves is closed", "[proxy]")
   CHECK(moved.send(pattern(5)));
 }
 
-TEST_CASE("without a descriptor a proxy does not start", "[proxy]") {
+TEST_CASE("without a descriptor a proxy does not start", "[proxy][no-asan]") {
   for (int spare = 0; spare != 4; ++spare) {
     auto pair = connected_pair<Link<Mach>>();
     std::error_code told;

@@ -163,7 +163,8 @@ TEST_CASE("a listener of another kind is no server", "[name]") {
   REQUIRE(::unlink(path.c_str()) == 0);
 }
 
-TEST_CASE("a server without a descriptor to spare lets clients wait and recovers", "[name]") {
+TEST_CASE("a server without a descriptor to spare lets clients wait and recovers",
+          "[name][no-asan]") {
   const auto name = unique_name("emfile");
   auto port = NamePort::check_in(name, limits).value();
   const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
