@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -14,6 +13,7 @@
 
 #include "strait/acceptor_options.hpp"
 #include "strait/channel.hpp"
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "strait/channel.hpp"
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
 #include "strait/detail/proxy_core.hpp"
 #include "strait/fwd.hpp"

@@ -5,11 +5,11 @@
 #include <sys/wait.h>
 
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"

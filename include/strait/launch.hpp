@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,6 +18,7 @@
 
 #include "strait/channel.hpp"
 #include "strait/child_process.hpp"
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
 #include "strait/fwd.hpp"
 #include "strait/posix/socket.hpp"

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_sink.hpp"

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
+#include "strait/detail/chrono.hpp"
 #include "strait/mach/darwin/right.hpp"
 
 namespace strait::darwin_mach {

@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/chrono.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/mach/darwin/inbox.hpp"
 #include "strait/mach/darwin/region.hpp"

@@ -11,11 +11,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include "strait/detail/chrono.hpp"
 #include "strait/mach/darwin/abi.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
