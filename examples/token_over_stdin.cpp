@@ -14,6 +14,7 @@
 #include <strait/strait.hpp>
 #include <string>
 
+extern char** environ;
 using namespace std::chrono_literals;
 using Link = strait::Channel<strait::PipeTransport, strait::RawSerializer>;
 
@@ -33,14 +34,14 @@ int main(int argc, char** argv) {
   auto link = Link::listen(name, token).value();
 
   int stdin_pipe[2];
-  if (::pipe2(stdin_pipe, O_CLOEXEC) != 0) return 1;
+  if (::pipe(stdin_pipe) != 0) return 1;
+  for (const int end : stdin_pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, stdin_pipe[0], STDIN_FILENO);
-  char role[] = "child";
-  char* arguments[] = {argv[0], role, nullptr};
+  char role[] = "child", *arguments[] = {argv[0], role, nullptr};
   pid_t pid = 0;
-  const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments, environ);
+  const int failed = ::posix_spawn(&pid, argv[0], &actions, nullptr, arguments, environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return 1;
   const std::string secret = name + '\n' + token.to_hex() + '\n';

@@ -7,6 +7,7 @@
 #include "cases/cases.hpp"
 #include "cases/pause.hpp"
 #include "cases/word.hpp"
+#include "harness/native.hpp"
 
 // What nothing between two cores can beat: a word each way, on a cache line of its own. The word is
 // the message, another one each time.
@@ -25,10 +26,7 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 class CacheLineLink {
  public:
   CacheLineLink(int file, bool first) {
-    void* const memory =
-        ::mmap(nullptr, sizeof(Words), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
-    if (memory == MAP_FAILED) throw_errno("mmap");
-    words_ = static_cast<Words*>(memory);
+    words_ = static_cast<Words*>(map_shared(file, sizeof(Words)));
     in_ = first ? &words_->back : &words_->there;
     out_ = first ? &words_->there : &words_->back;
   }
@@ -66,9 +64,7 @@ class CacheLineLink {
 };
 
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
-  Descriptor file(::memfd_create("strait_bench words", MFD_CLOEXEC));
-  if (!file) throw_errno("memfd_create");
-  if (::ftruncate(file.get(), sizeof(Words)) != 0) throw_errno("ftruncate");
+  Descriptor file = shared_memory(sizeof(Words));
   CacheLineLink link(file.get(), true);
   invite({"", std::move(file)});
   return make_endpoint(std::move(link));

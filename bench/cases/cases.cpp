@@ -8,24 +8,21 @@ namespace bench {
 
 std::span<const Case> all_cases() {
   static const std::vector<Case> cases = {
-      fifo_case(),
-      unix_stream_case(),
-      pipe_case(),
-      mach_inline_case(),
-      mach_inline_block_case(),
-      mach_inline_spin_case(),
-      mach_cow_case(),
-      mach_cow_block_case(),
-      mach_cow_spin_case(),
+      fifo_case(),           unix_stream_case(),       pipe_case(),
+#ifdef STRAIT_BENCH_HAS_MACH
+      mach_inline_case(),    mach_inline_block_case(), mach_inline_spin_case(),
+      mach_cow_case(),       mach_cow_block_case(),    mach_cow_spin_case(),
+#endif
       ring_case(),
-      mach_case(),
-      mach_block_case(),
+#ifdef STRAIT_BENCH_HAS_MACH
+      mach_case(),           mach_block_case(),
+#endif
       padded_ring_case(),
       cache_line_case(),
-      futex_case(),
-      eventfd_case(),
-      bare_pipe_case(),
+#ifdef STRAIT_BENCH_HAS_WAKE_UPS
+      futex_case(),          eventfd_case(),           bare_pipe_case(),
       unix_seqpacket_case(),
+#endif
 #ifdef STRAIT_BENCH_HAS_BOOST
       boost_mq_case(),
 #endif

@@ -9,6 +9,7 @@
 #include "cases/byte_stream.hpp"
 #include "cases/cases.hpp"
 #include "cases/pause.hpp"
+#include "harness/native.hpp"
 
 // The floor: what two processes that trust each other and never sleep can do with shared memory. A
 // ring of records of any size, each in one piece because the ring is mapped twice in a row; or, for
@@ -25,7 +26,8 @@ namespace bench {
 
 namespace {
 
-constexpr std::size_t page_bytes = 4096;
+// The largest of the systems that this runs on.
+constexpr std::size_t page_bytes = 16 * 1024;
 constexpr std::size_t ring_bytes = 1024 * 1024;
 constexpr std::size_t record_alignment = 8;
 constexpr std::size_t header_bytes = sizeof(std::uint64_t);
@@ -57,20 +59,21 @@ class RingMemory {
   std::byte* at(std::uint64_t position) const noexcept {
     return data() + (position & (ring_bytes - 1));
   }
-  std::atomic_ref<std::uint64_t> header(std::uint64_t position) const noexcept {
-    return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at(position)));
+  std::atomic<std::uint64_t>& header(std::uint64_t position) const noexcept {
+    return word_at(at(position));
   }
-  std::atomic_ref<std::uint64_t> reader_position() const noexcept {
-    return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(base_));
-  }
+  std::atomic<std::uint64_t>& reader_position() const noexcept { return word_at(base_); }
 
  private:
   static void map(std::byte* where, std::size_t bytes, int file, off_t offset) {
-    if (::mmap(where, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file,
-               offset) == MAP_FAILED) {
-      throw_errno("mmap");
-    }
+    map_shared(file, bytes, offset, where);
   }
+  // Where libc++ has no std::atomic_ref yet.
+  static std::atomic<std::uint64_t>& word_at(std::byte* where) noexcept {
+    return *reinterpret_cast<std::atomic<std::uint64_t>*>(where);
+  }
+  static_assert(sizeof(std::atomic<std::uint64_t>) == sizeof(std::uint64_t) &&
+                std::atomic<std::uint64_t>::is_always_lock_free);
   std::byte* data() const noexcept { return base_ + page_bytes; }
 
   std::byte* base_;
@@ -202,9 +205,7 @@ constexpr off_t direction_bytes = page_bytes + ring_bytes;
 
 template <Wrap wrap>
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
-  Descriptor file(::memfd_create("strait_bench ring", MFD_CLOEXEC));
-  if (!file) throw_errno("memfd_create");
-  if (::ftruncate(file.get(), 2 * direction_bytes) != 0) throw_errno("ftruncate");
+  Descriptor file = shared_memory(2 * direction_bytes);
   RingMemory there(file.get(), 0);
   RingMemory back(file.get(), direction_bytes);
   invite({"", std::move(file)});

@@ -1,17 +1,14 @@
-#include <sys/socket.h>
-
 #include "cases/byte_stream.hpp"
 #include "cases/cases.hpp"
+#include "harness/native.hpp"
 
 namespace bench {
 
 namespace {
 
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
-  Descriptor mine(ends[0]);
-  invite({"", Descriptor(ends[1])});
+  auto [mine, theirs] = stream_sockets();
+  invite({"", std::move(theirs)});
   return make_endpoint(ByteStreamLink(std::move(mine)));
 }
 

@@ -36,7 +36,7 @@ inline constexpr std::array<std::string_view, 10> standard_cases = {
     "mach-cow",    "mach-cow-block",    "mach-cow-spin",
     "ring"};
 
-/// The cases asked for, or else these.
+/// The cases asked for, or else these, as far as this build has them.
 std::vector<const Case*> chosen_cases(const Options& options,
                                       std::span<const std::string_view> otherwise);
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "harness/native.hpp"
 #include "harness/system_error.hpp"
 
 namespace bench {
@@ -39,11 +40,12 @@ void send_parcel(int socket, const void* head, std::size_t head_bytes, const std
   if (count > 0) {
     const std::size_t bytes = count * sizeof numbers[0];
     message.msg_control = &control;
-    message.msg_controllen = CMSG_SPACE(bytes);
+    // Another type on every system.
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(bytes));
     cmsghdr* const rights = CMSG_FIRSTHDR(&message);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(bytes);
+    rights->cmsg_len = static_cast<decltype(rights->cmsg_len)>(CMSG_LEN(bytes));
     std::memcpy(CMSG_DATA(rights), numbers, bytes);
   }
   ssize_t sent;
@@ -65,7 +67,7 @@ bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string&
   message.msg_controllen = sizeof control.bytes;
   ssize_t received;
   do {
-    received = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    received = receive_message(socket, message);
   } while (received < 0 && errno == EINTR);
   if (received < 0 && errno != ECONNRESET) throw_errno("control socket");
   if (received <= 0) return false;

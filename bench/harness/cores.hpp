@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace bench {
 
@@ -13,13 +12,8 @@ struct Cores {
   bool shared() const noexcept { return first == second; }
 };
 
-/// The cores this process may run on.
-std::vector<int> allowed_cores();
-
 /// "a,b", or the first two allowed cores if empty. Throws on anything else.
 Cores parse_cores(const std::string& text);
-
-void pin_to_core(int core);
 
 /// One line about processor, kernel and cores, to stand above the figures.
 std::string machine_line(const Cores& cores);

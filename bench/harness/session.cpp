@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +15,10 @@
 #include "harness/allocations.hpp"
 #include "harness/clock.hpp"
 #include "harness/guard.hpp"
+#include "harness/native.hpp"
 #include "harness/system_error.hpp"
+
+extern char** environ;
 
 namespace bench {
 
@@ -45,16 +46,14 @@ Session::~Session() {
 }
 
 void Session::start_child(const Cores& cores) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
-  socket_ = Descriptor(ends[0]);
-  const Descriptor for_child(ends[1]);
+  auto [mine, for_child] = message_sockets();
+  socket_ = std::move(mine);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   // The copy is what the child keeps: it is not closed on exec.
   posix_spawn_file_actions_adddup2(&actions, for_child.get(), STDIN_FILENO);
-  std::string program = "/proc/self/exe";
+  const std::string program = own_program();
   std::string command = "serve";
   std::string core = std::to_string(cores.second);
   char name[] = "strait_bench";
@@ -209,7 +208,7 @@ void serve_requests(int socket) {
 
 int serve(int socket, int core) {
   // Nobody is left to end this process when the first one is killed.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  die_with_parent();
   ::signal(SIGPIPE, SIG_IGN);
   try {
     pin_to_core(core);

@@ -352,10 +352,8 @@ class BasicPipeTransport {
 
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
-    // Asked first, as the server may answer at this moment, and free its name right after. A FIFO
-    // that no writer has opened yet looks like one that all writers have closed, except here.
-    const bool gone = (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0 ||
-                      (posix::events_now(hello_.get(), 0) & POLLERR) != 0;
+    // Asked before reading: what was sent before the end is still seen.
+    const bool gone = hung_up() || !server_is_there();
     const auto received = receive_some(
         [&](std::uint16_t, std::span<const std::byte> frame) {
           bytes = detail::HandshakeBytes(frame);
@@ -364,6 +362,7 @@ class BasicPipeTransport {
         detail::HandshakeBytes::capacity, 1);
     if (!received) {
       if (received.error() != Errc::peer_closed) return received.error();
+      // A FIFO that no writer has opened yet reads like one that all writers have closed.
       return gone ? Errc::peer_closed : Errc::empty;
     }
     names_.remove();
@@ -431,7 +430,7 @@ class BasicPipeTransport {
   }
   bool disarm() { return false; }
   void take_doorbells() {
-    if (!hello_) gone_ = (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0;
+    if (!hello_) gone_ = hung_up();
   }
 
  private:
@@ -440,6 +439,21 @@ class BasicPipeTransport {
   BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
       : in_(std::move(in)), out_(std::move(out)) {
     posix::enlarge_fifo(out_);
+  }
+
+  /// Whether there was a writer and there is none any more.
+  bool hung_up() const { return (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0; }
+
+  /// Whether the server that got the announcement still reads the name's FIFO. A writer is told
+  /// that by poll only on Linux; who opens it for writing, everywhere.
+  bool server_is_there() const {
+    const posix::Descriptor again(posix::retry([&] {
+      return ::openat(names_.directory(), posix::FifoDirectory::hello_name,
+                      O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    }));
+    // Want of a descriptor says nothing.
+    if (!again) return errno != ENXIO && errno != ENOENT;
+    return posix::same_file(again.get(), hello_.get());
   }
 
   template <class Sink>

@@ -10,18 +10,12 @@
 
 namespace strait_test {
 
+#if STRAIT_HAS_MACH
 using Mach = strait::MachTransport<>;
 using MachInline = strait::MachTransport<strait::InlineOnly>;
 using MachCow = strait::MachTransport<strait::OolThreshold<4096>>;
 using MachBlock = strait::MachTransport<strait::DefaultSendPolicy, strait::Block>;
 using MachSpin = strait::MachTransport<strait::DefaultSendPolicy, strait::Spin>;
-using Pipe = strait::PipeTransport;
-using Loopback = strait::LoopbackTransport;
-
-// The code that speaks to macOS's own kernel, over one that is played in this process.
-using Darwin = strait::BasicMachTransport<ScriptedDarwin>;
-using DarwinCow =
-    strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<4096>, strait::Block>;
 
 // Every way to send with every way to wait: for what depends on the waiting.
 using MachInlineBlock = strait::MachTransport<strait::InlineOnly, strait::Block>;
@@ -29,14 +23,28 @@ using MachInlineSpin = strait::MachTransport<strait::InlineOnly, strait::Spin>;
 using MachCowBlock = strait::MachTransport<strait::OolThreshold<4096>, strait::Block>;
 using MachCowSpin = strait::MachTransport<strait::OolThreshold<4096>, strait::Spin>;
 
+#define STRAIT_TEST_MACH Mach, MachInline, MachCow, MachBlock, MachSpin,
+#define STRAIT_TEST_MACH_WAITING , MachInlineBlock, MachInlineSpin, MachCowBlock, MachCowSpin
+#else
+#define STRAIT_TEST_MACH
+#define STRAIT_TEST_MACH_WAITING
+#endif
+
+// The code that speaks to macOS's own kernel, over one that is played in this process.
+using Darwin = strait::BasicMachTransport<ScriptedDarwin>;
+using DarwinCow =
+    strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<4096>, strait::Block>;
+
+using Pipe = strait::PipeTransport;
+using Loopback = strait::LoopbackTransport;
+
 }  // namespace strait_test
 
 /// The ones that reach another process.
-#define STRAIT_TEST_CROSSING Mach, MachInline, MachCow, MachBlock, MachSpin, Pipe
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH Pipe
 /// The ones that exist once, also in a child process: what needs a second one can't run over them.
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 /// All of them.
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
 /// The rest of the combinations of policies.
-#define STRAIT_TEST_WAITING \
-  STRAIT_TEST_TRANSPORTS, MachInlineBlock, MachInlineSpin, MachCowBlock, MachCowSpin
+#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS STRAIT_TEST_MACH_WAITING

@@ -2,16 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
+#include "support/native.hpp"
 #include "support/runtime_dir.hpp"
 #include "support/scripted_mach.hpp"
 
@@ -26,29 +24,9 @@ std::map<int, std::string> open_descriptors() {
     if (entry->d_name[0] == '.') continue;
     const int fd = std::atoi(entry->d_name);
     if (fd == ::dirfd(directory)) continue;
-    char target[PATH_MAX];
-    const std::string link = "/proc/self/fd/" + std::to_string(fd);
-    const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
-    found[fd] = length < 0 ? "?" : std::string(target, static_cast<std::size_t>(length));
+    found[fd] = target_of_descriptor(fd);
   }
   ::closedir(directory);
-  return found;
-}
-
-// Ours are told from the run-time's own by what only a channel makes: a mapping that is shared, or
-// a private one of a memfd. The name alone would not do (the checkout itself is called strait).
-std::multiset<std::string> shared_mappings() {
-  std::multiset<std::string> found;
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    std::istringstream fields(line);
-    std::string range, permissions, offset, device, inode, name;
-    fields >> range >> permissions >> offset >> device >> inode >> std::ws;
-    std::getline(fields, name);
-    const bool shared = permissions.size() == 4 && permissions[3] == 's';
-    if (shared || name.starts_with("/memfd:") || name.starts_with("/dev/shm/"))
-      found.insert(name + " at " + range + " " + permissions);
-  }
   return found;
 }
 

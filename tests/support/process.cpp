@@ -5,11 +5,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <strait/posix/native_descriptors.hpp>
 
 #include <cstdio>
 #include <cstring>
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "support/leak_check.hpp"
+#include "support/native.hpp"
 
 extern char** environ;
 
@@ -74,13 +74,13 @@ void close_if_open(int& fd) {
 
 // True once the process is dead (and may still have to be reaped).
 bool wait_dead(pid_t pid, Clock::time_point deadline) {
-  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  const int fd = open_process(pid);
   if (fd >= 0) {
     const bool dead = wait_readable(fd, deadline);
     ::close(fd);
     return dead;
   }
-  // A kernel without process descriptors: look again and again.
+  // No such descriptor: look again and again.
   for (;;) {
     siginfo_t info{};
     if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
@@ -133,7 +133,7 @@ void require(bool condition, std::string_view what, int line, const char* file) 
 
 std::optional<int> run_child_role(int argc, char** argv) {
   if (argc < 3 || std::strcmp(argv[1], "--child") != 0) return std::nullopt;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  die_with_parent();
   const auto complain = [&](const std::string& what) {
     std::fprintf(stderr, "child role '%s' (%d): %s\n", argv[2], static_cast<int>(::getpid()),
                  what.c_str());
@@ -173,7 +173,7 @@ std::ostream& operator<<(std::ostream& out, const ExitStatus& status) {
 }
 
 Child Child::spawn(std::string_view role, std::initializer_list<std::string> arguments) {
-  std::vector<std::string> words{"/proc/self/exe", "--child", std::string(role)};
+  std::vector<std::string> words{own_program(), "--child", std::string(role)};
   words.insert(words.end(), arguments);
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -182,24 +182,17 @@ Child Child::spawn(std::string_view role, std::initializer_list<std::string> arg
   // The child's input is a socket, so that writing to a dead child is an error and no SIGPIPE: the
   // tests run with that signal as users have it, to see that the library never raises it.
   Child child;
-  int input[2];
-  int output[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, input) != 0) fail("socketpair");
-  child.input_ = input[1];
-  if (::pipe2(output, O_CLOEXEC) != 0) {
-    ::close(input[0]);
-    fail("pipe2");
-  }
-  child.output_ = output[0];
+  auto input = strait::posix::socket_pair(SOCK_STREAM).value();
+  child.input_ = input[1].release();
+  auto output = strait::posix::socket_pair(SOCK_STREAM).value();
+  child.output_ = output[0].release();
 
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, input[0].get(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, output[1].get(), STDOUT_FILENO);
   const int error = ::posix_spawn(&child.pid_, argv[0], &actions, nullptr, argv.data(), ::environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  ::close(input[0]);
-  ::close(output[1]);
   if (error != 0) {
     child.pid_ = -1;
     errno = error;

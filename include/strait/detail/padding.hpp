@@ -39,7 +39,8 @@ consteval bool padding_free() {
     return padding_free<std::remove_extent_t<T>>();
   } else {
     // The probe does not see the padding inside of an 80-bit floating-point member.
-    return !std::is_empty_v<T> && alignof(T) < alignof(long double) && Probeable<T>;
+    constexpr bool may_have_80_bits = sizeof(long double) > 8 && alignof(T) >= alignof(long double);
+    return !std::is_empty_v<T> && !may_have_80_bits && Probeable<T>;
   }
 }
 

@@ -1,34 +1,9 @@
 #pragma once
 
-#include <poll.h>
+#include "strait/config.hpp"
 
-#include <cerrno>
-
-#include "strait/detail/deadline.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/result.hpp"
-
-namespace strait::posix {
-
-/// What to wait for: at most two descriptors with their events; the others are -1.
-struct Interest {
-  pollfd in{-1, 0, 0};
-  pollfd out{-1, 0, 0};
-};
-
-/// Sleeps until one of the descriptors is ready, a signal comes, or the deadline.
-inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline) {
-  pollfd descriptors[] = {interest.in, interest.out};
-  const int ready = ::poll(descriptors, 2, deadline.poll_milliseconds());
-  if (ready < 0 && errno != EINTR) return last_error();
-  return {};
-}
-
-/// The events that are on `fd` now, without waiting.
-inline short events_now(int fd, short events) {
-  pollfd descriptor{fd, events, 0};
-  if (retry([&] { return ::poll(&descriptor, 1, 0); }) <= 0) return 0;
-  return descriptor.revents;
-}
-
-}  // namespace strait::posix
+#if STRAIT_HAS_LINUX
+#include "strait/posix/poll_wait.hpp"
+#elif STRAIT_HAS_DARWIN
+#include "strait/posix/select_wait.hpp"
+#endif

@@ -13,6 +13,7 @@
 
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
+#include "strait/posix/native_descriptors.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {
@@ -67,11 +68,11 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
   message.msg_iovlen = 1;
   if (!descriptors.empty()) {
     message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    message.msg_controllen = static_cast<ControlLength>(CMSG_SPACE(descriptors.size_bytes()));
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    header->cmsg_len = static_cast<ControlLength>(CMSG_LEN(descriptors.size_bytes()));
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
   if (retry([&] { return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL); }) >= 0) {
@@ -102,7 +103,7 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
   message.msg_control = control;
   message.msg_controllen = sizeof control;
   const auto receive = [&] {
-    return retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+    return retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | receive_close_on_exec); });
   };
   ssize_t received = receive();
   // Said once when the peer has closed without reading all that it was sent. What it had sent
@@ -121,7 +122,7 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
     for (std::size_t i = 0; i != count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-      descriptors.push(Descriptor(fd));
+      descriptors.push(adopt_received(fd));
     }
   }
   if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {

@@ -20,9 +20,10 @@ namespace {
 struct Pipe {
   Pipe() {
     int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    REQUIRE(::pipe(ends) == 0);
     out.reset(ends[0]);
     in.reset(ends[1]);
+    for (const int end : ends) REQUIRE(::fcntl(end, F_SETFD, FD_CLOEXEC) == 0);
   }
   void fill() { REQUIRE(::write(in.get(), "x", 1) == 1); }
   void drain() {

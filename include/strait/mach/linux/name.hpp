@@ -63,16 +63,6 @@ inline Result<posix::Descriptor> new_socket() {
   return socket;
 }
 
-/// Who connected, or who listened, when they did.
-inline Result<PeerCredentials> peer_credentials(int socket) {
-  ucred credentials;
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return posix::last_error();
-  }
-  return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
-}
-
 /// The right to send one request to whoever holds a name.
 class NameRight {
  public:
@@ -93,7 +83,7 @@ class NameRight {
 
   /// The right to send one request over a socket that this process inherited.
   static Result<NameRight> look_up(posix::Descriptor socket) {
-    const auto credentials = peer_credentials(socket.get());
+    const auto credentials = posix::peer_credentials(socket.get());
     if (!credentials) return credentials.error();
     NameRight right;
     right.socket_ = std::move(socket);
@@ -280,7 +270,7 @@ class NamePort {
         if (errno == EAGAIN) return {};
         return pause_if_exhausted(posix::last_error());
       }
-      const auto credentials = peer_credentials(client.get());
+      const auto credentials = posix::peer_credentials(client.get());
       if (!credentials) continue;
       if (auto watched = ready_.watch(client.get(), POLLIN); !watched) {
         return pause_if_exhausted(watched.error());

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/event.h>
+#include <sys/stat.h>
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+
+#include "strait/posix/descriptor.hpp"
+
+namespace strait::posix {
+
+/// One descriptor that is readable while any of its members is ready: a kqueue, which `poll`,
+/// `select` and other kqueues can wait for.
+///
+/// A FIFO is a vnode to XNU, and a vnode's filter looks at the bytes in it alone: the end of the
+/// last writer posts no event (`filt_vnode_common` in bsd/vfs/vfs_vnops.c). So a set with a FIFO in
+/// it becomes ready by itself a while after it was calmed, and whoever looks finds the end.
+class WaitSet {
+ public:
+  WaitSet() = default;
+
+  static Result<WaitSet> create() {
+    WaitSet set;
+    set.kqueue_.reset(::kqueue());
+    // Not inherited by a fork, but by an exec.
+    if (!set.kqueue_ || ::fcntl(set.kqueue_.get(), F_SETFD, FD_CLOEXEC) != 0) return last_error();
+    return set;
+  }
+
+  int native_handle() const { return kqueue_.get(); }
+  explicit operator bool() const { return static_cast<bool>(kqueue_); }
+
+  /// Adds `fd`, or changes what of it counts; `events` as for `poll`.
+  Result<void> watch(int fd, short events) {
+    struct stat file;
+    if (::fstat(fd, &file) != 0) return last_error();
+    const bool fifo = S_ISFIFO(file.st_mode) && file.st_dev != 0;  // pipe(2) has no device
+    has_fifo_ = has_fifo_ || fifo;
+    if ((events & POLLIN) != 0) {
+      if (auto added = change(fd, EVFILT_READ, EV_ADD); !added) return added;
+    } else if (fifo) {
+      remove(fd, EVFILT_READ);
+    } else if (auto added = change(fd, EVFILT_READ, EV_ADD, NOTE_LOWAT, INT_MAX); !added) {
+      return added;  // never that much to read, so this is for the end alone
+    }
+    if ((events & POLLOUT) == 0) {
+      remove(fd, EVFILT_WRITE);
+      return {};
+    }
+    // A FIFO counts as writable with any room, but takes nothing below PIPE_BUF: told once a
+    // change, nobody spins over that.
+    return change(fd, EVFILT_WRITE, fifo ? EV_ADD | EV_CLEAR : EV_ADD);
+  }
+
+  /// Takes `fd` out. A closed descriptor leaves by itself.
+  void forget(int fd) {
+    remove(fd, EVFILT_READ);
+    remove(fd, EVFILT_WRITE);
+  }
+
+  /// Makes the set ready until `calm`.
+  Result<void> nudge() {
+    if (nudged_) return {};
+    if (auto added = change(0, EVFILT_USER, EV_ADD); !added) return added;
+    if (auto triggered = change(0, EVFILT_USER, 0, NOTE_TRIGGER); !triggered) return triggered;
+    nudged_ = true;
+    return {};
+  }
+
+  void calm() {
+    if (nudged_) remove(0, EVFILT_USER);
+    nudged_ = false;
+    if (!has_fifo_) return;
+    // Takes in what is told once only; whatever is ready stays so.
+    struct kevent seen[8];
+    const timespec now{};
+    ::kevent(kqueue_.get(), nullptr, 0, seen, 8, &now);
+    static_cast<void>(change(0, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, look_again_ms));
+  }
+
+ private:
+  static constexpr int look_again_ms = 100;
+
+  Result<void> change(int ident, short filter, int flags, unsigned filter_flags = 0,
+                      std::intptr_t data = 0) {
+    struct kevent event {};
+    event.ident = static_cast<std::uintptr_t>(ident);
+    event.filter = filter;
+    event.flags = static_cast<std::uint16_t>(flags);
+    event.fflags = filter_flags;
+    event.data = data;
+    if (::kevent(kqueue_.get(), &event, 1, nullptr, 0, nullptr) != 0) return last_error();
+    return {};
+  }
+
+  /// What is not there needs no taking out.
+  void remove(int ident, short filter) { static_cast<void>(change(ident, filter, EV_DELETE)); }
+
+  Descriptor kqueue_;
+  bool nudged_ = false;
+  bool has_fifo_ = false;
+};
+
+}  // namespace strait::posix

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+
+#include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
+
+namespace strait::posix {
+
+/// What `msg_controllen` and `cmsg_len` are.
+using ControlLength = std::size_t;
+
+/// For `recvmsg`: descriptors that come are closed on exec from the start.
+inline constexpr int receive_close_on_exec = MSG_CMSG_CLOEXEC;
+
+/// Owns a descriptor that `recvmsg` has made.
+inline Descriptor adopt_received(int fd) { return Descriptor(fd); }
+
+/// Two connected sockets, closed on exec. Use MSG_NOSIGNAL to send.
+inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) return last_error();
+  return std::array{Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+/// A pipe's reading and writing end, neither of which blocks, closed on exec.
+inline Result<std::array<Descriptor, 2>> pipe_pair() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return last_error();
+  return std::array{Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+/// Who was at the other end of a connected Unix socket when it was made.
+inline Result<PeerCredentials> peer_credentials(int socket) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return last_error();
+  return PeerCredentials{who.uid, who.gid, who.pid};
+}
+
+}  // namespace strait::posix

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <poll.h>
+
+#include <cerrno>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/posix/interest.hpp"
+#include "strait/result.hpp"
+
+namespace strait::posix {
+
+/// Sleeps until one of the descriptors is ready, a signal comes, or the deadline; it may end early.
+inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline) {
+  pollfd descriptors[] = {interest.in, interest.out};
+  const int ready = ::poll(descriptors, 2, deadline.poll_milliseconds());
+  if (ready < 0 && errno != EINTR) return last_error();
+  return {};
+}
+
+/// The events that are on `fd` now, without waiting.
+inline short events_now(int fd, short events) {
+  pollfd descriptor{fd, events, 0};
+  if (retry([&] { return ::poll(&descriptor, 1, 0); }) <= 0) return 0;
+  return descriptor.revents;
+}
+
+}  // namespace strait::posix

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/posix/interest.hpp"
+#include "strait/result.hpp"
+
+/// `select` without the limit of FD_SETSIZE, by the name that <sys/select.h> gives it under
+/// _DARWIN_UNLIMITED_SELECT, which a header can't define in time.
+extern "C" int strait_unlimited_select(int, void*, void*, void*,
+                                       timeval*) __asm("_select$DARWIN_EXTSN");
+
+namespace strait::posix {
+
+/// A set of descriptors as `select` wants it.
+class SelectBits {
+ public:
+  static constexpr int max_fd = (1 << 14) - 1;
+
+  void add(int fd) {
+    bits_[static_cast<std::size_t>(fd) / 32] |= std::uint32_t{1} << (fd % 32);
+    if (fd >= end_) end_ = fd + 1;
+  }
+  bool has(int fd) const {
+    return (bits_[static_cast<std::size_t>(fd) / 32] >> (fd % 32) & 1) != 0;
+  }
+  int end() const { return end_; }
+  void* data() { return bits_.data(); }
+
+ private:
+  std::array<std::uint32_t, (max_fd + 1) / 32> bits_{};
+  int end_ = 0;
+};
+
+inline int select(SelectBits& read, SelectBits& write, timeval* limit) {
+  const int end = read.end() > write.end() ? read.end() : write.end();
+  return ::strait_unlimited_select(end, read.data(), write.data(), nullptr, limit);
+}
+
+/// Sleeps until one of the descriptors is ready, a signal comes, or the deadline; it may end early.
+///
+/// By `select`, because XNU's `poll` stands on the filters of kqueue, to which a FIFO never ends
+/// (see `WaitSet`), while `select` asks the socket underneath (`fifo_select` in
+/// bsd/miscfs/fifofs/fifo_vnops.c), which knows of the end and how much room a writer needs.
+inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline) {
+  // What `select` can't be asked, that is the end of a descriptor alone, is looked for by the way.
+  constexpr std::chrono::milliseconds look_again{100};
+  SelectBits read;
+  SelectBits write;
+  for (const pollfd& one : {interest.in, interest.out}) {
+    if (one.fd < 0) continue;
+    if (one.events == 0 || one.fd > SelectBits::max_fd) {
+      deadline = detail::Deadline::earlier(deadline, detail::Deadline::after(look_again));
+    }
+    if (one.fd > SelectBits::max_fd) continue;
+    if ((one.events & POLLIN) != 0) read.add(one.fd);
+    if ((one.events & POLLOUT) != 0) write.add(one.fd);
+  }
+  timeval limit{};
+  if (!deadline.is_never()) {
+    const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline.left()).count();
+    // XNU turns down more than 100 million seconds.
+    const auto most = decltype(left){100'000'000} * 1'000'000 - 1;
+    limit.tv_sec = static_cast<time_t>((left < most ? left : most) / 1'000'000);
+    limit.tv_usec = static_cast<suseconds_t>(left % 1'000'000);
+  }
+  if (posix::select(read, write, deadline.is_never() ? nullptr : &limit) < 0 && errno != EINTR) {
+    return last_error();
+  }
+  return {};
+}
+
+/// The events that are on `fd` now, without waiting. A FIFO, pipe or stream with nothing to read
+/// and no writer any more has POLLHUP, until a `read` has told that. Not for a listening socket.
+inline short events_now(int fd, short events) {
+  if (fd < 0 || fd > SelectBits::max_fd) {
+    pollfd descriptor{fd, events, 0};
+    return retry([&] { return ::poll(&descriptor, 1, 0); }) <= 0 ? short{0} : descriptor.revents;
+  }
+  SelectBits read;
+  SelectBits write;
+  read.add(fd);
+  if ((events & POLLOUT) != 0) write.add(fd);
+  timeval limit{};
+  if (retry([&] { return posix::select(read, write, &limit); }) <= 0) return 0;
+  int found = write.has(fd) ? POLLOUT : 0;
+  if (read.has(fd)) {
+    found |= events & POLLIN;
+    int bytes = 0;
+    if (::ioctl(fd, FIONREAD, &bytes) == 0 && bytes == 0) found |= POLLHUP;
+  }
+  return static_cast<short>(found);
+}
+
+}  // namespace strait::posix
