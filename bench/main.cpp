@@ -25,6 +25,7 @@ constexpr Experiment experiments[] = {
     {"limits", "what the system can do at the most, and how near the library comes",
      bench::run_limits},
     {"peers", "Boost.Interprocess, ZeroMQ and nng at the same work", bench::run_peers},
+    {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
     {"allocations", "how often sending and receiving goes to the heap", bench::run_allocations},
 };

@@ -15,10 +15,9 @@ std::span<const Case> all_cases() {
 #endif
       ring_case(),
 #ifdef STRAIT_BENCH_HAS_MACH
-      mach_case(),           mach_block_case(),
+      mach_case(),           mach_block_case(),        mach_bridged_case(),
 #endif
-      padded_ring_case(),
-      cache_line_case(),
+      padded_ring_case(),    pipe_bridged_case(),      cache_line_case(),
 #ifdef STRAIT_BENCH_HAS_WAKE_UPS
       futex_case(),          eventfd_case(),           bare_pipe_case(),
       unix_seqpacket_case(),

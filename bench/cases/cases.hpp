@@ -18,6 +18,9 @@ Case mach_cow_block_case();
 Case mach_cow_spin_case();
 Case mach_case();
 Case mach_block_case();
+// The library with its receiving on another thread.
+Case mach_bridged_case();
+Case pipe_bridged_case();
 // What the system itself can do.
 Case cache_line_case();
 Case futex_case();

@@ -1,4 +1,5 @@
 #include "cases/library_link.hpp"
+#include "strait/bridged_transport.hpp"
 #include "strait/mach_transport.hpp"
 
 namespace bench {
@@ -10,6 +11,11 @@ Case mach_case() {
 Case mach_block_case() {
   return library_case<strait::MachTransport<strait::DefaultSendPolicy, strait::Block>>(
       "mach-block", "the same, sleeping at once");
+}
+
+Case mach_bridged_case() {
+  return library_case<strait::BridgedTransport<strait::MachTransport<>>>(
+      "mach-bridged", "the same behind a thread and a pipe");
 }
 
 }  // namespace bench

@@ -1,10 +1,16 @@
 #include "cases/library_link.hpp"
+#include "strait/bridged_transport.hpp"
 #include "strait/pipe_transport.hpp"
 
 namespace bench {
 
 Case pipe_case() {
   return library_case<strait::PipeTransport>("pipe", "PipeTransport: two FIFOs, framed");
+}
+
+Case pipe_bridged_case() {
+  return library_case<strait::BridgedTransport<strait::PipeTransport>>(
+      "pipe-bridged", "the same behind a thread and a pipe");
 }
 
 }  // namespace bench

@@ -24,6 +24,8 @@ int run_stream(const Options& options);
 int run_peers(const Options& options);
 /// What the system can do at the most, and how near the library comes.
 int run_limits(const Options& options);
+/// The library direct and behind the reference's bridge.
+int run_bridge(const Options& options);
 /// What a channel costs over which nothing comes.
 int run_idle(const Options& options);
 /// How often sending and receiving goes to the heap.

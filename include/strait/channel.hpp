@@ -512,6 +512,10 @@ class Channel {
 
   void connected() {
     state_ = State::connected;
+    // A link may have other descriptors from now on.
+    for (const int fd : {watched_.in.fd, watched_.out.fd}) {
+      if (wait_set_ && fd >= 0) wait_set_->forget(fd);
+    }
     watched_ = {};
     queue_.warm_up();
     if (!queue_.empty()) static_cast<void>(link_->flush(queue_));

@@ -48,6 +48,9 @@ using PipeTransport = BasicPipeTransport<>;
 
 class LoopbackTransport;
 
+template <class T>
+class BridgedTransport;
+
 template <class... Ts>
 class TrivialSerializer;
 struct RawSerializer;

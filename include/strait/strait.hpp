@@ -3,6 +3,7 @@
 // Everything. A program that minds its compile time includes what it uses instead.
 
 #include "strait/acceptor.hpp"
+#include "strait/bridged_transport.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel_proxy.hpp"
 #include "strait/launch.hpp"

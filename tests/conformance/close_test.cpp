@@ -26,7 +26,7 @@ struct OneByOne {
 }  // namespace
 
 TEMPLATE_TEST_CASE("nothing there, no room and the end are three different things", "[close]",
-                   STRAIT_TEST_TRANSPORTS) {
+                   STRAIT_TEST_UNREAD) {
   auto pair = connected_pair<BoundLink<TestType>>();
   CHECK(pair.server.poll(pair.at_server).value() == 0);
   CHECK(pair.server.wait(pair.at_server, 1ms).value() == 0);
@@ -192,7 +192,7 @@ TEMPLATE_TEST_CASE("sending to a peer that is gone ends in peer_closed and never
 }
 
 TEMPLATE_TEST_CASE("flush tells the end of a peer that never made room, before the time is up",
-                   "[close]", STRAIT_TEST_TRANSPORTS) {
+                   "[close]", STRAIT_TEST_UNREAD) {
   auto pair = connected_pair<BoundLink<TestType>>();
   while (pair.client.send(pattern(1000))) {
   }

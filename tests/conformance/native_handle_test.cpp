@@ -136,7 +136,7 @@ TEMPLATE_TEST_CASE("the handle is readable when a client knocks and when a serve
 }
 
 TEMPLATE_TEST_CASE("the handle is readable when room comes back for a full queue",
-                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+                   "[native_handle]", STRAIT_TEST_UNREAD) {
   auto pair = watched_pair<BoundLink<TestType>>();
   std::size_t count = 0;
   SECTION("filled and polled") {
@@ -160,7 +160,7 @@ TEMPLATE_TEST_CASE("the handle is readable when room comes back for a full queue
 }
 
 TEMPLATE_TEST_CASE("a message that comes during or after a flush or a wait is not slept through",
-                   "[native_handle]", STRAIT_TEST_TRANSPORTS) {
+                   "[native_handle]", STRAIT_TEST_UNREAD) {
   auto pair = watched_pair<BoundLink<TestType>>();
   SECTION("after a flush in vain") {
     static_cast<void>(fill(pair.client));

@@ -35,7 +35,7 @@ void check_patterns(const Inbox& inbox, std::size_t count, std::size_t size = 10
 }  // namespace
 
 TEMPLATE_TEST_CASE("a full queue takes no more, keeps what it has, and takes again when drained",
-                   "[queue]", STRAIT_TEST_TRANSPORTS) {
+                   "[queue]", STRAIT_TEST_UNREAD) {
   auto pair = connected_pair<BoundLink<TestType>>();
   const std::size_t count = fill(pair.client);
   CHECK(count > bound / 2000);
@@ -64,8 +64,7 @@ TEMPLATE_TEST_CASE("the bound holds before there is a peer, and both ends' queue
   check_patterns(pair.at_client, from_server);
 }
 
-TEMPLATE_TEST_CASE("an empty queue takes one message of any size", "[queue]",
-                   STRAIT_TEST_TRANSPORTS) {
+TEMPLATE_TEST_CASE("an empty queue takes one message of any size", "[queue]", STRAIT_TEST_UNREAD) {
   constexpr std::size_t large = 1 << 20;
   SECTION("connected") {
     auto pair = connected_pair<BoundLink<TestType>>();
@@ -83,7 +82,7 @@ TEMPLATE_TEST_CASE("an empty queue takes one message of any size", "[queue]",
 }
 
 TEMPLATE_TEST_CASE("who only sends gets through again once the peer has read", "[queue]",
-                   STRAIT_TEST_TRANSPORTS) {
+                   STRAIT_TEST_UNREAD) {
   auto pair = connected_pair<BoundLink<TestType>>();
   std::size_t count = fill(pair.client);
   for (int round = 0; round != 10; ++round) {
@@ -99,7 +98,7 @@ TEMPLATE_TEST_CASE("who only sends gets through again once the peer has read", "
 }
 
 TEMPLATE_TEST_CASE("flush says would_block when the peer does not read, and loses nothing",
-                   "[queue]", STRAIT_TEST_TRANSPORTS) {
+                   "[queue]", STRAIT_TEST_UNREAD) {
   auto pair = connected_pair<BoundLink<TestType>>();
   CHECK(pair.client.flush(0ms));
   CHECK(pair.client.flush(long_enough));

@@ -3,12 +3,17 @@
 // The transports that the conformance suite runs over, each by the name that its tests carry. A new
 // one is an alias and a word in a list.
 
+#include "strait/bridged_transport.hpp"
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"
 #include "strait/pipe_transport.hpp"
 #include "support/scripted_mach.hpp"
 
 namespace strait_test {
+
+using Pipe = strait::PipeTransport;
+using BridgedPipe = strait::BridgedTransport<Pipe>;
+using Loopback = strait::LoopbackTransport;
 
 #if STRAIT_HAS_MACH
 using Mach = strait::MachTransport<>;
@@ -23,9 +28,13 @@ using MachInlineSpin = strait::MachTransport<strait::InlineOnly, strait::Spin>;
 using MachCowBlock = strait::MachTransport<strait::OolThreshold<4096>, strait::Block>;
 using MachCowSpin = strait::MachTransport<strait::OolThreshold<4096>, strait::Spin>;
 
+using BridgedMach = strait::BridgedTransport<Mach>;
+
 #define STRAIT_TEST_MACH Mach, MachInline, MachCow, MachBlock, MachSpin,
 #define STRAIT_TEST_MACH_WAITING , MachInlineBlock, MachInlineSpin, MachCowBlock, MachCowSpin
+#define STRAIT_TEST_BRIDGED BridgedMach, BridgedPipe
 #else
+#define STRAIT_TEST_BRIDGED BridgedPipe
 #define STRAIT_TEST_MACH
 #define STRAIT_TEST_MACH_WAITING
 #endif
@@ -35,13 +44,12 @@ using Darwin = strait::BasicMachTransport<ScriptedDarwin>;
 using DarwinCow =
     strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<4096>, strait::Block>;
 
-using Pipe = strait::PipeTransport;
-using Loopback = strait::LoopbackTransport;
-
 }  // namespace strait_test
 
+/// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
+#define STRAIT_TEST_UNREAD STRAIT_TEST_MACH Pipe, STRAIT_TEST_IN_PROCESS
 /// The ones that reach another process.
-#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH Pipe
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH Pipe, STRAIT_TEST_BRIDGED
 /// The ones that exist once, also in a child process: what needs a second one can't run over them.
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 /// All of them.

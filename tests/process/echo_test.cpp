@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "process/peers.hpp"
@@ -102,6 +103,9 @@ TEMPLATE_TEST_CASE("sending to a stopped peer never blocks: it queues up to the 
   EchoPair<TestType> pair;
   exchange(pair.link, pair.echoed, pair.next, 1);
   pair.child.kill(SIGSTOP);
+  // One of its threads may run on until another has got the signal.
+  siginfo_t stopped{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(pair.child.pid()), &stopped, WSTOPPED | WNOWAIT) == 0);
   std::error_code refused;
   while (!refused) {
     refused = pair.link.send(StreamCheck::message(pair.next)).error();

@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/bridge.hpp"
+#include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/fwd.hpp"
+#include "strait/transport.hpp"
+#include "strait/wait_policy.hpp"
+
+namespace strait {
+
+/// Any transport, with its receiving on a thread of its own that writes one byte a message to a
+/// pipe: for event loops that can wait for nothing but a plain pipe. It is what Chromium tried for
+/// Mach ports in 2008. It costs a second wake-up and a copy for each message (bench/README.md), so
+/// prefer the transport itself wherever `native_handle()` can be waited for.
+///
+/// The thread starts with the first `receive` after the handshake and ends with the link. It holds
+/// up to 2,048 messages, or 1 MiB and one message, then leaves the rest to the transport. It has
+/// all signals blocked.
+///
+/// Threads: as any transport; what the two threads share is locked.
+template <class T>
+class BridgedTransport {
+  static_assert(Transport<T>,
+                "strait: the argument of BridgedTransport is a transport, such as PipeTransport.");
+
+ public:
+  /// The pipe has nothing to spin on.
+  using wait_policy = Block;
+
+  class Request {
+   public:
+    explicit Request(typename T::Request request)
+        : credentials(request.credentials),
+          failure(request.failure),
+          request_(std::move(request)) {}
+
+    PeerCredentials credentials;
+    std::error_code failure;
+
+    std::span<const std::byte> hello() const { return request_.hello(); }
+    Result<BridgedTransport> welcome(std::span<const std::byte> bytes) && {
+      auto link = std::move(request_).welcome(bytes);
+      if (!link) return link.error();
+      return BridgedTransport(std::move(*link), true);
+    }
+    void refuse(std::span<const std::byte> bytes) && { std::move(request_).refuse(bytes); }
+
+   private:
+    typename T::Request request_;
+  };
+
+  class Server {
+   public:
+    explicit Server(typename T::Server server) : server_(std::move(server)) {}
+
+    Result<Request> accept() {
+      auto request = server_.accept();
+      if (!request) return request.error();
+      return Request(std::move(*request));
+    }
+    pollfd interest() const { return server_.interest(); }
+    detail::Deadline deadline() const { return server_.deadline(); }
+
+   private:
+    typename T::Server server_;
+  };
+
+  class Name {
+   public:
+    explicit Name(typename T::Name name) : name_(std::move(name)) {}
+
+    PeerCredentials credentials() const { return name_.credentials(); }
+    Result<BridgedTransport> hello(std::span<const std::byte> bytes) && {
+      auto link = std::move(name_).hello(bytes);
+      if (!link) return link.error();
+      return BridgedTransport(std::move(*link), false);
+    }
+
+   private:
+    typename T::Name name_;
+  };
+
+  static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
+    auto server = T::listen(name, limits);
+    if (!server) return server.error();
+    return Server(std::move(*server));
+  }
+
+  static Result<Name> look_up(std::string_view name) {
+    auto found = T::look_up(name);
+    if (!found) return found.error();
+    return Name(std::move(*found));
+  }
+
+  Result<detail::HandshakeBytes> welcome() {
+    auto answer = bridge_->link().welcome();
+    welcomed_ = answer.has_value();
+    return answer;
+  }
+
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    return bridge_->send(payload, queue);
+  }
+  Result<void> flush(detail::FrameQueue& queue) { return bridge_->flush(queue); }
+
+  template <class Sink>
+  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+    if (!bridge_->started()) {
+      if (auto started = bridge_->start(max_message_bytes); !started) return started;
+    }
+    for (int i = 0; i != detail::fair_share; ++i) {
+      if (taken_.empty()) {
+        if (auto more = bridge_->take(taken_, max_message_bytes); !more) return more;
+      }
+      const auto frame = taken_.front();
+      incoming_.clear();
+      std::byte* copy = incoming_.extend(frame.header.bytes);
+      if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      std::memcpy(copy, frame.payload, frame.header.bytes);
+      taken_.pop();
+      if (!sink(frame.header.tag, incoming_.bytes())) return {};
+    }
+    return {};
+  }
+
+  bool readable() const {
+    if (!bridge_->started()) return welcomed_ || bridge_->link().readable();
+    return !taken_.empty() || bridge_->readable();
+  }
+  bool arm(const detail::FrameQueue& queue) {
+    // Before the first `receive` there is nobody to wake this side: that is what is to be done.
+    if (!bridge_->started()) return welcomed_ || bridge_->link().arm(queue);
+    if (!queue.empty() && bridge_->arm_for_room(queue)) return true;
+    return readable();
+  }
+  posix::Interest interest(const detail::FrameQueue& queue) const {
+    if (!bridge_->started()) return bridge_->link().interest(queue);
+    return {bridge_->interest(), {-1, 0, 0}};
+  }
+  bool disarm() { return !bridge_->started() && bridge_->link().disarm(); }
+  void take_doorbells() {
+    bridge_->started() ? bridge_->take_room_signal() : bridge_->link().take_doorbells();
+  }
+
+ private:
+  BridgedTransport(T link, bool welcomed)
+      : bridge_(std::make_unique<detail::Bridge<T>>(std::move(link))), welcomed_(welcomed) {}
+
+  std::unique_ptr<detail::Bridge<T>> bridge_;
+  detail::FrameQueue taken_;
+  detail::ByteBuffer incoming_;
+  bool welcomed_;
+};
+
+}  // namespace strait

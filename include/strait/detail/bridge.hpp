@@ -1,0 +1,260 @@
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <span>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "strait/detail/deadline.hpp"
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/least.hpp"
+#include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/wait_set.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+/// A link whose receiving a thread of its own does, and the pipe that tells of it.
+template <class T>
+class Bridge {
+ public:
+  explicit Bridge(T link) : link_(std::move(link)) {}
+  Bridge(const Bridge&) = delete;
+  Bridge& operator=(const Bridge&) = delete;
+  ~Bridge() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard locked(mutex_);
+      stopping_ = true;
+      static_cast<void>(set_.nudge());
+    }
+    thread_.join();
+  }
+
+  /// The link itself, for as long as the thread has not started.
+  T& link() { return link_; }
+  const T& link() const { return link_; }
+
+  bool started() const { return thread_.joinable(); }
+
+  /// Errors: the system's, when it has no thread or descriptor left.
+  Result<void> start(std::size_t max_message_bytes) {
+    auto pipe = posix::pipe_pair();
+    if (!pipe) return pipe.error();
+    auto set = posix::WaitSet::create();
+    if (!set) return set.error();
+    // Made here, so that stopping can't fail for want of a descriptor.
+    if (auto nudged = set->nudge(); !nudged) return nudged;
+    signal_in_ = std::move((*pipe)[0]);
+    signal_out_ = std::move((*pipe)[1]);
+    set_ = std::move(*set);
+    // Signals are for the threads that the program has made.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::error_code failure;
+    try {
+      thread_ = std::thread([this, max_message_bytes] { run(max_message_bytes); });
+    } catch (const std::system_error& error) {
+      failure = error.code();
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return failure ? failure : Result<void>();
+  }
+
+  template <class Payload>
+  Result<void> send(const Payload& payload, FrameQueue& queue) {
+    const std::lock_guard locked(mutex_);
+    return link_.send(payload, queue);
+  }
+
+  Result<void> flush(FrameQueue& queue) {
+    const std::lock_guard locked(mutex_);
+    return link_.flush(queue);
+  }
+
+  /// Gives all that is there in exchange for an empty queue. What the thread has not come to yet
+  /// is taken here.
+  ///
+  /// Errors: `empty`; why there will be no more.
+  Result<void> take(FrameQueue& taken, std::size_t max_message_bytes) {
+    const std::lock_guard locked(mutex_);
+    if (inbox_.empty() && !ended_) receive(max_message_bytes);
+    take_signals();
+    if (inbox_.empty()) return ended_ ? ended_ : make_error_code(Errc::empty);
+    const bool was_full = full();
+    taken = std::move(inbox_);
+    messages_ = 0;
+    if (was_full) static_cast<void>(set_.nudge());
+    return {};
+  }
+
+  bool readable() const {
+    const std::lock_guard locked(mutex_);
+    return !inbox_.empty() || ended_;
+  }
+
+  /// Asks for a signal when there may be room for what is in the queue.
+  bool arm_for_room(const FrameQueue& queue) {
+    const std::lock_guard locked(mutex_);
+    if (ended_) return true;
+    // Also asks for messages again, for which the thread has asked already.
+    if (link_.arm(queue)) return true;
+    wants_room_ = true;
+    return !update_watches(link_.interest(queue));
+  }
+
+  pollfd interest() const { return {signal_in_.get(), POLLIN, 0}; }
+
+  void take_room_signal() {
+    const std::lock_guard locked(mutex_);
+    if (room_signalled_) take_signals();
+  }
+
+ private:
+  /// More than this is not taken from the link before somebody takes it from here: memory is
+  /// bounded, and even a pipe that the system keeps small holds all signals.
+  static constexpr std::size_t max_messages = 2048;
+  static constexpr std::size_t max_bytes = std::size_t{1} << 20;
+
+  void run(std::size_t max_message_bytes) {
+    const FrameQueue nothing;
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (!full() && receive(max_message_bytes)) {
+        lock.unlock();  // there is more, but who sends has waited
+        lock.lock();
+        continue;
+      }
+      if (ended_) return;
+      if (!full() && link_.arm(nothing)) continue;
+      auto slept = update_watches(link_.interest(nothing));
+      const pollfd ready{set_.native_handle(), POLLIN, 0};
+      if (slept) {
+        lock.unlock();
+        slept = posix::wait_for({ready, {-1, 0, 0}}, Deadline::never());
+        lock.lock();
+      }
+      if (!slept) return end(slept.error());
+      set_.calm();
+      link_.disarm();
+      link_.take_doorbells();
+      // There may be room: whoever waits for it looks, and asks again.
+      if (std::exchange(wants_room_, false)) {
+        set_.forget(watched_.out.fd);
+        watched_.out = {-1, 0, 0};
+        room_signalled_ = room_signalled_ || signal(1);
+      }
+    }
+  }
+
+  /// Takes messages from the link. True when there may be more.
+  bool receive(std::size_t max_message_bytes) {
+    std::size_t count = 0;
+    std::error_code failure;
+    const auto received = link_.receive(
+        [&](std::uint16_t tag, std::span<const std::byte> bytes) {
+          std::byte* copy = inbox_.push(tag, bytes.size());
+          if (copy == nullptr) {
+            failure = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+          }
+          if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());
+          ++count;
+          ++messages_;
+          return !full();
+        },
+        max_message_bytes);
+    signal(count);
+    if (failure) {
+      end(failure);
+    } else if (!received && received.error() != Errc::empty) {
+      end(received.error());
+    }
+    return received && !ended_;
+  }
+
+  bool full() const { return messages_ >= max_messages || inbox_.bytes() >= max_bytes; }
+
+  /// Nothing comes any more. The last signal is never taken: who waits is told at once.
+  void end(std::error_code why) {
+    ended_ = why;
+    signal(1);
+  }
+
+  /// Writes one byte a message; there is always room for them.
+  bool signal(std::size_t count) {
+    static constexpr std::array<char, 256> bytes{};
+    while (count != 0) {
+      const ssize_t written = posix::retry(
+          [&] { return ::write(signal_out_.get(), bytes.data(), least(count, bytes.size())); });
+      if (written <= 0) return false;
+      signals_ += static_cast<std::size_t>(written);
+      count -= static_cast<std::size_t>(written);
+    }
+    return true;
+  }
+
+  /// Reads them all, but for the last.
+  void take_signals() {
+    std::array<char, 1024> bytes;
+    std::size_t left = signals_ - (ended_ && signals_ != 0 ? 1 : 0);
+    while (left != 0) {
+      const ssize_t got = posix::retry(
+          [&] { return ::read(signal_in_.get(), bytes.data(), least(left, bytes.size())); });
+      if (got <= 0) break;
+      left -= static_cast<std::size_t>(got);
+      signals_ -= static_cast<std::size_t>(got);
+    }
+    room_signalled_ = false;
+  }
+
+  /// What the thread sleeps on; called by both sides, also while it sleeps.
+  Result<void> update_watches(posix::Interest wanted) {
+    // Messages that nobody takes must not keep it awake.
+    if (full()) wanted.in.events = static_cast<short>(wanted.in.events & ~POLLIN);
+    // Kept until there is room, as all that `out` stands for.
+    if (wants_room_) {
+      wanted.in.events = static_cast<short>(wanted.in.events | (watched_.in.events & POLLOUT));
+    }
+    if (wanted.in.events == 0) wanted.in.fd = -1;
+    if (auto changed = watch(watched_.in, wanted.in); !changed) return changed;
+    return wanted.out.fd < 0 ? Result<void>() : watch(watched_.out, wanted.out);
+  }
+
+  Result<void> watch(pollfd& watched, const pollfd& wanted) {
+    if (watched.fd == wanted.fd && watched.events == wanted.events) return {};
+    if (watched.fd >= 0 && watched.fd != wanted.fd) set_.forget(watched.fd);
+    watched = wanted;
+    return wanted.fd >= 0 ? set_.watch(wanted.fd, wanted.events) : Result<void>();
+  }
+
+  /// Guards all but what `start` sets before there is a thread.
+  mutable std::mutex mutex_;
+  T link_;
+  FrameQueue inbox_;
+  std::size_t messages_ = 0;
+  std::size_t signals_ = 0;
+  std::error_code ended_;
+  bool stopping_ = false;
+  bool wants_room_ = false;
+  bool room_signalled_ = false;
+  posix::WaitSet set_;
+  posix::Interest watched_;
+  posix::Descriptor signal_in_;
+  posix::Descriptor signal_out_;
+  std::thread thread_;
+};
+
+}  // namespace strait::detail
