@@ -584,8 +584,11 @@ class Channel {
     } else if (link_) {
       ready = link_->arm(sendable()) || ready;
       const posix::Interest interest = link_->interest(sendable());
-      wanted.in = interest.in;
-      wanted.out = interest.out;
+      wanted = interest;
+      if (wanted.out.fd == wanted.in.fd) {  // a set has each descriptor once
+        wanted.in.events = static_cast<short>(wanted.in.events | wanted.out.events);
+        wanted.out = {-1, 0, 0};
+      }
     }
     if (auto watched = watch(watched_.in, wanted.in); !watched) return watched;
     if (auto watched = watch(watched_.out, wanted.out); !watched) return watched;

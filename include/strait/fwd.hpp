@@ -46,6 +46,10 @@ template <class WaitPolicy = Block>
 class BasicPipeTransport;
 using PipeTransport = BasicPipeTransport<>;
 
+template <class WaitPolicy = Block>
+class BasicSocketTransport;
+using SocketTransport = BasicSocketTransport<>;
+
 class LoopbackTransport;
 
 template <class T>

@@ -12,11 +12,12 @@
 #include "strait/detail/channel_name.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_reader.hpp"
+#include "strait/detail/frame_stream.hpp"
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/fwd.hpp"
 #include "strait/posix/fifo.hpp"
-#include "strait/posix/fifo_directory.hpp"
+#include "strait/posix/name_directory.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/random.hpp"
 #include "strait/posix/wait_set.hpp"
@@ -96,18 +97,6 @@ class FifoPair {
   std::array<char, stem_bytes> stem_{};
 };
 
-/// Writes a frame that a FIFO takes whole or not at all.
-///
-/// Errors: `would_block`, those of `writev`.
-inline Result<void> write_frame(const posix::Descriptor& to, std::span<const std::byte> bytes) {
-  FrameHeader header{static_cast<std::uint32_t>(bytes.size()), 0, 0};
-  const iovec parts[] = {{&header, sizeof header},
-                         {const_cast<std::byte*>(bytes.data()), bytes.size()}};
-  const auto written = posix::write_some(to, parts);
-  if (!written) return written.error();
-  return *written == 0 ? Errc::would_block : Result<void>();
-}
-
 }  // namespace detail
 
 /// Messages as length-prefixed frames over a pair of FIFOs: the plain way, on any POSIX system.
@@ -130,28 +119,15 @@ class BasicPipeTransport {
     std::span<const std::byte> hello() const { return hello_.bytes(); }
 
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
-      if (auto sent = detail::write_frame(out_, bytes); !sent) return sent.error();
+      if (auto sent = detail::write_frame(writing(out_), bytes); !sent) return sent.error();
       return BasicPipeTransport(std::move(in_), std::move(out_));
     }
     void refuse(std::span<const std::byte> bytes) && {
-      static_cast<void>(detail::write_frame(out_, bytes));
+      static_cast<void>(detail::write_frame(writing(out_), bytes));
     }
 
    private:
     friend class BasicPipeTransport;
-
-    /// The Hello fits into a FIFO whole, so it is there or it is not.
-    Result<void> receive() {
-      detail::FrameHeader header;
-      std::array<std::byte, sizeof header + detail::HandshakeBytes::capacity> frame;
-      const auto got = posix::read_some(in_, frame);
-      if (!got) return got.error();
-      if (*got < sizeof header) return Errc::malformed;
-      std::memcpy(&header, frame.data(), sizeof header);
-      if (header.bytes != *got - sizeof header) return Errc::malformed;
-      hello_ = detail::HandshakeBytes({frame.data() + sizeof header, header.bytes});
-      return {};
-    }
 
     posix::Descriptor in_;
     posix::Descriptor out_;
@@ -162,11 +138,13 @@ class BasicPipeTransport {
    public:
     Result<Request> accept() {
       if (auto read = read_announcements(); !read) return read.error();
-      return half_open_.next([](Request& client) { return client.receive(); },
-                             [](Request& client, const Result<void>& received) -> Result<Request> {
-                               client.failure = received.error();
-                               return std::move(client);
-                             });
+      return half_open_.next(
+          [](Request& client) { return detail::read_hello(reading(client.in_)); },
+          [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
+            client.failure = hello.error();
+            if (hello) client.hello_ = *hello;
+            return std::move(client);
+          });
     }
     pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
     detail::Deadline deadline() const { return half_open_.deadline(); }
@@ -246,7 +224,7 @@ class BasicPipeTransport {
       return half_open_.add(std::move(client));
     }
 
-    posix::FifoDirectory directory_;
+    posix::NameDirectory directory_;
     posix::Descriptor hello_;
     posix::WaitSet ready_;
     std::array<char, 8 * line_bytes> line_;
@@ -269,7 +247,7 @@ class BasicPipeTransport {
       if (!out) return out.error();
       auto in = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::read);
       if (!in) return in.error();
-      if (auto sent = detail::write_frame(*out, bytes); !sent) return sent.error();
+      if (auto sent = detail::write_frame(writing(*out), bytes); !sent) return sent.error();
       if (auto announced = announce(*pair); !announced) return announced.error();
       BasicPipeTransport link(std::move(*in), std::move(*out));
       link.hello_ = std::move(hello_);
@@ -285,8 +263,7 @@ class BasicPipeTransport {
     /// This is the one FIFO that its writer does not read, so that a dead server shows. A write to
     /// a dead server would raise SIGPIPE: for that moment there is a reader.
     Result<void> announce(const detail::FifoPair& pair) {
-      const auto reader = posix::open_fifo(pair.directory(), posix::FifoDirectory::hello_name,
-                                           posix::FifoEnd::read);
+      const auto reader = posix::open_fifo(pair.directory(), hello_name, posix::FifoEnd::read);
       if (!reader || !posix::same_file(reader->get(), hello_.get())) return Errc::not_found;
       std::array<char, detail::FifoPair::stem_bytes + 1> line;
       std::memcpy(line.data(), pair.stem().data(), pair.stem().size());
@@ -304,13 +281,13 @@ class BasicPipeTransport {
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    auto directory = posix::FifoDirectory::claim(name);
+    auto directory = posix::NameDirectory::claim(name);
     if (!directory) return directory.error();
+    if (::mkfifoat(directory->get(), hello_name, 0600) != 0) return posix::last_error();
     Server server;
     server.directory_ = std::move(*directory);
     // Open for writing, too, or it would be at its end whenever no client has it open.
-    auto hello = posix::open_fifo(server.directory_.get(), posix::FifoDirectory::hello_name,
-                                  posix::FifoEnd::write);
+    auto hello = posix::open_fifo(server.directory_.get(), hello_name, posix::FifoEnd::write);
     if (!hello) return hello.error();
     auto ready = posix::WaitSet::create();
     if (!ready) return ready.error();
@@ -323,24 +300,12 @@ class BasicPipeTransport {
 
   static Result<Name> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    const auto place = posix::FifoPlace::of(name);
-    const auto or_not_found = [](std::error_code error) {
-      // ENXIO: the FIFO is there, but nobody reads it.
-      const bool absent = error == std::errc::no_such_file_or_directory ||
-                          error == std::errc::no_such_device_or_address;
-      return absent ? make_error_code(Errc::not_found) : error;
-    };
-    const auto parent = posix::open_directory(AT_FDCWD, place.parent.c_str());
-    if (!parent) return or_not_found(parent.error());
-    auto directory = posix::open_directory(parent->get(), place.name.c_str());
-    if (!directory) return or_not_found(directory.error());
-    // In somebody else's directory the server may be anybody.
-    if (auto checked = posix::check_private(*directory); !checked) return checked.error();
+    auto directory = posix::find_name_directory(posix::NamePlace::of(name));
+    if (!directory) return directory.error();
     posix::Descriptor hello(posix::retry([&] {
-      return ::openat(directory->get(), posix::FifoDirectory::hello_name,
-                      O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+      return ::openat(directory->get(), hello_name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));
-    if (!hello) return or_not_found(posix::last_error());
+    if (!hello) return posix::or_not_found(posix::last_error());
     const auto owner = posix::owner(hello.get());
     if (!owner) return owner.error();
     Name server;
@@ -373,45 +338,12 @@ class BasicPipeTransport {
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
     if (gone_) return Errc::peer_closed;
-    const std::size_t size = payload.size();
-    detail::FrameHeader header{static_cast<std::uint32_t>(size), payload.tag(), 0};
-    Result<std::size_t> written = std::size_t{0};
-    if (size <= small_bytes) {
-      // Copying a little costs less than a system call with two parts.
-      std::byte frame[sizeof header + small_bytes];
-      std::memcpy(frame, &header, sizeof header);
-      payload.write_to(frame + sizeof header);
-      written = posix::write_some(out_, {frame, sizeof header + size});
-    } else if constexpr (Payload::contiguous) {
-      const std::span bytes = payload.bytes();
-      const iovec parts[] = {{&header, sizeof header},
-                             {const_cast<std::byte*>(bytes.data()), bytes.size()}};
-      written = posix::write_some(out_, parts);
-    } else {
-      if (auto queued = detail::enqueue(queue, payload); !queued) return queued;
-      return flush(queue);
-    }
-    if (!written) return written.error();
-    if (*written == sizeof header + size) return {};
-    if (auto queued = detail::enqueue(queue, payload); !queued) {
-      if (*written != 0) out_.reset();  // half a frame: nothing can follow it
-      return queued;
-    }
-    queue.consume(*written);
-    return {};
+    return detail::send_frame(payload, queue, out_, writing(out_));
   }
 
   Result<void> flush(detail::FrameQueue& queue) {
     if (gone_) return Errc::peer_closed;
-    while (!queue.empty()) {
-      std::array<iovec, 16> parts;
-      const std::size_t count = queue.gather(parts);
-      const auto written = posix::write_some(out_, std::span(parts).first(count));
-      if (!written) return written.error();
-      if (*written == 0) return {};
-      queue.consume(*written);
-    }
-    return {};
+    return detail::flush_frames(queue, writing(out_));
   }
 
   template <class Sink>
@@ -434,7 +366,8 @@ class BasicPipeTransport {
   }
 
  private:
-  static constexpr std::size_t small_bytes = 1024;
+  /// The FIFO on which clients announce theirs.
+  static constexpr const char* hello_name = posix::NameDirectory::hello_name;
 
   BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
       : in_(std::move(in)), out_(std::move(out)) {
@@ -448,7 +381,7 @@ class BasicPipeTransport {
   /// that by poll only on Linux; who opens it for writing, everywhere.
   bool server_is_there() const {
     const posix::Descriptor again(posix::retry([&] {
-      return ::openat(names_.directory(), posix::FifoDirectory::hello_name,
+      return ::openat(names_.directory(), hello_name,
                       O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));
     // Want of a descriptor says nothing.
@@ -456,10 +389,20 @@ class BasicPipeTransport {
     return posix::same_file(again.get(), hello_.get());
   }
 
+  static auto reading(const posix::Descriptor& from) {
+    return [&](std::span<std::byte> room) { return posix::read_some(from, room); };
+  }
+  static auto writing(const posix::Descriptor& to) {
+    return [&](std::span<const iovec> parts) {
+      if (parts.size() != 1) return posix::write_some(to, parts);
+      return posix::write_some(
+          to, std::span(static_cast<const std::byte*>(parts[0].iov_base), parts[0].iov_len));
+    };
+  }
+
   template <class Sink>
   Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
-    return reader_.receive([&](std::span<std::byte> room) { return posix::read_some(in_, room); },
-                           sink, max_message_bytes, share);
+    return reader_.receive(reading(in_), sink, max_message_bytes, share);
   }
 
   posix::Descriptor in_;

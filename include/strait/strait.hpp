@@ -14,5 +14,6 @@
 #include "strait/pipe_transport.hpp"
 #include "strait/serializers/raw.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "strait/socket_transport.hpp"
 #include "strait/task_queue.hpp"
 #include "strait/version.hpp"

@@ -7,11 +7,13 @@
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"
 #include "strait/pipe_transport.hpp"
+#include "strait/socket_transport.hpp"
 #include "support/scripted_mach.hpp"
 
 namespace strait_test {
 
 using Pipe = strait::PipeTransport;
+using Socket = strait::SocketTransport;
 using BridgedPipe = strait::BridgedTransport<Pipe>;
 using Loopback = strait::LoopbackTransport;
 
@@ -47,9 +49,9 @@ using DarwinCow =
 }  // namespace strait_test
 
 /// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
-#define STRAIT_TEST_UNREAD STRAIT_TEST_MACH Pipe, STRAIT_TEST_IN_PROCESS
+#define STRAIT_TEST_UNREAD STRAIT_TEST_MACH Pipe, Socket, STRAIT_TEST_IN_PROCESS
 /// The ones that reach another process.
-#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH Pipe, STRAIT_TEST_BRIDGED
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH Pipe, Socket, STRAIT_TEST_BRIDGED
 /// The ones that exist once, also in a child process: what needs a second one can't run over them.
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 /// All of them.

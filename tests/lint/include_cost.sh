@@ -5,7 +5,7 @@
 set -euo pipefail
 root=$1
 shift
-for transport in mach_transport pipe_transport loopback_transport; do
+for transport in mach_transport pipe_transport socket_transport loopback_transport; do
   header=$root/include/strait/$transport.hpp
   [[ -f $header && -f $root/include/strait/channel.hpp ]] || continue
   source="#include <strait/channel.hpp>

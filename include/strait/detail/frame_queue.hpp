@@ -20,7 +20,9 @@ struct FrameHeader {
   std::uint32_t bytes;
   std::uint16_t tag;
   /// In a queue only: the front part of the message has left already. On the wire always 0.
-  std::uint16_t continued;
+  std::uint8_t continued = 0;
+  /// How many rights travel with the message: with its first byte, where the wire is a socket.
+  std::uint8_t rights = 0;
 };
 static_assert(sizeof(FrameHeader) == 8);
 

@@ -40,7 +40,7 @@ class FrameReader {
       }
       if (buffered() >= sizeof header_) {
         std::memcpy(&header_, begin(), sizeof header_);
-        if (header_.continued != 0) return Errc::malformed;
+        if (header_.continued != 0 || header_.rights != 0) return Errc::malformed;
         if (header_.bytes > max_message_bytes) return Errc::message_too_large;
         if (header_.bytes > small_bytes) {
           if (auto started = start_large(); !started) return started;

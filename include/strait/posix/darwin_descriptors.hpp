@@ -39,6 +39,38 @@ inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
   return pair;
 }
 
+/// A stream socket that does not block, closed on exec.
+inline Result<Descriptor> stream_socket() {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0) return last_error();
+  Descriptor socket = adopt_received(fd);
+  const int on = 1;
+  if (::setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0 ||
+      ::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+    return last_error();
+  }
+  return socket;
+}
+
+/// The next one who connects to a socket that listens and does not block; neither does this one.
+///
+/// Errors: `would_block`; those of `accept`.
+inline Result<Descriptor> accept_from(const Descriptor& listening) {
+  for (;;) {
+    const int fd = retry([&] { return ::accept(listening.get(), nullptr, nullptr); });
+    if (fd >= 0) {
+      Descriptor client = adopt_received(fd);
+      const int on = 1;
+      // Fails when the client is gone already: no matter, as it will never be written to.
+      ::setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+      if (::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return last_error();
+      return client;
+    }
+    if (errno == EAGAIN) return Errc::would_block;
+    if (errno != ECONNABORTED) return last_error();
+  }
+}
+
 /// A pipe's reading and writing end, neither of which blocks, closed on exec.
 inline Result<std::array<Descriptor, 2>> pipe_pair() {
   int ends[2];

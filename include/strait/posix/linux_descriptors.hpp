@@ -28,6 +28,27 @@ inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
   return std::array{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
+/// A stream socket that does not block, closed on exec.
+inline Result<Descriptor> stream_socket() {
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return last_error();
+  return socket;
+}
+
+/// The next one who connects to a socket that listens and does not block; neither does this one.
+///
+/// Errors: `would_block`; those of `accept`.
+inline Result<Descriptor> accept_from(const Descriptor& listening) {
+  for (;;) {
+    Descriptor client(retry([&] {
+      return ::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    }));
+    if (client) return client;
+    if (errno == EAGAIN) return Errc::would_block;
+    if (errno != ECONNABORTED) return last_error();
+  }
+}
+
 /// A pipe's reading and writing end, neither of which blocks, closed on exec.
 inline Result<std::array<Descriptor, 2>> pipe_pair() {
   int ends[2];

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -46,26 +47,18 @@ class DescriptorQueue {
   std::size_t size_ = 0;
 };
 
-/// Two connected sockets, closed on exec.
-inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
-  int sockets[2];
-  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sockets) != 0) return last_error();
-  return std::array{Descriptor(sockets[0]), Descriptor(sockets[1])};
-}
-
-/// Sends one packet, with descriptors, of which the kernel makes copies. Never blocks, never raises
-/// SIGPIPE.
+/// Sends bytes, with descriptors, of which the kernel makes copies and which travel with the first
+/// byte. Returns how many bytes there was room for. Never blocks, never raises SIGPIPE.
 ///
 /// Errors: `would_block` when the socket is full; `peer_closed`; those of `sendmsg`, among them
 /// that this user has too many descriptors under way (`ETOOMANYREFS`).
-inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
-                                std::span<const int> descriptors = {}) {
+inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
+                                      std::span<const int> descriptors = {}) {
   if (descriptors.size() > max_descriptors) return system_error(EINVAL);
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
-  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  message.msg_iov = const_cast<iovec*>(parts.data());
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(parts.size());
   if (!descriptors.empty()) {
     message.msg_control = control;
     message.msg_controllen = static_cast<ControlLength>(CMSG_SPACE(descriptors.size_bytes()));
@@ -75,9 +68,9 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
     header->cmsg_len = static_cast<ControlLength>(CMSG_LEN(descriptors.size_bytes()));
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
-  if (retry([&] { return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL); }) >= 0) {
-    return {};
-  }
+  const ssize_t sent =
+      retry([&] { return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL); });
+  if (sent >= 0) return static_cast<std::size_t>(sent);
   switch (errno) {
     case EAGAIN: return Errc::would_block;
     case EPIPE:
@@ -85,6 +78,14 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
     case ENOTCONN: return Errc::peer_closed;
     default: return last_error();
   }
+}
+
+/// As `send_parts`, one packet, whole or not at all.
+inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
+                                std::span<const int> descriptors = {}) {
+  const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  const auto sent = send_parts(socket, {&part, 1}, descriptors);
+  return sent ? Result<void>() : sent.error();
 }
 
 /// Receives one packet; descriptors that come with it go to `descriptors`, which must have room,

@@ -22,6 +22,7 @@
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/native_descriptors.hpp"
 #include "strait/posix/wait_set.hpp"
 
 namespace strait::linux_mach {

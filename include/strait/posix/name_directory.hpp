@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "strait/detail/channel_name.hpp"
@@ -18,14 +19,15 @@
 
 namespace strait::posix {
 
-/// Where the FIFOs of a name live: a directory of the name's own, in the user's private one
+/// Where the FIFOs or the socket of a name live: a directory of the name's own, in the user's private one
 /// (`$XDG_RUNTIME_DIR/strait`, else `/tmp/strait-<uid>`), or where the name, a path, says.
-struct FifoPlace {
+struct NamePlace {
   std::string parent;
   std::string name;
   bool parent_is_ours;
 
-  static FifoPlace of(std::string_view name) {
+  std::string directory() const { return parent + (parent_is_ours ? "/" : "") + name; }
+  static NamePlace of(std::string_view name) {
     if (detail::is_path(name)) {
       const std::size_t slash = name.find_last_of('/');
       return {std::string(name.substr(0, slash + 1)), std::string(name.substr(slash + 1)), false};
@@ -54,16 +56,39 @@ inline Result<void> check_private(const Descriptor& directory) {
   return ours ? Result<void>() : Errc::permission_denied;
 }
 
+/// What `open` and `connect` say of a name that nobody holds becomes `not_found`.
+inline std::error_code or_not_found(std::error_code error) {
+  // ENXIO: a FIFO that nobody reads; ECONNREFUSED: a socket that nobody listens to.
+  const bool absent = error == std::errc::no_such_file_or_directory ||
+                      error == std::errc::no_such_device_or_address ||
+                      error == std::errc::connection_refused;
+  return absent ? make_error_code(Errc::not_found) : error;
+}
+
+/// Opens the directory of a name that somebody else holds.
+///
+/// Errors: `not_found`; `permission_denied` in somebody else's directory, where the server may be
+/// anybody; those of `open`.
+inline Result<Descriptor> find_name_directory(const NamePlace& place) {
+  const auto parent = open_directory(AT_FDCWD, place.parent.c_str());
+  if (!parent) return or_not_found(parent.error());
+  auto directory = open_directory(parent->get(), place.name.c_str());
+  if (!directory) return or_not_found(directory.error());
+  if (auto checked = check_private(*directory); !checked) return checked.error();
+  return directory;
+}
+
 /// A name held by this process: its directory, locked. A lock dies with its owner, so a name is
 /// never lost to a process that was killed; what that left behind is swept out.
-class FifoDirectory {
+class NameDirectory {
  public:
+  /// What clients meet the server at: a FIFO or a socket.
   static constexpr const char* hello_name = "hello";
 
-  FifoDirectory() = default;
-  FifoDirectory(FifoDirectory&&) = default;
-  FifoDirectory& operator=(FifoDirectory&&) = default;
-  ~FifoDirectory() {
+  NameDirectory() = default;
+  NameDirectory(NameDirectory&&) = default;
+  NameDirectory& operator=(NameDirectory&&) = default;
+  ~NameDirectory() {
     if (!directory_) return;
     ::unlinkat(directory_.get(), hello_name, 0);  // also when there is no descriptor to sweep with
     sweep();
@@ -74,7 +99,7 @@ class FifoDirectory {
   }
 
   /// Errors: `name_taken`, `permission_denied`, the system's.
-  static Result<FifoDirectory> claim(std::string_view name) {
+  static Result<NameDirectory> claim(std::string_view name) {
     // The last one out may remove a directory just when it was found.
     for (int attempt = 0; attempt != 100; ++attempt) {
       auto claimed = try_claim(name);
@@ -87,12 +112,13 @@ class FifoDirectory {
   }
 
   int get() const { return directory_.get(); }
+  const NamePlace& place() const { return place_; }
 
  private:
-  static Result<FifoDirectory> try_claim(std::string_view name) {
-    FifoDirectory claimed;
-    FifoPlace& place = claimed.place_;
-    place = FifoPlace::of(name);
+  static Result<NameDirectory> try_claim(std::string_view name) {
+    NameDirectory claimed;
+    NamePlace& place = claimed.place_;
+    place = NamePlace::of(name);
     if (place.parent_is_ours && ::mkdir(place.parent.c_str(), 0700) != 0 && errno != EEXIST) {
       return last_error();
     }
@@ -120,11 +146,10 @@ class FifoDirectory {
     claimed.parent_ = std::move(*parent);
     claimed.directory_ = std::move(*directory);
     claimed.sweep();
-    if (::mkfifoat(claimed.get(), hello_name, 0600) != 0) return last_error();
     return claimed;
   }
 
-  /// Removes all FIFOs, and nothing else that may lie there.
+  /// Removes all FIFOs and sockets, and nothing else that may lie there.
   void sweep() {
     const int copy = ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (copy < 0) return;
@@ -136,14 +161,14 @@ class FifoDirectory {
     while (const dirent* entry = ::readdir(entries)) {
       struct stat file;
       if (::fstatat(directory_.get(), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
-          S_ISFIFO(file.st_mode)) {
+          (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode))) {
         ::unlinkat(directory_.get(), entry->d_name, 0);
       }
     }
     ::closedir(entries);
   }
 
-  FifoPlace place_{};
+  NamePlace place_{};
   Descriptor parent_;
   Descriptor directory_;
 };

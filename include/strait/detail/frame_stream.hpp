@@ -1,0 +1,114 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+
+#include "strait/detail/frame_queue.hpp"
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/result.hpp"
+#include "strait/transport.hpp"
+
+// Frames on a stream of bytes. `write(parts)` writes what there is room for and returns how much
+// that was, which may be nothing; `read(room)` reads at least a byte, or says `would_block`.
+
+namespace strait::detail {
+
+/// A frame as it goes out from where it lies.
+class FrameParts {
+ public:
+  FrameParts(std::uint16_t tag, std::span<const std::byte> bytes)
+      : header_{static_cast<std::uint32_t>(bytes.size()), tag},
+        parts_{{{&header_, sizeof header_}, {const_cast<std::byte*>(bytes.data()), bytes.size()}}} {
+  }
+  FrameParts(const FrameParts&) = delete;
+  FrameParts& operator=(const FrameParts&) = delete;
+
+  std::span<const iovec> get() const { return parts_; }
+  std::size_t size() const { return sizeof header_ + header_.bytes; }
+
+ private:
+  FrameHeader header_;
+  std::array<iovec, 2> parts_;
+};
+
+/// Writes a frame so short that an empty stream takes it whole or not at all.
+///
+/// Errors: `would_block`, those of `write`.
+template <class Write>
+Result<void> write_frame(Write&& write, std::span<const std::byte> bytes) {
+  const FrameParts frame(0, bytes);
+  const Result<std::size_t> written = write(frame.get());
+  if (!written) return written.error();
+  if (*written == 0) return Errc::would_block;
+  return *written == frame.size() ? Result<void>() : Errc::malformed;
+}
+
+/// Reads the frame of a Hello, which came whole (see `write_frame`), or not yet.
+///
+/// Errors: `would_block`; `malformed`; those of `read`.
+template <class Read>
+Result<HandshakeBytes> read_hello(Read&& read) {
+  FrameHeader header;
+  std::array<std::byte, sizeof header + HandshakeBytes::capacity> frame;
+  const Result<std::size_t> got = read(std::span<std::byte>(frame));
+  if (!got) return got.error();
+  if (*got < sizeof header) return Errc::malformed;
+  std::memcpy(&header, frame.data(), sizeof header);
+  if (header.bytes != *got - sizeof header) return Errc::malformed;
+  return HandshakeBytes({frame.data() + sizeof header, header.bytes});
+}
+
+/// Sends all that is queued, or what there is room for.
+template <class Write>
+Result<void> flush_frames(FrameQueue& queue, Write&& write) {
+  while (!queue.empty()) {
+    std::array<iovec, 16> parts;
+    const std::size_t count = queue.gather(parts);
+    const Result<std::size_t> written = write(std::span<const iovec>(parts).first(count));
+    if (!written) return written.error();
+    if (*written == 0) return {};
+    queue.consume(*written);
+  }
+  return {};
+}
+
+/// Sends a message as T6 says: from where it lies, if it does, and only what finds no room is
+/// copied to the queue. Closes `out` if half a frame went out and there is no memory for the rest.
+template <class Payload, class Write>
+Result<void> send_frame(const Payload& payload, FrameQueue& queue, posix::Descriptor& out,
+                        Write&& write) {
+  constexpr std::size_t small_bytes = 1024;
+  const std::size_t size = payload.size();
+  Result<std::size_t> written = std::size_t{0};
+  if (size <= small_bytes) {
+    // Copying a little costs less than a system call with two parts.
+    const FrameHeader header{static_cast<std::uint32_t>(size), payload.tag()};
+    std::byte frame[sizeof header + small_bytes];
+    std::memcpy(frame, &header, sizeof header);
+    payload.write_to(frame + sizeof header);
+    const iovec part{frame, sizeof header + size};
+    written = write(std::span(&part, 1));
+  } else if constexpr (Payload::contiguous) {
+    written = write(FrameParts(payload.tag(), payload.bytes()).get());
+  } else {
+    if (auto queued = enqueue(queue, payload); !queued) return queued;
+    return flush_frames(queue, write);
+  }
+  if (!written) return written.error();
+  if (*written == sizeof(FrameHeader) + size) return {};
+  if (auto queued = enqueue(queue, payload); !queued) {
+    if (*written != 0) out.reset();  // nothing can follow half a frame
+    return queued;
+  }
+  queue.consume(*written);
+  return {};
+}
+
+}  // namespace strait::detail

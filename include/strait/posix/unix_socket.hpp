@@ -1,0 +1,31 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+#include "strait/result.hpp"
+
+namespace strait::posix {
+
+/// The address of a socket in the file system.
+struct SocketPath {
+  sockaddr_un address{};
+  socklen_t size = 0;
+
+  /// Errors: `invalid_name` if it is longer than the system's addresses.
+  static Result<SocketPath> of(std::string_view path) {
+    SocketPath socket;
+    if (path.size() >= sizeof socket.address.sun_path) return Errc::invalid_name;
+    socket.address.sun_family = AF_UNIX;
+    std::memcpy(socket.address.sun_path, path.data(), path.size());
+    socket.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+    return socket;
+  }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+};
+
+}  // namespace strait::posix
