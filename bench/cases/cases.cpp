@@ -9,6 +9,7 @@ namespace bench {
 std::span<const Case> all_cases() {
   static const std::vector<Case> cases = {
       fifo_case(),           unix_stream_case(),       pipe_case(),
+      socket_case(),
 #ifdef STRAIT_BENCH_HAS_MACH
       mach_inline_case(),    mach_inline_block_case(), mach_inline_spin_case(),
       mach_cow_case(),       mach_cow_block_case(),    mach_cow_spin_case(),

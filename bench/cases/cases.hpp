@@ -10,6 +10,7 @@ Case unix_stream_case();
 Case ring_case();
 Case padded_ring_case();
 Case pipe_case();
+Case socket_case();
 Case mach_inline_case();
 Case mach_inline_block_case();
 Case mach_inline_spin_case();

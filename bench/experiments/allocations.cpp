@@ -17,8 +17,8 @@ namespace bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> counted_cases = {"mach", "mach-block", "mach-inline",
-                                                           "mach-inline-block", "mach-inline-spin"};
+constexpr std::array<std::string_view, 7> counted_cases = {
+    "mach", "mach-block", "mach-inline", "mach-inline-block", "mach-inline-spin", "pipe", "socket"};
 
 std::string per_message(std::uint64_t allocations, std::size_t messages) {
   const double each = static_cast<double>(allocations) / static_cast<double>(messages);

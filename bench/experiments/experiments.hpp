@@ -32,11 +32,17 @@ int run_idle(const Options& options);
 int run_allocations(const Options& options);
 
 /// What table, replay and stream measure unless told otherwise.
-inline constexpr std::array<std::string_view, 10> standard_cases = {
-    "fifo",        "unix-stream",       "pipe",
-    "mach-inline", "mach-inline-block", "mach-inline-spin",
-    "mach-cow",    "mach-cow-block",    "mach-cow-spin",
-    "ring"};
+inline constexpr std::array<std::string_view, 11> standard_cases = {"fifo",
+                                                                    "unix-stream",
+                                                                    "pipe",
+                                                                    "socket",
+                                                                    "mach-inline",
+                                                                    "mach-inline-block",
+                                                                    "mach-inline-spin",
+                                                                    "mach-cow",
+                                                                    "mach-cow-block",
+                                                                    "mach-cow-spin",
+                                                                    "ring"};
 
 /// The cases asked for, or else these, as far as this build has them.
 std::vector<const Case*> chosen_cases(const Options& options,

@@ -19,8 +19,8 @@ namespace bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> idle_cases = {"mach", "mach-block", "mach-inline",
-                                                        "mach-inline-block"};
+constexpr std::array<std::string_view, 6> idle_cases = {
+    "mach", "mach-block", "mach-inline", "mach-inline-block", "pipe", "socket"};
 
 }  // namespace
 

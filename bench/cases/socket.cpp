@@ -1,0 +1,12 @@
+#include "strait/socket_transport.hpp"
+
+#include "cases/library_link.hpp"
+
+namespace bench {
+
+Case socket_case() {
+  return library_case<strait::SocketTransport>("socket",
+                                               "SocketTransport: a Unix stream socket, framed");
+}
+
+}  // namespace bench
