@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "strait/posix/poll.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
+#include "strait/rights.hpp"
 #include "strait/serializer.hpp"
 #include "strait/token.hpp"
 #include "strait/transport.hpp"
@@ -44,6 +46,8 @@ class Channel {
                 "strait: the first argument of Channel is a transport, such as MachTransport<>.");
   static_assert(Serializer<SerializerT>,
                 "strait: the second argument of Channel is a serializer, such as RawSerializer.");
+  static_assert(options.max_rights <= 253,
+                "strait: max_rights is 253 at the most, which the kernel lets one message carry.");
   static_assert(options.max_message_bytes <= (std::size_t{1} << 30),
                 "strait: max_message_bytes is 1 GiB at the most.");
 
@@ -91,6 +95,22 @@ class Channel {
     return greet(std::move(*found), token, deadline, std::move(observer));
   }
 
+  /// Two channels connected to each other: keep one, send the other with `Rights`. Their peer's
+  /// credentials are those of this process, whoever has the other end later.
+  ///
+  /// Errors: the system's. Blocking: never.
+  [[nodiscard]] static Result<std::pair<Channel, Channel>> pair(ObserverT first = {},
+                                                                ObserverT second = {}) {
+    static_assert(PassesEnds<TransportT>,
+                  "strait: this transport has no pairs of connected ends; use SocketTransport.");
+    auto links = TransportT::pair();
+    if (!links) return links.error();
+    const auto who = links->first.credentials();
+    if (!who) return who.error();
+    return std::pair(Channel(std::move(links->first), *who, std::move(first)),
+                     Channel(std::move(links->second), *who, std::move(second)));
+  }
+
   Channel(Channel&&) noexcept = default;
   Channel& operator=(Channel&&) noexcept = default;
 
@@ -104,34 +124,66 @@ class Channel {
   /// Blocking: never.
   template <class Message>
   Result<void> send(const Message& message) {
-    static_assert(SerializerT::template accepts<Message>,
-                  "strait: the channel's serializer does not know this type of message.");
-    const detail::Payload<SerializerT, Message> payload(message);
-    using Size = decltype(payload.size());
-    static_assert(detail::static_size<Size> == SIZE_MAX ||
-                      detail::static_size<Size> <= options.max_message_bytes,
-                  "strait: this type is larger than ChannelOptions::max_message_bytes.");
-    if (payload.size() > options.max_message_bytes) [[unlikely]]
-      return Errc::message_too_large;
-    if (writing_ || closing_) [[unlikely]]
-      return closing_ ? Errc::closed : Errc::busy;
-    const Raised writing(writing_);
-    if (state_ == State::connected && queue_.empty()) [[likely]] {
-      if (auto sent = link_->send(payload, queue_); !sent) [[unlikely]] {
-        if (sent.error() == Errc::malformed || sent.error() == Errc::peer_closed) {
-          unsendable_ = sent.error();
-        }
-        return sent;
-      }
-      if (!queue_.empty() && wait_set_ && !listening_) [[unlikely]] {
-        // The user's loop has to hear of room now, too.
-        static_cast<void>(update_wait_set());
-      }
-    } else if (auto queued = enqueue(payload); !queued) {
-      return queued;
+    return send_with(message);
+  }
+
+  /// The same with rights, which arrive with the message, in order, all or none. The peer's
+  /// listener gets them as a second argument, `strait::Rights`, if it takes one; else they are
+  /// closed.
+  ///
+  /// Errors: also `too_many_rights`, `unsupported` for a right that this transport can't carry, and
+  /// the system's, such as `ETOOMANYREFS`: too many descriptors of this user are under way.
+  /// Ownership: the rights are gone from `rights` exactly when this succeeds.
+  template <class Message>
+  Result<void> send(const Message& message, Rights&& rights) {
+    static_assert(CarriesRights<TransportT>,
+                  "strait: this transport carries bytes only, as a FIFO does; use SocketTransport "
+                  "to send rights.");
+    if constexpr (CarriesRights<TransportT>) {
+      if (rights.empty()) return send_with(message);
+      if (rights.size() > options.max_rights) return Errc::too_many_rights;
+      bool carried = true;
+      rights.list().for_each(
+          [&](const detail::Right& right) { carried = carried && TransportT::carries(right); });
+      return carried ? send_with(message, rights.list()) : Errc::unsupported;
     }
-    detail::observe_send(observer_, payload.size());
-    return {};
+  }
+
+  /// Makes a right of this end, with the messages that it has received and not handled yet: for
+  /// `Rights::add`. This object is `closed` then.
+  ///
+  /// Errors: `would_block` before the handshake is done, or while there are messages queued that
+  /// the peer has no room for (`flush` them); `busy` from inside a listener; those of the system,
+  /// and those that ended the channel. The channel is then as it was.
+  Result<detail::Right> into_right() requires PassesEnds<TransportT> {
+    if (ended_) return ended_;
+    if (listening_ || writing_) return Errc::busy;
+    if (state_ != State::connected) return Errc::would_block;
+    if (auto flushed = link_->flush(queue_); !flushed) return flushed.error();
+    if (!queue_.empty()) return Errc::would_block;
+    auto right = link_->detach();
+    if (right) {
+      // A copy of the descriptor lives on, and would in the wait set, too.
+      wait_set_.reset();
+      end(make_error_code(Errc::closed));
+    }
+    return right;
+  }
+
+  /// The inverse, for `Rights::take`: an end that somebody else was connected with.
+  ///
+  /// Errors: `wrong_right`, `bad_region`; `permission_denied` if the kernel says that the other end
+  /// belongs to somebody whom `ChannelOptions::peers` does not allow.
+  static Result<Channel> from_right(detail::Right& right) requires PassesEnds<TransportT> {
+    auto link = TransportT::attach(right);
+    if (!link) return link.error();
+    const auto who = link->credentials();
+    auto checked = who ? detail::check_peer(*who, options.peers) : who.error();
+    if (!checked) {
+      if (auto back = link->detach()) right = std::move(*back);
+      return checked.error();
+    }
+    return Channel(std::move(*link), *who, ObserverT());
   }
 
   /// Handles what is there. Returns how many times the listener was called: 0 when nothing is
@@ -316,8 +368,48 @@ class Channel {
     }
   }
 
-  template <class Payload>
-  Result<void> enqueue(const Payload& payload) {
+  Channel(TransportT link, const PeerCredentials& who, ObserverT observer)
+      : Channel(Token::from_bytes(std::array<std::byte, Token::size_bytes>()),
+                std::move(observer)) {
+    link_.emplace(std::move(link));
+    peer_.credentials = who;
+    state_ = State::connected;
+  }
+
+  template <class Message, class... List>
+  Result<void> send_with(const Message& message, List&... rights) {
+    static_assert(SerializerT::template accepts<Message>,
+                  "strait: the channel's serializer does not know this type of message.");
+    const detail::Payload<SerializerT, Message> payload(message);
+    using Size = decltype(payload.size());
+    static_assert(detail::static_size<Size> == SIZE_MAX ||
+                      detail::static_size<Size> <= options.max_message_bytes,
+                  "strait: this type is larger than ChannelOptions::max_message_bytes.");
+    if (payload.size() > options.max_message_bytes) [[unlikely]]
+      return Errc::message_too_large;
+    if (writing_ || closing_) [[unlikely]]
+      return closing_ ? Errc::closed : Errc::busy;
+    const Raised writing(writing_);
+    if (state_ == State::connected && queue_.empty()) [[likely]] {
+      if (auto sent = link_->send(payload, queue_, rights...); !sent) [[unlikely]] {
+        if (sent.error() == Errc::malformed || sent.error() == Errc::peer_closed) {
+          unsendable_ = sent.error();
+        }
+        return sent;
+      }
+      if (!queue_.empty() && wait_set_ && !listening_) [[unlikely]] {
+        // The user's loop has to hear of room now, too.
+        static_cast<void>(update_wait_set());
+      }
+    } else if (auto queued = enqueue(payload, rights...); !queued) {
+      return queued;
+    }
+    detail::observe_send(observer_, payload.size());
+    return {};
+  }
+
+  template <class Payload, class... List>
+  Result<void> enqueue(const Payload& payload, List&... rights) {
     if (ended_) return ended_;
     const std::size_t needed = payload.size() + sizeof(detail::FrameHeader);
     if (!queue_.empty() &&
@@ -327,9 +419,9 @@ class Channel {
       if (state_ == State::connected) {
         if (auto flushed = link_->flush(queue_); !flushed) return flushed;
       }
-      return queue_.bytes() == before ? Errc::queue_full : enqueue(payload);
+      return queue_.bytes() == before ? Errc::queue_full : enqueue(payload, rights...);
     }
-    if (auto queued = detail::enqueue(queue_, payload); !queued) return queued;
+    if (auto queued = detail::enqueue(queue_, payload, rights...); !queued) return queued;
     if (state_ != State::connected) return {};
     // Asking for room may be a system call, so the more wait the less often: when a third of what
     // waits is new, or enough to go in one piece.
@@ -337,7 +429,8 @@ class Channel {
     if (waiting >= left_ && waiting - left_ < detail::least(left_ / 2, retry_bytes)) return {};
     auto flushed = link_->flush(queue_);
     left_ = queue_.bytes();
-    return flushed;
+    // Rights are gone with the queue, so this has succeeded; the next call tells what has happened.
+    return sizeof...(rights) == 0 ? flushed : Result<void>();
   }
 
   Result<void> flush_until(detail::Deadline deadline) {
@@ -399,9 +492,9 @@ class Channel {
     std::size_t handled = 0;
     std::error_code broken;
     const auto received = link_->receive(
-        [&](std::uint16_t tag, std::span<const std::byte> bytes) {
+        [&](std::uint16_t tag, std::span<const std::byte> bytes, auto... list) {
           detail::observe_receive(observer_, bytes.size());
-          const Result<void> read = detail::deliver<SerializerT>(tag, bytes, listener);
+          const Result<void> read = give(listener, tag, bytes, list...);
           if (read) {
             ++handled;
           } else if (read.error() == Errc::unexpected_message) {
@@ -420,6 +513,28 @@ class Channel {
       end(unsendable_);
     }
     return handled;
+  }
+
+  template <class Listener>
+  static Result<void> give(Listener& listener, std::uint16_t tag,
+                           std::span<const std::byte> bytes) {
+    if constexpr (std::derived_from<Listener, detail::FrameSink>) {
+      return listener.take(tag, bytes);
+    } else {
+      return SerializerT::read(tag, bytes, listener);
+    }
+  }
+  template <class Listener>
+  static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                           detail::RightList& list) {
+    if (list.size() > options.max_rights) return Errc::too_many_rights;
+    Rights rights(std::move(list));
+    if constexpr (std::derived_from<Listener, detail::FrameSink>) {
+      return listener.take(tag, bytes);
+    } else {
+      detail::WithRights<Listener> with{listener, rights};
+      return SerializerT::read(tag, bytes, with);
+    }
   }
 
   void shake_hands() {

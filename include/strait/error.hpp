@@ -50,6 +50,15 @@ enum class Errc {
   /// An out-of-line region is not sealed, or not as large as it was said to be. The channel is
   /// closed; distrust the peer.
   bad_region,
+  /// More rights with one message than `ChannelOptions::max_rights`; nothing was sent. If the peer
+  /// sent them, the channel is closed.
+  too_many_rights,
+  /// Rights came for which this process had no descriptors left, so the message would not be whole.
+  /// The channel is closed; raise the limit (RLIMIT_NOFILE), or hold fewer.
+  rights_lost,
+  /// A right is not what it was taken for, or there is none in what was to be sent. Distrust the
+  /// peer if it came from one.
+  wrong_right,
   /// A channel was asked to do from inside its own callback what can't be nested.
   busy,
   /// This system can't do that.
@@ -78,6 +87,9 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::message_too_large: return "the message is over the limit";
     case Errc::unexpected_message: return "no callable for this message";
     case Errc::bad_region: return "an out-of-line region is not what it claims";
+    case Errc::too_many_rights: return "too many rights with one message";
+    case Errc::rights_lost: return "no descriptors left for the rights that came";
+    case Errc::wrong_right: return "not the kind of right it was taken for";
     case Errc::busy: return "not possible from inside this callback";
     case Errc::unsupported: return "not supported on this system";
   }

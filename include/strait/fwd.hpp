@@ -55,6 +55,12 @@ class LoopbackTransport;
 template <class T>
 class BridgedTransport;
 
+class Rights;
+class RightsTable;
+struct RightId;
+class SharedMemory;
+class Semaphore;
+
 template <class... Ts>
 class TrivialSerializer;
 struct RawSerializer;

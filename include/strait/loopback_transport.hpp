@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
+#include "strait/detail/right_list.hpp"
 #include "strait/fwd.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/user.hpp"
@@ -71,17 +73,33 @@ class LoopbackEnd {
   std::unique_lock<std::mutex> lock() const { return std::unique_lock(wire_->mutex); }
   LoopbackWire::End& mine() const { return wire_->ends[side_]; }
   LoopbackWire::End& other() const { return wire_->ends[1 - side_]; }
+  /// Whether both ends are of one wire.
+  bool meets(const LoopbackEnd& end) const { return wire_ == end.wire_; }
 
  private:
   void close() {
     if (!wire_) return;
+    FrameQueue unread;  // closed after the lock: there may be ends of other wires in it
     const auto locked = lock();
+    unread = std::move(mine().inbox);
     mine().closed = true;
     static_cast<void>(other().bell.nudge());
   }
 
   std::shared_ptr<LoopbackWire> wire_;
   int side_;
+};
+
+/// An end on its way.
+struct LoopbackParcel final : LocalRight {
+  explicit LoopbackParcel(LoopbackEnd travelling) : end(std::move(travelling)) {}
+
+  /// The end in a right; a null pointer when there is none.
+  static LoopbackParcel* in(const Right& right) {
+    return static_cast<LoopbackParcel*>(right.local.get());  // there is no other kind
+  }
+
+  LoopbackEnd end;
 };
 
 /// A claimed name and the clients that have called it.
@@ -211,33 +229,45 @@ class LoopbackTransport {
   }
 
   Result<detail::HandshakeBytes> welcome() {
-    auto frame = take_frame(detail::HandshakeBytes::capacity);
+    detail::RightList none;
+    auto frame = take_frame(detail::HandshakeBytes::capacity, none);
     if (!frame) return frame.error();
     return detail::HandshakeBytes(incoming_.bytes());
   }
 
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    detail::RightList none;
+    return send(payload, queue, none);
+  }
+
+  /// Errors: also `unsupported` for an end of this same wire, which would then keep itself alive.
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue, detail::RightList& rights) {
+    if (holds_own_end(rights)) return Errc::unsupported;
     {
       const auto locked = end_.lock();
       auto& inbox = end_.other().inbox;
       if (end_.other().closed) return Errc::peer_closed;
       if (has_room(inbox, payload.size())) {
-        if (auto queued = detail::enqueue(inbox, payload); !queued) return queued;
-        return end_.other().bell.nudge();
+        if (auto rung = end_.other().bell.nudge(); !rung) return rung;
+        return detail::enqueue(inbox, payload, rights);
       }
     }
-    return detail::enqueue(queue, payload);
+    return detail::enqueue(queue, payload, rights);
   }
+  static bool carries(const detail::Right&) { return true; }
 
   Result<void> flush(detail::FrameQueue& queue) {
+    if (holds_own_end(queue.rights())) return Errc::unsupported;
     const auto locked = end_.lock();
     auto& inbox = end_.other().inbox;
     while (!queue.empty()) {
       const auto frame = queue.front();
       if (end_.other().closed) return Errc::peer_closed;
       if (!has_room(inbox, frame.header.bytes)) return {};
-      std::byte* out = inbox.push(frame.header.tag, frame.header.bytes);
+      auto rights = queue.take_rights(frame.header.rights);
+      std::byte* out = inbox.push(frame.header.tag, frame.header.bytes, false, &rights);
       if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(out, frame.payload, frame.header.bytes);
       queue.pop();
@@ -249,9 +279,10 @@ class LoopbackTransport {
   template <class Sink>
   Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
     for (int i = 0; i != detail::fair_share; ++i) {
-      const auto tag = take_frame(max_message_bytes);
+      detail::RightList rights;
+      const auto tag = take_frame(max_message_bytes, rights);
       if (!tag) return tag.error();
-      if (!sink(*tag, incoming_.bytes())) return {};
+      if (!sink(*tag, incoming_.bytes(), std::move(rights))) return {};
     }
     return {};
   }
@@ -276,6 +307,26 @@ class LoopbackTransport {
     end_.mine().bell.calm();
   }
 
+  static Result<std::pair<LoopbackTransport, LoopbackTransport>> pair() {
+    auto wire = detail::LoopbackWire::create();
+    if (!wire) return wire.error();
+    return std::pair(LoopbackTransport(detail::LoopbackEnd(*wire, 0)),
+                     LoopbackTransport(detail::LoopbackEnd(*wire, 1)));
+  }
+  Result<PeerCredentials> credentials() const { return own_credentials(); }
+  Result<detail::Right> detach() {
+    auto* parcel = new (std::nothrow) detail::LoopbackParcel(std::move(end_));
+    if (parcel == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    return detail::Right{{}, parcel};
+  }
+  static Result<LoopbackTransport> attach(detail::Right& right) {
+    auto* parcel = detail::LoopbackParcel::in(right);
+    if (parcel == nullptr) return Errc::wrong_right;
+    LoopbackTransport link(std::move(parcel->end));
+    right = {};
+    return link;
+  }
+
  private:
   static constexpr std::size_t capacity_bytes = std::size_t{256} << 10;
 
@@ -289,8 +340,17 @@ class LoopbackTransport {
     return inbox.empty() || inbox.bytes() + bytes <= capacity_bytes;
   }
 
-  /// Copies the next message to `incoming_` and returns its tag.
-  Result<std::uint16_t> take_frame(std::size_t max_message_bytes) {
+  bool holds_own_end(const detail::RightList& rights) const {
+    bool found = false;
+    rights.for_each([&](const detail::Right& right) {
+      const auto* parcel = detail::LoopbackParcel::in(right);
+      found = found || (parcel != nullptr && parcel->end.meets(end_));
+    });
+    return found;
+  }
+
+  /// Copies the next message to `incoming_`, takes its rights, and returns its tag.
+  Result<std::uint16_t> take_frame(std::size_t max_message_bytes, detail::RightList& rights) {
     const auto locked = end_.lock();
     auto& inbox = end_.mine().inbox;
     if (inbox.empty()) return end_.other().closed ? Errc::peer_closed : Errc::empty;
@@ -300,6 +360,7 @@ class LoopbackTransport {
     std::byte* copy = incoming_.extend(frame.header.bytes);
     if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
     std::memcpy(copy, frame.payload, frame.header.bytes);
+    rights = inbox.take_rights(frame.header.rights);
     inbox.pop();
     if (end_.other().wants_room) {
       end_.other().wants_room = false;

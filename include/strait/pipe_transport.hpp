@@ -320,7 +320,7 @@ class BasicPipeTransport {
     // Asked before reading: what was sent before the end is still seen.
     const bool gone = hung_up() || !server_is_there();
     const auto received = receive_some(
-        [&](std::uint16_t, std::span<const std::byte> frame) {
+        [&](const detail::FrameHeader&, std::span<const std::byte> frame) {
           bytes = detail::HandshakeBytes(frame);
           return false;
         },
@@ -348,7 +348,9 @@ class BasicPipeTransport {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
-    return receive_some(sink, max_message_bytes, detail::fair_share);
+    return receive_some([&](const detail::FrameHeader& header,
+                            std::span<const std::byte> bytes) { return sink(header.tag, bytes); },
+                        max_message_bytes, detail::fair_share);
   }
 
   bool readable() const { return reader_.readable() || posix::events_now(in_.get(), POLLIN) != 0; }

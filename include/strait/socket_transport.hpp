@@ -1,22 +1,30 @@
 #pragma once
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/channel_name.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_reader.hpp"
 #include "strait/detail/frame_stream.hpp"
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
+#include "strait/detail/least.hpp"
+#include "strait/detail/right_list.hpp"
 #include "strait/fwd.hpp"
+#include "strait/posix/mapping.hpp"
+#include "strait/posix/memory_file.hpp"
 #include "strait/posix/name_directory.hpp"
 #include "strait/posix/native_descriptors.hpp"
 #include "strait/posix/poll.hpp"
@@ -55,7 +63,7 @@ class BasicSocketTransport {
     friend class BasicSocketTransport;
 
     Result<void> answer(std::span<const std::byte> bytes) {
-      return detail::write_frame(writing(socket_), bytes);
+      return detail::write_frame(Writer{socket_}, bytes);
     }
 
     posix::Descriptor socket_;
@@ -69,7 +77,9 @@ class BasicSocketTransport {
       return half_open_.next(
           [](Request& client) {
             posix::DescriptorQueue rights;
-            auto hello = detail::read_hello(reading(client.socket_, rights));
+            auto hello = detail::read_hello([&](std::span<std::byte> room) {
+              return posix::receive_packet(client.socket_.get(), room, rights);
+            });
             return rights.size() == 0 ? hello : Errc::malformed;
           },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
@@ -130,7 +140,7 @@ class BasicSocketTransport {
     PeerCredentials credentials() const { return credentials_; }
 
     Result<BasicSocketTransport> hello(std::span<const std::byte> bytes) && {
-      if (auto sent = detail::write_frame(writing(socket_), bytes); !sent) return sent.error();
+      if (auto sent = detail::write_frame(Writer{socket_}, bytes); !sent) return sent.error();
       return BasicSocketTransport(std::move(socket_));
     }
 
@@ -187,7 +197,7 @@ class BasicSocketTransport {
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
     const auto received = receive_some(
-        [&](std::uint16_t, std::span<const std::byte> frame) {
+        [&](std::uint16_t, std::span<const std::byte> frame, detail::RightList) {
           bytes = detail::HandshakeBytes(frame);
           return false;
         },
@@ -198,11 +208,17 @@ class BasicSocketTransport {
 
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
-    return detail::send_frame(payload, queue, socket_, writing(socket_));
+    return detail::send_frame(payload, queue, socket_, Writer{socket_});
   }
 
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue, detail::RightList& rights) {
+    return detail::send_queued(payload, queue, rights, [&] { return flush(queue); });
+  }
+  static bool carries(const detail::Right& right) { return static_cast<bool>(right.descriptor); }
+
   Result<void> flush(detail::FrameQueue& queue) {
-    return detail::flush_frames(queue, writing(socket_));
+    return detail::flush_frames(queue, Writer{socket_});
   }
 
   template <class Sink>
@@ -210,18 +226,87 @@ class BasicSocketTransport {
     return receive_some(sink, max_message_bytes, detail::fair_share);
   }
 
-  bool readable() const {
-    return reader_.readable() || posix::events_now(socket_.get(), POLLIN) != 0;
-  }
+  bool readable() const { return has_unread() || posix::events_now(socket_.get(), POLLIN) != 0; }
 
-  bool arm(const detail::FrameQueue&) { return reader_.readable(); }
+  bool arm(const detail::FrameQueue&) { return has_unread(); }
   posix::Interest interest(const detail::FrameQueue& queue) const {
     return {{socket_.get(), POLLIN, 0}, {queue.empty() ? -1 : socket_.get(), POLLOUT, 0}};
   }
   bool disarm() { return false; }
   void take_doorbells() {}
 
+  /// Two ends of a socket pair.
+  static Result<std::pair<BasicSocketTransport, BasicSocketTransport>> pair() {
+    auto sockets = posix::socket_pair(SOCK_STREAM);
+    if (!sockets) return sockets.error();
+    return std::pair(BasicSocketTransport(std::move((*sockets)[0])),
+                     BasicSocketTransport(std::move((*sockets)[1])));
+  }
+
+  Result<PeerCredentials> credentials() const { return posix::peer_credentials(socket_.get()); }
+
+  /// The socket; or, if something was read and not given yet, a parcel with the socket, a sealed
+  /// file of the bytes, and the descriptors that came with them.
+  Result<detail::Right> detach() {
+    detail::ByteBuffer unread;
+    const auto rest = backlog_.bytes().subspan(backlog_read_);
+    std::byte* out = reader_.copy_unread(unread) ? unread.extend(rest.size()) : nullptr;
+    if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (!rest.empty()) std::memcpy(out, rest.data(), rest.size());
+    if (unread.size() == 0 && rights_.size() == 0) {
+      return detail::Right{std::move(socket_)};
+    }
+    const auto file = posix::memory_file_of(unread.bytes());
+    if (!file) return file.error();
+    auto parcel = posix::socket_pair(SOCK_SEQPACKET);
+    if (!parcel) return parcel.error();
+    const auto& [in, out_end] = *parcel;
+    const std::array contents{socket_.get(), file->get()};
+    if (auto put = posix::send_packet(in.get(), parcel_packet, contents); !put) return put.error();
+    for (std::size_t i = 0; i != rights_.size();) {
+      std::array<int, posix::max_descriptors> some;
+      std::size_t count = 0;
+      while (i != rights_.size() && count != some.size()) some[count++] = rights_.at(i++);
+      const auto put = posix::send_packet(in.get(), parcel_packet, std::span(some).first(count));
+      if (!put) return put.error();
+    }
+    return detail::Right{std::move((*parcel)[1])};
+  }
+
+  static Result<BasicSocketTransport> attach(detail::Right& right) {
+    if (posix::is_connected_socket(right.descriptor.get(), SOCK_STREAM)) {
+      return BasicSocketTransport(std::move(right.descriptor));
+    }
+    if (!posix::is_connected_socket(right.descriptor.get(), SOCK_SEQPACKET)) {
+      return Errc::wrong_right;
+    }
+    return open_parcel(right.descriptor);
+  }
+
  private:
+  /// The least a packet can be: an empty one would look like the end.
+  static constexpr std::array<std::byte, 1> parcel_packet{};
+
+  struct Writer {
+    const posix::Descriptor& socket;
+
+    Result<std::size_t> operator()(std::span<const iovec> parts,
+                                   std::span<const int> descriptors = {}) const {
+      auto sent = posix::send_parts(socket.get(), parts, descriptors);
+      if (!sent && sent.error() == Errc::would_block) return std::size_t{0};
+      return sent;
+    }
+    Result<std::size_t> operator()(std::span<const iovec> parts, const detail::RightList& rights,
+                                   std::size_t count) const {
+      std::array<int, posix::max_descriptors> descriptors;
+      std::size_t filled = 0;
+      rights.for_each(
+          [&](const detail::Right& right) { descriptors[filled++] = right.descriptor.get(); },
+          count);
+      return (*this)(parts, std::span(descriptors).first(filled));
+    }
+  };
+
   explicit BasicSocketTransport(posix::Descriptor socket) : socket_(std::move(socket)) {}
 
   static Result<posix::SocketPath> path_in(const posix::NamePlace& place, int directory) {
@@ -232,27 +317,94 @@ class BasicSocketTransport {
                                  posix::NameDirectory::hello_name);
   }
 
-  static auto reading(const posix::Descriptor& socket, posix::DescriptorQueue& rights) {
-    return [&](std::span<std::byte> room) {
-      return posix::receive_packet(socket.get(), room, rights);
-    };
+  static Result<BasicSocketTransport> open_parcel(const posix::Descriptor& parcel) {
+    std::array<std::byte, 1> packet;
+    posix::DescriptorQueue contents;
+    const auto got = posix::receive_packet(parcel.get(), packet, contents);
+    if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
+    if (contents.size() != 2) return Errc::wrong_right;
+    posix::Descriptor socket = contents.pop();
+    const posix::Descriptor file = contents.pop();
+    if (!posix::is_connected_socket(socket.get(), SOCK_STREAM)) return Errc::wrong_right;
+    const auto size = posix::sealed_size(file.get(), posix::seals_of_content);
+    if (!size) return size.error();
+    auto backlog = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, file.get());
+    if (!backlog) return backlog.error();
+    BasicSocketTransport link(std::move(socket));
+    link.backlog_ = std::move(*backlog);
+    while (link.rights_.has_room()) {
+      const auto more = posix::receive_packet(parcel.get(), packet, link.rights_);
+      if (more) continue;
+      const std::error_code end = more.error();
+      if (end == Errc::would_block || end == Errc::peer_closed) return link;
+      return end;
+    }
+    return link;
   }
-  static auto writing(const posix::Descriptor& socket) {
-    return [&](std::span<const iovec> parts) -> Result<std::size_t> {
-      auto sent = posix::send_parts(socket.get(), parts);
-      if (!sent && sent.error() == Errc::would_block) return std::size_t{0};
-      return sent;
-    };
+
+  bool has_unread() const { return reader_.readable() || backlog_.size() != 0; }
+
+  Result<std::size_t> read(std::span<std::byte> room) {
+    if (backlog_.size() != 0) [[unlikely]] {
+      const std::size_t size = detail::least(room.size(), backlog_.size() - backlog_read_);
+      if (size != 0) {
+        std::memcpy(room.data(), backlog_.data() + backlog_read_, size);
+        backlog_read_ += size;
+        return size;
+      }
+      backlog_.reset();
+      backlog_read_ = 0;
+    }
+    // An honest sender's are asked for before more than those of the next message have come.
+    if (!rights_.has_room()) return Errc::malformed;
+    return posix::receive_packet(socket_.get(), room, rights_);
+  }
+
+  /// The rights of the oldest message came with its first byte, so they are here.
+  Result<detail::RightList> take_rights(std::size_t count) {
+    if (rights_.size() < count) return Errc::malformed;
+    detail::RightList taken;
+    for (; count != 0; --count) {
+      if (!taken.push({rights_.pop()})) {
+        return std::make_error_code(std::errc::not_enough_memory);
+      }
+    }
+    return taken;
   }
 
   template <class Sink>
   Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
-    return reader_.receive(reading(socket_, rights_), sink, max_message_bytes, share);
+    std::error_code broken;
+    const auto received =
+        reader_.receive([&](std::span<std::byte> room) { return read(room); },
+                        [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
+                          detail::RightList rights;
+                          if (header.rights != 0) [[unlikely]] {
+                            auto taken = take_rights(header.rights);
+                            if (!taken) {
+                              broken = taken.error();
+                              return false;
+                            }
+                            rights = std::move(*taken);
+                          }
+                          return sink(header.tag, bytes, std::move(rights));
+                        },
+                        max_message_bytes, share);
+    if (broken) return broken;
+    // All that came is cut into messages: rights that belong to none were not sent by the rules.
+    if (!received && received.error() == Errc::empty && rights_.size() > reader_.rights_begun()) {
+      return Errc::malformed;
+    }
+    return received;
   }
 
   posix::Descriptor socket_;
-  detail::FrameReader reader_;
+  detail::FrameReader reader_{posix::max_descriptors};
+  /// Of messages that were read and not given yet.
   posix::DescriptorQueue rights_;
+  /// What the former owner of this end had read and not given.
+  posix::Mapping backlog_;
+  std::size_t backlog_read_ = 0;
 };
 
 }  // namespace strait

@@ -12,6 +12,7 @@
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
+#include "strait/detail/right_list.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/poll.hpp"
@@ -31,6 +32,7 @@ struct AnyPayload {
 };
 struct AnySink {
   bool operator()(std::uint16_t tag, std::span<const std::byte> bytes);
+  bool operator()(std::uint16_t tag, std::span<const std::byte> bytes, RightList rights);
 };
 
 }  // namespace detail
@@ -79,6 +81,17 @@ struct AnySink {
 ///       takes wake-ups in and notices the peer's end, by system calls.
 ///   T11 optional, `wait(deadline)`: when armed and with nothing queued, sleeps until there is a
 ///       wake-up, or the peer is gone, or the deadline; it may end early.
+///
+/// Rights, see `CarriesRights` and `PassesEnds`
+///   T12 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone
+///       from `rights` exactly when it succeeds. `receive` then calls `sink(tag, bytes, rights)`
+///       with a `RightList` that belongs to the sink. A message comes with all its rights and no
+///       others, or is an error: `malformed`, `rights_lost`.
+///   T13 `T::carries(right)`: whether such a right can be sent here at all.
+///   T14 optional, `T::pair()`: two links connected to each other. `detach()` makes a right of a
+///       link, with all it has received and not given yet; the link is of no use then. After an
+///       error it is as it was. `T::attach(right)` is the inverse: `wrong_right`, `bad_region`, and
+///       the right is as it was. `credentials()`: of whoever made the other end.
 template <class T>
 concept Transport = std::movable<T> &&
     requires(std::string_view name, detail::AcceptLimits limits) {
@@ -130,18 +143,54 @@ concept Inheritable = Transport<T> &&
   { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Name>>;
 };
 
+/// A transport that sends rights beside bytes.
+template <class T>
+concept CarriesRights = Transport<T> &&
+    requires(T link, detail::AnyPayload payload, detail::FrameQueue queue, detail::RightList rights,
+             const detail::Right& right) {
+  { link.send(payload, queue, rights) } -> std::same_as<Result<void>>;
+  { T::carries(right) } -> std::same_as<bool>;
+};
+
+/// A transport whose connected ends are rights themselves.
+template <class T>
+concept PassesEnds = Transport<T> && requires(T link, const T& const_link, detail::Right right) {
+  { T::pair() } -> std::same_as<Result<std::pair<T, T>>>;
+  { link.detach() } -> std::same_as<Result<detail::Right>>;
+  { T::attach(right) } -> std::same_as<Result<T>>;
+  { const_link.credentials() } -> std::same_as<Result<PeerCredentials>>;
+};
+
 namespace detail {
 
 /// How many messages one `receive` gives at the most, so that no peer keeps this side for itself.
 inline constexpr int fair_share = 1024;
 
-/// Puts a message on the queue. Errors: `not_enough_memory`.
+/// Puts a message on the queue. Errors: `not_enough_memory`, and the rights are as they were.
 template <class Payload>
-Result<void> enqueue(FrameQueue& queue, const Payload& payload) {
-  std::byte* out = queue.push(payload.tag(), payload.size());
+Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList* rights = nullptr) {
+  std::byte* out = queue.push(payload.tag(), payload.size(), false, rights);
   if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
   payload.write_to(out);
   return {};
+}
+template <class Payload>
+Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList& rights) {
+  return enqueue(queue, payload, &rights);
+}
+
+/// As T12, for transports that send rights with the first byte, by `flush()`.
+template <class Payload, class Flush>
+Result<void> send_queued(const Payload& payload, FrameQueue& queue, RightList& rights,
+                         Flush&& flush) {
+  const std::size_t count = rights.size();
+  if (auto queued = enqueue(queue, payload, rights); !queued) return queued;
+  auto flushed = flush();
+  // Once they have gone the message counts as sent; the next call tells what has happened.
+  if (flushed || queue.rights().empty()) return {};
+  rights = queue.take_rights(count);
+  queue.clear();
+  return flushed;
 }
 
 }  // namespace detail

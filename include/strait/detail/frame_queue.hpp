@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "strait/detail/least.hpp"
+#include "strait/detail/right_list.hpp"
 
 namespace strait::detail {
 
@@ -42,13 +43,17 @@ class FrameQueue {
         last_(std::exchange(other.last_, nullptr)),
         spare_(std::exchange(other.spare_, nullptr)),
         spares_(std::exchange(other.spares_, 0)),
-        bytes_(std::exchange(other.bytes_, 0)) {}
+        bytes_(std::exchange(other.bytes_, 0)),
+        sent_(other.sent_),
+        rights_(std::move(other.rights_)) {}
   FrameQueue& operator=(FrameQueue&& other) noexcept {
     std::swap(first_, other.first_);
     std::swap(last_, other.last_);
     std::swap(spare_, other.spare_);
     std::swap(spares_, other.spares_);
     std::swap(bytes_, other.bytes_);
+    std::swap(sent_, other.sent_);
+    std::swap(rights_, other.rights_);
     return *this;
   }
   ~FrameQueue() {
@@ -71,18 +76,26 @@ class FrameQueue {
   void clear() noexcept {
     while (first_ != nullptr) drop_first();
     bytes_ = 0;
+    rights_.clear();
   }
 
   /// Adds a frame and returns where its payload is to be written, at once; a null pointer when
-  /// there is no memory.
-  [[nodiscard]] std::byte* push(std::uint16_t tag, std::size_t size, bool continued = false) {
-    const FrameHeader header{static_cast<std::uint32_t>(size), tag, continued};
+  /// there is no memory, and `rights` are then as they were.
+  [[nodiscard]] std::byte* push(std::uint16_t tag, std::size_t size, bool continued = false,
+                                RightList* rights = nullptr) {
+    const std::size_t count = rights != nullptr ? rights->size() : 0;
+    const FrameHeader header{static_cast<std::uint32_t>(size), tag, continued,
+                             static_cast<std::uint8_t>(count)};
     const std::size_t needed = sizeof header + size;
     if (last_ == nullptr || last_->capacity - last_->end < needed) {
       if (!add_block(needed)) return nullptr;
     }
     std::byte* out = last_->data() + last_->end;
     std::memcpy(out, &header, sizeof header);
+    if (count != 0) {
+      rights->set_position(sent_ + bytes_);
+      rights_.append(std::move(*rights));
+    }
     last_->end += needed;
     bytes_ += needed;
     return out + sizeof header;
@@ -98,6 +111,15 @@ class FrameQueue {
 
   void pop() { consume(sizeof(FrameHeader) + front().header.bytes); }
 
+  /// The rights of the frames, those of the oldest one first.
+  const RightList& rights() const { return rights_; }
+  /// Takes the first of them: those of the oldest frame, or all of them.
+  RightList take_rights(std::size_t count) { return rights_.split(count); }
+  /// How many rights go out with the next byte.
+  std::size_t rights_due() const {
+    return !rights_.empty() && rights_.position() == sent_ ? front().header.rights : 0;
+  }
+
   /// Cuts `bytes` off the front of the oldest frame's payload, which has more than that.
   void advance(std::size_t bytes) {
     FrameHeader header = front().header;
@@ -107,11 +129,16 @@ class FrameQueue {
     std::memcpy(first_->data() + first_->begin, &header, sizeof header);
   }
 
-  /// The waiting bytes as one stream; returns how many of `parts` were filled in.
+  /// The waiting bytes as one stream, up to the next ones with rights that are not due yet; returns
+  /// how many of `parts` were filled in.
   std::size_t gather(std::span<iovec> parts) const {
+    const std::uint64_t end = rights_.position_after(rights_due());
+    std::size_t left = end != UINT64_MAX ? static_cast<std::size_t>(end - sent_) : bytes_;
     std::size_t count = 0;
-    for (Block* block = first_; block != nullptr && count != parts.size(); block = block->next) {
-      parts[count++] = {block->data() + block->begin, block->end - block->begin};
+    for (Block* block = first_; left != 0 && count != parts.size(); block = block->next) {
+      const std::size_t here = least(left, block->end - block->begin);
+      parts[count++] = {block->data() + block->begin, here};
+      left -= here;
     }
     return count;
   }
@@ -119,6 +146,7 @@ class FrameQueue {
   /// Drops bytes of the stream that were written.
   void consume(std::size_t bytes) {
     bytes_ -= bytes;
+    sent_ += bytes;
     while (bytes != 0) {
       const std::size_t here = least(bytes, first_->end - first_->begin);
       first_->begin += here;
@@ -190,6 +218,9 @@ class FrameQueue {
   Block* spare_ = nullptr;
   int spares_ = 0;
   std::size_t bytes_ = 0;
+  /// Where in the stream the front is.
+  std::uint64_t sent_ = 0;
+  RightList rights_;
 };
 
 }  // namespace strait::detail

@@ -19,8 +19,11 @@ namespace strait::detail {
 /// a large one gets a buffer of its own, which grows with what has arrived.
 class FrameReader {
  public:
-  /// Calls `sink(tag, bytes)` for messages until it returns false or `share` are done, reading on
-  /// with `read(span)`, which returns how many bytes it read, at least one.
+  /// `max_rights`: how many rights a message may have; with more it is malformed.
+  explicit FrameReader(std::uint8_t max_rights = 0) : max_rights_(max_rights) {}
+
+  /// Calls `sink(header, bytes)` for messages until it returns false or `share` are done, reading
+  /// on with `read(span)`, which returns how many bytes it read, at least one.
   ///
   /// Errors: `malformed`, `message_too_large`, `not_enough_memory`; what `read` returns, with
   /// `would_block` as `empty`.
@@ -35,12 +38,12 @@ class FrameReader {
         }
         in_large_ = false;
         --share;
-        if (!sink(header_.tag, large_.bytes())) return {};
+        if (!sink(std::as_const(header_), large_.bytes())) return {};
         continue;
       }
       if (buffered() >= sizeof header_) {
         std::memcpy(&header_, begin(), sizeof header_);
-        if (header_.continued != 0 || header_.rights != 0) return Errc::malformed;
+        if (header_.continued != 0 || header_.rights > max_rights_) return Errc::malformed;
         if (header_.bytes > max_message_bytes) return Errc::message_too_large;
         if (header_.bytes > small_bytes) {
           if (auto started = start_large(); !started) return started;
@@ -51,7 +54,7 @@ class FrameReader {
           begin_ += sizeof header_ + header_.bytes;
           --share;
           ++given;
-          if (!sink(header_.tag, bytes)) return {};
+          if (!sink(std::as_const(header_), bytes)) return {};
           continue;
         }
       }
@@ -70,10 +73,37 @@ class FrameReader {
     return buffered() - sizeof header >= header.bytes;
   }
 
+  /// With how many rights the message that is not complete yet may have come, at the most.
+  std::size_t rights_begun() const {
+    if (in_large_) return header_.rights;
+    if (buffered() == 0) return 0;
+    FrameHeader header;
+    if (buffered() < sizeof header) return max_rights_;
+    std::memcpy(&header, gulp_.bytes().data() + begin_, sizeof header);
+    return header.rights;
+  }
+
+  /// Copies what was read and not given yet, as it was in the stream. False when there is no
+  /// memory.
+  [[nodiscard]] bool copy_unread(ByteBuffer& to) const {
+    if (in_large_) {
+      if (!copy(to, {reinterpret_cast<const std::byte*>(&header_), sizeof header_})) return false;
+      if (!copy(to, large_.bytes())) return false;
+    }
+    return copy(to, gulp_.bytes().subspan(begin_));
+  }
+
  private:
   static constexpr std::size_t gulp_bytes = std::size_t{64} << 10;
   /// Messages up to here may be given unaligned: see S7.
   static constexpr std::size_t small_bytes = 4096;
+
+  static bool copy(ByteBuffer& to, std::span<const std::byte> bytes) {
+    std::byte* out = to.extend(bytes.size());
+    if (out == nullptr) return false;
+    if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+    return true;
+  }
 
   std::size_t buffered() const { return gulp_.size() - begin_; }
   const std::byte* begin() { return gulp_.data() + begin_; }
@@ -125,6 +155,7 @@ class FrameReader {
   FrameHeader header_{};
   ByteBuffer large_;
   bool in_large_ = false;
+  std::uint8_t max_rights_;
 };
 
 }  // namespace strait::detail

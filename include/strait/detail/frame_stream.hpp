@@ -16,7 +16,9 @@
 #include "strait/transport.hpp"
 
 // Frames on a stream of bytes. `write(parts)` writes what there is room for and returns how much
-// that was, which may be nothing; `read(room)` reads at least a byte, or says `would_block`.
+// that was, which may be nothing; `write(parts, rights, count)`, where the stream carries rights,
+// does so with the first rights of a list; `read(room)` reads at least a byte, or says
+// `would_block`.
 
 namespace strait::detail {
 
@@ -71,9 +73,17 @@ Result<void> flush_frames(FrameQueue& queue, Write&& write) {
   while (!queue.empty()) {
     std::array<iovec, 16> parts;
     const std::size_t count = queue.gather(parts);
-    const Result<std::size_t> written = write(std::span<const iovec>(parts).first(count));
+    const auto filled = std::span<const iovec>(parts).first(count);
+    const std::size_t due = queue.rights_due();
+    const Result<std::size_t> written = [&] {
+      if constexpr (requires { write(filled, queue.rights(), due); }) {
+        if (due != 0) return write(filled, queue.rights(), due);
+      }
+      return write(filled);
+    }();
     if (!written) return written.error();
     if (*written == 0) return {};
+    queue.take_rights(due);  // the receiver has its own by now
     queue.consume(*written);
   }
   return {};

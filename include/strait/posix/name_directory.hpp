@@ -19,8 +19,9 @@
 
 namespace strait::posix {
 
-/// Where the FIFOs or the socket of a name live: a directory of the name's own, in the user's private one
-/// (`$XDG_RUNTIME_DIR/strait`, else `/tmp/strait-<uid>`), or where the name, a path, says.
+/// Where the FIFOs or the socket of a name live: a directory of the name's own, in the user's
+/// private one (`$XDG_RUNTIME_DIR/strait`, else `/tmp/strait-<uid>`), or where the name, a path,
+/// says.
 struct NamePlace {
   std::string parent;
   std::string name;

@@ -28,6 +28,8 @@ class DescriptorQueue {
   static constexpr std::size_t capacity = 512;
 
   std::size_t size() const { return size_; }
+  /// The one that `pop` would give after `index` others.
+  int at(std::size_t index) const { return descriptors_[(first_ + index) % capacity].get(); }
   bool has_room() const { return capacity - size_ >= max_descriptors; }
   void push(Descriptor descriptor) {
     descriptors_[(first_ + size_++) % capacity] = std::move(descriptor);
@@ -92,8 +94,8 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
 /// and are closed on exec. Never blocks. Returns how many bytes there were.
 ///
 /// Errors: `would_block` when there is none (yet); `peer_closed`; `malformed` when the packet was
-/// larger than `bytes` or descriptors were cut off (the kernel dropped what did not fit; the rest
-/// is closed); those of `recvmsg`.
+/// larger than `bytes`, `rights_lost` when this process had no room for all descriptors (those that
+/// came are closed); those of `recvmsg`.
 inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
                                           DescriptorQueue& descriptors) {
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
@@ -128,7 +130,7 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
   }
   if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
     descriptors.truncate(before);
-    return Errc::malformed;
+    return (message.msg_flags & MSG_TRUNC) != 0 ? Errc::malformed : Errc::rights_lost;
   }
   // A packet has at least one byte here, so nothing at all is the end of the stream.
   if (received == 0 && descriptors.size() == before) return Errc::peer_closed;

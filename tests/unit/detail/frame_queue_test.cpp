@@ -171,3 +171,46 @@ TEST_CASE("a queue without memory for a message says so and keeps the others",
   CHECK(queue.bytes() == sizeof(FrameHeader) + 10);
   CHECK(queue.front().header.tag == 1);
 }
+
+TEST_CASE("a stream is gathered up to the next frame whose rights are not due", "[frame_queue]") {
+  FrameQueue queue;
+  const auto push_with = [&](std::size_t size, std::size_t count) {
+    strait::detail::RightList rights;
+    for (std::size_t i = 0; i != count; ++i) REQUIRE(rights.push({}));
+    std::byte* out = queue.push(1, size, false, &rights);
+    REQUIRE(out != nullptr);
+    std::memset(out, static_cast<int>(count), size);
+    CHECK(rights.empty());
+  };
+  push_with(10, 0);
+  push_with(20, 2);
+  push_with(70'000, 0);
+  push_with(30, 3);
+  push_with(0, 1);
+  CHECK(queue.rights().size() == 6);
+  CHECK(queue.rights_due() == 0);
+  CHECK(gathered(queue).size() == 8 + 10);
+  queue.consume(5);
+  CHECK(queue.rights_due() == 0);
+  CHECK(gathered(queue).size() == 8 + 10 - 5);
+  queue.consume(8 + 10 - 5);
+  // Its rights go out with its first byte, and what follows it as far as the next ones.
+  CHECK(queue.rights_due() == 2);
+  CHECK(queue.front().header.rights == 2);
+  CHECK(gathered(queue).size() == 8 + 20 + 8 + 70'000);
+  queue.take_rights(2);
+  queue.consume(1);
+  CHECK(queue.rights_due() == 0);
+  CHECK(gathered(queue).size() == 8 + 20 + 8 + 70'000 - 1);
+  queue.consume(8 + 20 + 8 + 70'000 - 1);
+  CHECK(queue.rights_due() == 3);
+  CHECK(gathered(queue).size() == 8 + 30);
+  queue.take_rights(3);
+  queue.consume(8 + 30);
+  CHECK(queue.rights_due() == 1);
+  CHECK(gathered(queue).size() == 8);
+  FrameQueue moved = std::move(queue);
+  CHECK(moved.rights_due() == 1);
+  moved.clear();
+  CHECK(moved.rights().empty());
+}

@@ -126,7 +126,7 @@ TEST_CASE("a packet that is too large is malformed and leaves no descriptor behi
   CHECK(descriptors.size() == 1);
 }
 
-TEST_CASE("descriptors for which this process has no room are malformed, and none of them stays",
+TEST_CASE("descriptors for which this process has no room are lost, and none of them stays",
           "[socket]") {
   Pair pair;
   const Descriptor file = new_file();
@@ -145,7 +145,7 @@ TEST_CASE("descriptors for which this process has no room are malformed, and non
   DescriptorQueue descriptors;
   const auto received = receive_packet(pair.b.get(), got, descriptors);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-  CHECK(received.error() == Errc::malformed);
+  CHECK(received.error() == Errc::rights_lost);
   CHECK(descriptors.size() == 0);
   CHECK(count_descriptors() == before);
 }

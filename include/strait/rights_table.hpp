@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <utility>
+
+#include "strait/posix/random.hpp"
+#include "strait/result.hpp"
+#include "strait/rights.hpp"
+
+namespace strait {
+
+/// Names a right that has arrived: plain data, for any message.
+struct RightId {
+  std::uint64_t value = 0;
+  friend bool operator==(const RightId&, const RightId&) = default;
+};
+
+/// Keeps rights under ids, so that later messages can speak of them: who has received a right tells
+/// its id to whoever shall use it. An id is a random number, which a peer that was not told it does
+/// not guess.
+///
+/// Threads: one at a time. Ownership: what nobody has taken is closed in the end.
+class RightsTable {
+ public:
+  /// Keeps the first right that is left.
+  ///
+  /// Errors: `empty`; those of the system's random source. The right stays where it was.
+  Result<RightId> keep(Rights& rights) {
+    if (rights.empty()) return Errc::empty;
+    RightId id;
+    do {
+      auto filled = posix::fill_random(std::as_writable_bytes(std::span(&id.value, 1)));
+      if (!filled) return filled.error();
+    } while (id.value == 0 || kept_.contains(id.value));
+    kept_.emplace(id.value, Rights(rights.list().split(1)));
+    return id;
+  }
+
+  /// Takes a right out. Errors: `not_found`; as `Rights::take`, and the right stays.
+  template <class T>
+  Result<T> take(RightId id) {
+    const auto found = kept_.find(id.value);
+    if (found == kept_.end()) return Errc::not_found;
+    auto taken = found->second.take<T>();
+    if (taken) kept_.erase(found);
+    return taken;
+  }
+
+  /// Closes a right, if it is there.
+  void drop(RightId id) { kept_.erase(id.value); }
+  std::size_t size() const noexcept { return kept_.size(); }
+
+ private:
+  std::map<std::uint64_t, Rights> kept_;
+};
+
+}  // namespace strait

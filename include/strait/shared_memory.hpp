@@ -1,0 +1,105 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "strait/detail/right_list.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/mapping.hpp"
+#include "strait/posix/memory_file.hpp"
+#include "strait/result.hpp"
+
+namespace strait {
+
+/// Shared memory, mapped and seen as a `T` or several. Whoever else has it may write at any moment:
+/// read a word once, then check it, and leave nothing there that a peer may not change.
+template <class T>
+class Mapped {
+ public:
+  Mapped() = default;
+
+  T* get() const noexcept { return reinterpret_cast<T*>(mapping_.data()); }
+  T& operator*() const noexcept { return *get(); }
+  T* operator->() const noexcept { return get(); }
+  /// As many of them as the memory has room for.
+  std::span<T> span() const noexcept { return {get(), mapping_.size() / sizeof(T)}; }
+
+ private:
+  friend class SharedMemory;
+  explicit Mapped(posix::Mapping mapping) : mapping_(std::move(mapping)) {}
+
+  posix::Mapping mapping_;
+};
+
+/// Memory that several processes can map: of one size for ever, zero at first. A right: send it
+/// with `Rights`.
+///
+/// Ownership: the memory lives as long as anybody has it, or has it mapped.
+class SharedMemory {
+ public:
+  /// Errors: `std::errc::invalid_argument` for no bytes at all; those of the system.
+  static Result<SharedMemory> create(std::size_t size_bytes) {
+    if (size_bytes == 0) return std::make_error_code(std::errc::invalid_argument);
+    auto file = posix::create_memory_file("strait-shared", size_bytes);
+    if (!file) return file.error();
+    if (auto sealed = posix::add_seals(file->get(), posix::seals_of_size); !sealed) {
+      return sealed.error();
+    }
+    return SharedMemory(std::move(*file), size_bytes);
+  }
+
+  std::size_t size_bytes() const noexcept { return size_bytes_; }
+
+  /// Maps the memory; to read only with `map<const T>()`. May be called several times.
+  ///
+  /// Errors: `bad_region` if there is no room for one `T`; those of `mmap`. Ownership: the
+  /// mapping's own; it may outlive this object.
+  template <class T = std::byte>
+  Result<Mapped<T>> map() const {
+    static_assert(std::is_standard_layout_v<T> && std::is_trivially_destructible_v<T> &&
+                      !std::is_pointer_v<T>,
+                  "strait: what lies in shared memory has standard layout, no destructor and no "
+                  "pointers.");
+    if (size_bytes_ < sizeof(T)) return Errc::bad_region;
+    constexpr int protection = std::is_const_v<T> ? PROT_READ : PROT_READ | PROT_WRITE;
+    auto mapping = posix::Mapping::map(size_bytes_, protection, MAP_SHARED, file_.get());
+    if (!mapping) return mapping.error();
+    return Mapped<T>(std::move(*mapping));
+  }
+
+  /// The same memory once more: one to send, one to keep.
+  Result<SharedMemory> duplicate() const {
+    posix::Descriptor copy(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) return posix::last_error();
+    return SharedMemory(std::move(copy), size_bytes_);
+  }
+
+  /// For `Rights`. Errors: `wrong_right` after it was moved from.
+  Result<detail::Right> into_right() {
+    if (!file_) return Errc::wrong_right;
+    size_bytes_ = 0;
+    return detail::Right{std::move(file_)};
+  }
+  /// For `Rights`. Errors: `bad_region` unless it is memory that can't change its size any more.
+  static Result<SharedMemory> from_right(detail::Right& right) {
+    const auto size = posix::sealed_size(right.descriptor.get(), posix::seals_of_size);
+    if (!size) return size.error();
+    return SharedMemory(std::move(right.descriptor), *size);
+  }
+
+ private:
+  SharedMemory(posix::Descriptor file, std::size_t size_bytes)
+      : file_(std::move(file)), size_bytes_(size_bytes) {}
+
+  posix::Descriptor file_;
+  std::size_t size_bytes_;
+};
+
+}  // namespace strait

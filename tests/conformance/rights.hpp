@@ -1,0 +1,84 @@
+#pragma once
+
+// Channels that carry rights, and rights that can be told apart.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "conformance/channels.hpp"
+#include "strait/rights.hpp"
+#include "strait/rights_table.hpp"
+#include "strait/semaphore.hpp"
+#include "strait/shared_memory.hpp"
+
+namespace strait_test {
+
+using strait::Rights;
+using strait::posix::Descriptor;
+
+/// A listener that keeps all it hears, rights too.
+struct RightsInbox {
+  std::vector<Bytes> messages;
+  std::vector<Rights> rights;
+
+  void operator()(View bytes, Rights received) {
+    messages.emplace_back(bytes.begin(), bytes.end());
+    rights.push_back(std::move(received));
+  }
+};
+
+/// Memory that says which one it is.
+inline strait::SharedMemory numbered(std::uint64_t number) {
+  auto memory = strait::SharedMemory::create(sizeof number).value();
+  *memory.map<std::uint64_t>().value() = number;
+  return memory;
+}
+inline Rights numbered_rights(std::uint64_t first, std::size_t count) {
+  Rights rights;
+  for (std::size_t i = 0; i != count; ++i) REQUIRE(rights.add(numbered(first + i)));
+  return rights;
+}
+
+/// The number of the next right; none when it is not such memory.
+inline std::optional<std::uint64_t> take_number(Rights& rights) {
+  auto memory = rights.take<strait::SharedMemory>();
+  if (!memory) return {};
+  return *memory->map<const std::uint64_t>().value();
+}
+
+/// True when these are the numbers from `first` on, and no more than `count`.
+inline bool take_numbers(Rights& rights, std::uint64_t first, std::size_t count) {
+  if (rights.size() != count) return false;
+  for (std::size_t i = 0; i != count; ++i) {
+    if (take_number(rights) != first + i) return false;
+  }
+  return rights.empty();
+}
+
+/// Two ends of a new pair of channels.
+template <class Link>
+struct Ends {
+  Link near, far;
+  RightsInbox at_near{}, at_far{};
+
+  static Ends make() {
+    auto pair = Link::pair().value();
+    return {std::move(pair.first), std::move(pair.second)};
+  }
+  bool deliver(std::size_t count) {
+    return pump_until(near, at_near, far, at_far, [&] { return at_far.messages.size() >= count; });
+  }
+};
+
+template <class Link>
+Rights rights_of(Link&& end) {
+  Rights rights;
+  REQUIRE(rights.add(std::move(end)));
+  return rights;
+}
+
+}  // namespace strait_test
