@@ -46,8 +46,7 @@ class Channel {
                 "strait: the first argument of Channel is a transport, such as MachTransport<>.");
   static_assert(Serializer<SerializerT>,
                 "strait: the second argument of Channel is a serializer, such as RawSerializer.");
-  static_assert(options.max_rights <= 253,
-                "strait: max_rights is 253 at the most, which the kernel lets one message carry.");
+  static_assert(options.max_rights <= detail::max_rights, "strait: max_rights is 127 at the most.");
   static_assert(options.max_message_bytes <= (std::size_t{1} << 30),
                 "strait: max_message_bytes is 1 GiB at the most.");
 
@@ -138,7 +137,7 @@ class Channel {
   Result<void> send(const Message& message, Rights&& rights) {
     static_assert(CarriesRights<TransportT>,
                   "strait: this transport carries bytes only, as a FIFO does; use SocketTransport "
-                  "to send rights.");
+                  "or MachTransport to send rights.");
     if constexpr (CarriesRights<TransportT>) {
       if (rights.empty()) return send_with(message);
       if (rights.size() > options.max_rights) return Errc::too_many_rights;
@@ -515,25 +514,18 @@ class Channel {
     return handled;
   }
 
-  template <class Listener>
-  static Result<void> give(Listener& listener, std::uint16_t tag,
-                           std::span<const std::byte> bytes) {
-    if constexpr (std::derived_from<Listener, detail::FrameSink>) {
-      return listener.take(tag, bytes);
-    } else {
-      return SerializerT::read(tag, bytes, listener);
-    }
-  }
-  template <class Listener>
+  template <class Listener, class... List>
   static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                           detail::RightList& list) {
-    if (list.size() > options.max_rights) return Errc::too_many_rights;
-    Rights rights(std::move(list));
+                           List&... list) {
     if constexpr (std::derived_from<Listener, detail::FrameSink>) {
       return listener.take(tag, bytes);
-    } else {
+    } else if constexpr (CarriesRights<TransportT>) {
+      Rights rights(std::move(list)...);
+      if (rights.size() > options.max_rights) return Errc::too_many_rights;
       detail::WithRights<Listener> with{listener, rights};
       return SerializerT::read(tag, bytes, with);
+    } else {
+      return SerializerT::read(tag, bytes, listener);
     }
   }
 

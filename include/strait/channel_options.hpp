@@ -24,7 +24,7 @@ struct ChannelOptions {
   /// How many clients may be in the middle of the handshake; the oldest goes when one more comes.
   std::uint32_t max_half_open = 16;
 
-  /// How many rights a message may carry in either direction; 253 at the most.
+  /// How many rights a message may carry in either direction; 127 at the most.
   std::uint32_t max_rights = 64;
 
   PeerPolicy peers = PeerPolicy::same_user;

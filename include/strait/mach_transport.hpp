@@ -12,6 +12,7 @@
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/detail/linger.hpp"
+#include "strait/detail/right_list.hpp"
 #include "strait/fwd.hpp"
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/native_kernel.hpp"
@@ -31,6 +32,8 @@ template <class KernelT, class SendPolicy, class WaitPolicy, std::size_t queue_b
 class BasicMachTransport {
   using SendRight = typename KernelT::SendRight;
   using ReceiveRight = typename KernelT::ReceiveRight;
+
+  static constexpr bool carries_descriptors = MachKernelWithDescriptors<KernelT>;
 
  public:
   using kernel = KernelT;
@@ -191,13 +194,24 @@ class BasicMachTransport {
     }
   }
 
+  /// Rights travel as descriptors beside the first part of the message.
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue,
+                    detail::RightList& rights) requires carries_descriptors {
+    return detail::send_queued(payload, queue, rights, [&] { return flush(queue); });
+  }
+  static bool carries(const detail::Right& right) requires carries_descriptors {
+    return static_cast<bool>(right.descriptor);
+  }
+
   Result<void> flush(detail::FrameQueue& queue) {
     std::size_t staged_bytes = 0;
     while (!queue.empty()) {
       const auto frame = queue.front();
       const std::span payload(frame.payload, frame.header.bytes);
       if constexpr (SendPolicy::threshold_bytes != SIZE_MAX) {
-        if (payload.size() >= SendPolicy::threshold_bytes && !frame.header.continued) {
+        if (payload.size() >= SendPolicy::threshold_bytes && !frame.header.continued &&
+            frame.header.rights == 0) {
           out_.publish();
           staged_bytes = 0;
           if (auto room = out_.reserve(sizeof(std::uint64_t)); !room)
@@ -220,6 +234,16 @@ class BasicMachTransport {
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
                                                  : Kind::whole;
+      if constexpr (carries_descriptors) {
+        if (frame.header.rights != 0) [[unlikely]] {
+          out_.publish();
+          staged_bytes = 0;
+          const auto sent = send_rights(header(kind, frame.header.tag), payload.first(size), queue);
+          if (!sent) return unless_full(sent.error());
+          last ? queue.pop() : queue.advance(size);
+          continue;
+        }
+      }
       const auto piece = copy_of(payload.first(size));
       if (auto sent = put(out_, header(kind, frame.header.tag, size), piece); !sent) {
         out_.publish();
@@ -253,7 +277,8 @@ class BasicMachTransport {
         case Kind::fragment:
         case Kind::last_fragment: {
           const auto kind = static_cast<Kind>(message.kind);
-          if (message.descriptors != 0 || (kind == Kind::whole && assembling_)) {
+          if (kind == Kind::whole && assembling_) return Errc::malformed;
+          if (message.descriptors != 0 && (assembling_ || !carries_descriptors)) {
             return Errc::malformed;
           }
           if (!assembling_) incoming_.clear();
@@ -262,8 +287,13 @@ class BasicMachTransport {
           if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
           std::memcpy(copy, in_.body(), message.bytes);
           in_.pop(message);
+          if constexpr (carries_descriptors) {
+            if (message.descriptors != 0) [[unlikely]] {
+              if (auto taken = take_rights(message.descriptors); !taken) return taken;
+            }
+          }
           assembling_ = kind == Kind::fragment;
-          if (!assembling_ && !sink(message.tag, incoming_.bytes())) return {};
+          if (!assembling_ && !give(sink, message.tag)) return {};
           break;
         }
         case Kind::region: {
@@ -321,6 +351,40 @@ class BasicMachTransport {
                 "strait: this kernel has no out-of-line memory; use InlineOnly.");
   static_assert(SendPolicy::threshold_bytes > 0,
                 "strait: an out-of-line region has at least one byte.");
+
+  /// Sends the first part of the oldest message with the message's rights.
+  Result<void> send_rights(const MessageHeader& header, std::span<const std::byte> part,
+                           detail::FrameQueue& queue) {
+    std::array<int, detail::max_rights> descriptors;
+    std::size_t count = 0;
+    queue.rights().for_each(
+        [&](const detail::Right& right) { descriptors[count++] = right.descriptor.get(); },
+        queue.front().header.rights);
+    auto sent = out_.send(header, part, std::span<const int>(descriptors).first(count));
+    if (sent) queue.take_rights(count);  // the receiver has its own by now
+    return sent;
+  }
+
+  Result<void> take_rights(std::size_t count) {
+    if (count > detail::max_rights) return Errc::malformed;
+    std::array<posix::Descriptor, detail::max_rights> taken;
+    if (auto found = in_.take_descriptors(std::span(taken).first(count)); !found) return found;
+    for (posix::Descriptor& descriptor : std::span(taken).first(count)) {
+      if (!rights_.push({std::move(descriptor)})) {
+        return std::make_error_code(std::errc::not_enough_memory);
+      }
+    }
+    return {};
+  }
+
+  template <class Sink>
+  bool give(Sink& sink, std::uint16_t tag) {
+    if constexpr (carries_descriptors) {
+      if (!rights_.empty()) [[unlikely]]
+        return sink(tag, incoming_.bytes(), std::move(rights_));
+    }
+    return sink(tag, incoming_.bytes());
+  }
 
   BasicMachTransport(ReceiveRight in, SendRight out) : in_(std::move(in)), out_(std::move(out)) {}
 
@@ -418,6 +482,8 @@ class BasicMachTransport {
   ReceiveRight in_;
   SendRight out_;
   detail::ByteBuffer incoming_;
+  /// Of the message that is coming in.
+  detail::RightList rights_;
   bool assembling_ = false;
 };
 

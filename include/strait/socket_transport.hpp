@@ -197,7 +197,7 @@ class BasicSocketTransport {
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
     const auto received = receive_some(
-        [&](std::uint16_t, std::span<const std::byte> frame, detail::RightList) {
+        [&](std::uint16_t, std::span<const std::byte> frame, auto&&...) {
           bytes = detail::HandshakeBytes(frame);
           return false;
         },
@@ -286,6 +286,8 @@ class BasicSocketTransport {
  private:
   /// The least a packet can be: an empty one would look like the end.
   static constexpr std::array<std::byte, 1> parcel_packet{};
+  /// A large message that has not come in whole, and what a reader may have read behind it.
+  static constexpr std::size_t max_backlog_bytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
 
   struct Writer {
     const posix::Descriptor& socket;
@@ -328,11 +330,12 @@ class BasicSocketTransport {
     if (!posix::is_connected_socket(socket.get(), SOCK_STREAM)) return Errc::wrong_right;
     const auto size = posix::sealed_size(file.get(), posix::seals_of_content);
     if (!size) return size.error();
+    if (*size > max_backlog_bytes) return Errc::bad_region;
     auto backlog = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, file.get());
     if (!backlog) return backlog.error();
     BasicSocketTransport link(std::move(socket));
     link.backlog_ = std::move(*backlog);
-    while (link.rights_.has_room()) {
+    for (int packets = 0; packets != 3 && link.rights_.has_room(); ++packets) {
       const auto more = posix::receive_packet(parcel.get(), packet, link.rights_);
       if (more) continue;
       const std::error_code end = more.error();
@@ -375,21 +378,16 @@ class BasicSocketTransport {
   template <class Sink>
   Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
     std::error_code broken;
-    const auto received =
-        reader_.receive([&](std::span<std::byte> room) { return read(room); },
-                        [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
-                          detail::RightList rights;
-                          if (header.rights != 0) [[unlikely]] {
-                            auto taken = take_rights(header.rights);
-                            if (!taken) {
-                              broken = taken.error();
-                              return false;
-                            }
-                            rights = std::move(*taken);
-                          }
-                          return sink(header.tag, bytes, std::move(rights));
-                        },
-                        max_message_bytes, share);
+    const auto give = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
+      if (header.rights == 0) [[likely]]
+        return sink(header.tag, bytes);
+      auto rights = take_rights(header.rights);
+      if (rights) return sink(header.tag, bytes, std::move(*rights));
+      broken = rights.error();
+      return false;
+    };
+    const auto received = reader_.receive([&](std::span<std::byte> room) { return read(room); },
+                                          give, max_message_bytes, share);
     if (broken) return broken;
     // All that came is cut into messages: rights that belong to none were not sent by the rules.
     if (!received && received.error() == Errc::empty && rights_.size() > reader_.rights_begun()) {
@@ -399,7 +397,7 @@ class BasicSocketTransport {
   }
 
   posix::Descriptor socket_;
-  detail::FrameReader reader_{posix::max_descriptors};
+  detail::FrameReader reader_{detail::max_rights};
   /// Of messages that were read and not given yet.
   posix::DescriptorQueue rights_;
   /// What the former owner of this end had read and not given.

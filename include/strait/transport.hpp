@@ -85,8 +85,8 @@ struct AnySink {
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T12 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone
 ///       from `rights` exactly when it succeeds. `receive` then calls `sink(tag, bytes, rights)`
-///       with a `RightList` that belongs to the sink. A message comes with all its rights and no
-///       others, or is an error: `malformed`, `rights_lost`.
+///       for such a message, with a `RightList` that belongs to the sink. A message comes with all
+///       its rights and no others, or is an error: `malformed`, `rights_lost`.
 ///   T13 `T::carries(right)`: whether such a right can be sent here at all.
 ///   T14 optional, `T::pair()`: two links connected to each other. `detach()` makes a right of a
 ///       link, with all it has received and not given yet; the link is of no use then. After an
@@ -128,7 +128,7 @@ concept Transport = std::movable<T> &&
 /// A transport whose two sides can meet without a name, over two connected descriptors, of which a
 /// child inherits one.
 ///
-///   T12 `T::connected_pair()` makes two; text can be sent from either to the other. Of one,
+///   T15 `T::connected_pair()` makes two; text can be sent from either to the other. Of one,
 ///       `T::listen(descriptor, credentials, limits)` makes a `Server` for whoever has the other,
 ///       with the credentials that its maker knows; once that one client is through, `accept()` is
 ///       `peer_closed`. Of the other, `T::look_up(descriptor)` makes a `Name`.

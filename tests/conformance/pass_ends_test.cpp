@@ -35,7 +35,7 @@ void handle(Link& link, Listener& inner, std::size_t count) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("both ends of a pair talk, and each sees the other close", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   auto ends = Ends<RawLink<TestType>>::make();
   CHECK_FALSE(ends.near.waiting_connect());
   CHECK(ends.near.peer().credentials.uid == ::geteuid());
@@ -51,7 +51,7 @@ TEMPLATE_TEST_CASE("both ends of a pair talk, and each sees the other close", "[
 }
 
 TEMPLATE_TEST_CASE("an end that was sent goes on where it was, and the sender's object is closed",
-                   "[ends]", STRAIT_TEST_RIGHTS) {
+                   "[ends]", STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto ends = Ends<Link>::make();
   const int hops = GENERATE(1, 2, 5);
@@ -70,7 +70,7 @@ TEMPLATE_TEST_CASE("an end that was sent goes on where it was, and the sender's 
 }
 
 TEMPLATE_TEST_CASE("an end of a channel that was made by connecting travels like any other",
-                   "[ends]", STRAIT_TEST_RIGHTS) {
+                   "[ends]", STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto pair = connected_pair<Link>();
   REQUIRE(pair.client.send(pattern(9)));
@@ -84,11 +84,11 @@ TEMPLATE_TEST_CASE("an end of a channel that was made by connecting travels like
 }
 
 TEMPLATE_TEST_CASE("unread messages travel with their end, also those that were read half",
-                   "[ends]", STRAIT_TEST_RIGHTS) {
+                   "[ends]", STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   // Handled before: nothing, one, so that others are read and not handled, and more.
-  const std::size_t handled_before = GENERATE(0, 1, 7);
-  const std::size_t large = GENERATE(0, 150'000);
+  const std::size_t handled_before = GENERATE(0u, 1u, 7u);
+  const std::size_t large = GENERATE(0u, 150'000u);
   const int hops = GENERATE(1, 3);
   CAPTURE(handled_before, large, hops);
   auto ends = Ends<Link>::make();
@@ -113,7 +113,7 @@ TEMPLATE_TEST_CASE("unread messages travel with their end, also those that were 
 }
 
 TEMPLATE_TEST_CASE("an end is sent in the middle of a message that is still coming", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto ends = Ends<Link>::make();
   REQUIRE(ends.near.send(pattern(10, 1)));
@@ -130,7 +130,7 @@ TEMPLATE_TEST_CASE("an end is sent in the middle of a message that is still comi
 }
 
 TEMPLATE_TEST_CASE("an end travels inside an unread message of an end that travels", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto inner = Ends<Link>::make();
   auto outer = Ends<Link>::make();
@@ -155,7 +155,7 @@ TEMPLATE_TEST_CASE("an end travels inside an unread message of an end that trave
 }
 
 TEMPLATE_TEST_CASE("unread ends within ends are closed with the outermost one", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto inner = Ends<Link>::make();
   {
@@ -170,7 +170,7 @@ TEMPLATE_TEST_CASE("unread ends within ends are closed with the outermost one", 
 }
 
 TEMPLATE_TEST_CASE("the last words of a peer that has closed are in an end that was sent", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto ends = Ends<Link>::make();
   REQUIRE(ends.near.send(pattern(5)));
@@ -184,7 +184,7 @@ TEMPLATE_TEST_CASE("the last words of a peer that has closed are in an end that 
   CHECK(ends.at_far.messages.size() == 2);
 }
 
-TEMPLATE_TEST_CASE("an end that can't be sent now stays as it was", "[ends]", STRAIT_TEST_RIGHTS) {
+TEMPLATE_TEST_CASE("an end that can't be sent now stays as it was", "[ends]", STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   Rights rights;
   SECTION("before the handshake is done") {
@@ -225,7 +225,7 @@ TEMPLATE_TEST_CASE("an end that can't be sent now stays as it was", "[ends]", ST
 }
 
 TEMPLATE_TEST_CASE("an end that was not sent after all is taken back and works", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType, strait::ChannelOptions{.max_rights = 1}>;
   auto ends = Ends<Link>::make();
   auto carrier = Ends<Link>::make();
@@ -241,7 +241,7 @@ TEMPLATE_TEST_CASE("an end that was not sent after all is taken back and works",
 }
 
 TEMPLATE_TEST_CASE("an end that was watched by a loop is watched by the next owner's", "[ends]",
-                   STRAIT_TEST_RIGHTS) {
+                   STRAIT_TEST_ENDS) {
   using Link = RawLink<TestType>;
   auto ends = Ends<Link>::make();
   const auto readable = [](Link& link, int milliseconds) {

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "strait/rights_table.hpp"
 #include "strait/semaphore.hpp"
 #include "strait/shared_memory.hpp"
+#include "strait/socket_transport.hpp"
 
 namespace strait_test {
 
@@ -59,6 +62,10 @@ inline bool take_numbers(Rights& rights, std::uint64_t first, std::size_t count)
   return rights.empty();
 }
 
+/// The transport whose ends travel over `T`.
+template <class T>
+using Passable = std::conditional_t<strait::PassesEnds<T>, T, strait::SocketTransport>;
+
 /// Two ends of a new pair of channels.
 template <class Link>
 struct Ends {
@@ -66,8 +73,17 @@ struct Ends {
   RightsInbox at_near{}, at_far{};
 
   static Ends make() {
-    auto pair = Link::pair().value();
-    return {std::move(pair.first), std::move(pair.second)};
+    if constexpr (strait::PassesEnds<typename Link::transport>) {
+      auto pair = Link::pair().value();
+      return {std::move(pair.first), std::move(pair.second)};
+    } else {
+      auto pair = fresh_pair<Link>();
+      const auto deaf = [](const auto&) {};
+      REQUIRE(pump_until(pair.server, deaf, pair.client, deaf, [&] {
+        return !pair.server.waiting_connect() && !pair.client.waiting_connect();
+      }));
+      return {std::move(pair.client), std::move(pair.server)};
+    }
   }
   bool deliver(std::size_t count) {
     return pump_until(near, at_near, far, at_far, [&] { return at_far.messages.size() >= count; });

@@ -56,8 +56,10 @@ using DarwinCow =
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 /// All of them.
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
-/// The ones that carry rights, and whose ends are rights; to other processes, and all of them.
-#define STRAIT_TEST_RIGHTS_CROSSING Socket
+/// The ones that carry rights; to other processes, and all of them.
+#define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, Loopback
+/// The ones whose ends are rights themselves.
+#define STRAIT_TEST_ENDS Socket, Loopback
 /// The rest of the combinations of policies.
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS STRAIT_TEST_MACH_WAITING

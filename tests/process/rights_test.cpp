@@ -31,7 +31,7 @@ Rights next_rights(Link& link) {
 }
 
 /// Takes memory and two semaphores, and adds one to the memory whenever it is told to.
-const ChildRole worker("rights.worker", [](const ChildArguments& arguments) {
+const ChildRole worker_role("rights.worker", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -53,13 +53,13 @@ const ChildRole worker("rights.worker", [](const ChildArguments& arguments) {
 });
 
 /// Takes the end of a channel and echoes there.
-const ChildRole echo("rights.echo", [](const ChildArguments& arguments) {
+const ChildRole echo_role("rights.echo", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
         auto link = to_parent<T>();
         auto rights = next_rights(link);
-        auto end = rights.template take<RawLink<T>>();
+        auto end = rights.template take<RawLink<Passable<T>>>();
         child::require(end.has_value(), "an end");
         link.close();
         const auto ended = end->run([&](View bytes, Rights back) {
@@ -72,7 +72,7 @@ const ChildRole echo("rights.echo", [](const ChildArguments& arguments) {
 });
 
 /// Sends rights to its parent until it is killed.
-const ChildRole source("rights.source", [](const ChildArguments& arguments) {
+const ChildRole source_role("rights.source", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -98,7 +98,7 @@ const ChildRole source("rights.source", [](const ChildArguments& arguments) {
 });
 
 /// Connects and waits to be killed.
-const ChildRole victim("rights.victim", [](const ChildArguments& arguments) {
+const ChildRole victim_role("rights.victim", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -159,7 +159,7 @@ TEMPLATE_TEST_CASE("two processes work on shared memory in turns, by semaphores"
 TEMPLATE_TEST_CASE("an end is sent to another process, with unread messages, and talks from there",
                    "[process][rights]", STRAIT_TEST_RIGHTS_CROSSING) {
   Employed<TestType> echo("rights.echo");
-  auto ends = Ends<RawLink<TestType>>::make();
+  auto ends = Ends<RawLink<Passable<TestType>>>::make();
   for (std::uint64_t i = 0; i != 10; ++i) {
     REQUIRE(ends.near.send(StreamCheck::message(i), numbered_rights(10 * i, i % 3)));
   }
@@ -214,8 +214,8 @@ TEMPLATE_TEST_CASE("rights on their way to a process that is killed are closed w
   Inbox inbox;
   REQUIRE(wait_while(victim.link, inbox, [&] { return victim.link.waiting_connect(); }));
   REQUIRE(victim.child.read_line() == "here");
-  auto ends = Ends<RawLink<TestType>>::make();
-  auto inner = Ends<RawLink<TestType>>::make();
+  auto ends = Ends<RawLink<Passable<TestType>>>::make();
+  auto inner = Ends<RawLink<Passable<TestType>>>::make();
   REQUIRE(ends.near.send(pattern(1), rights_of(std::move(inner.far))));
   REQUIRE(victim.link.send(pattern(1), rights_of(std::move(ends.far))));
   // And as many as are not taken.
@@ -233,7 +233,7 @@ TEMPLATE_TEST_CASE("rights on their way to a process that is killed are closed w
 TEMPLATE_TEST_CASE("a process killed while it holds the other end of a channel is peer_closed",
                    "[process][rights]", STRAIT_TEST_RIGHTS_CROSSING) {
   Employed<TestType> echo("rights.echo");
-  auto ends = Ends<RawLink<TestType>>::make();
+  auto ends = Ends<RawLink<Passable<TestType>>>::make();
   REQUIRE(echo.link.send(pattern(1), rights_of(std::move(ends.far))));
   REQUIRE(ends.near.send(pattern(2)));
   Inbox inbox;

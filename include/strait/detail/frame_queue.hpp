@@ -125,6 +125,7 @@ class FrameQueue {
     FrameHeader header = front().header;
     header.bytes -= static_cast<std::uint32_t>(bytes);
     header.continued = 1;
+    header.rights = 0;  // gone with what was cut off
     consume(bytes);
     std::memcpy(first_->data() + first_->begin, &header, sizeof header);
   }

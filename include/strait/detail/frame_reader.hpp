@@ -19,8 +19,8 @@ namespace strait::detail {
 /// a large one gets a buffer of its own, which grows with what has arrived.
 class FrameReader {
  public:
-  /// `max_rights`: how many rights a message may have; with more it is malformed.
-  explicit FrameReader(std::uint8_t max_rights = 0) : max_rights_(max_rights) {}
+  /// `rights_limit`: how many rights a message may have; with more it is malformed.
+  explicit FrameReader(std::uint8_t rights_limit = 0) : max_rights_(rights_limit) {}
 
   /// Calls `sink(header, bytes)` for messages until it returns false or `share` are done, reading
   /// on with `read(span)`, which returns how many bytes it read, at least one.

@@ -10,6 +10,10 @@
 
 namespace strait::detail {
 
+/// How many rights a message has at the most, on any transport: what the header of a record in a
+/// lane has room for. The kernel would let twice as many travel together.
+inline constexpr std::size_t max_rights = 127;
+
 /// A right that can't leave this process: an end of a loopback.
 struct LocalRight {
   virtual ~LocalRight() = default;

@@ -152,4 +152,18 @@ concept MachKernelWithInheritance = MachKernel<K> &&
   { K::look_up(std::move(descriptor)) } -> std::same_as<Result<typename K::NameRight>>;
 };
 
+/// A kernel whose messages can also carry descriptors.
+///
+///   K16 `send(header, body, descriptors)`: as K9; the receiver gets copies.
+///       `take_descriptors(out)` fills `out` with those that came with the message that was popped
+///       last, or is `malformed` when there are fewer.
+template <class K>
+concept MachKernelWithDescriptors = MachKernel<K> &&
+    requires(typename K::SendRight right, typename K::ReceiveRight receive, MessageHeader header,
+             std::span<const std::byte> body, std::span<const int> descriptors,
+             std::span<posix::Descriptor> out) {
+  { right.send(header, body, descriptors) } -> std::same_as<Result<void>>;
+  { receive.take_descriptors(out) } -> std::same_as<Result<void>>;
+};
+
 }  // namespace strait

@@ -204,6 +204,11 @@ class ReceiveRight {
     return SendRight::adopt({std::move(descriptors[0]), std::move(descriptors[1])});
   }
 
+  /// The descriptors that came with a record.
+  ///
+  /// Errors: `malformed` if there are fewer.
+  Result<void> take_descriptors(std::span<posix::Descriptor> wanted) { return take(wanted); }
+
   /// Asks for a doorbell with the next record. True when there is no need to wait.
   bool arm() {
     // The last doorbell is still in the socket: it was not worth a system call while there were
@@ -255,9 +260,8 @@ class ReceiveRight {
     return taken.has_value();
   }
 
-  template <std::size_t count>
-  Result<void> take(posix::Descriptor (&wanted)[count]) {
-    for (int i = 0; descriptors_.size() < count; ++i) {
+  Result<void> take(std::span<posix::Descriptor> wanted) {
+    for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
       // They were sent before the record, so either they are here or there are none.
       if (i == max_packets || !take_packet()) return Errc::malformed;
     }
