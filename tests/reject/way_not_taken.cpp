@@ -34,6 +34,7 @@ struct Kernel : strait::LinuxKernel {
     strait::Result<Region> take_region(std::size_t);
   };
   static strait::Result<ReceiveRight> allocate(std::size_t);
+  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t);
 };
 
 #if !defined(STRAIT_REJECT)
