@@ -201,7 +201,7 @@ TEST_CASE("what is no end of a channel is not taken for one", "[hostile][rights]
   };
   CHECK(attach(strait::posix::open("/dev/null", O_RDONLY).value()) == Errc::wrong_right);
   CHECK(attach(std::move(socket_pair(SOCK_DGRAM).value()[0])) == Errc::wrong_right);
-  CHECK(attach(strait::posix::new_stream_socket().value()) == Errc::wrong_right);
+  CHECK(attach(strait::posix::stream_socket().value()) == Errc::wrong_right);
   CHECK(attach(Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))) == Errc::wrong_right);
   CHECK(attach(Descriptor(::memfd_create("x", MFD_CLOEXEC))) == Errc::wrong_right);
 }

@@ -65,7 +65,7 @@ Descriptor knock(const std::string& name) {
   const auto path = strait::posix::SocketPath::of(strait::posix::NamePlace::of(name).directory() +
                                                   "/" + strait::posix::NameDirectory::hello_name)
                         .value();
-  auto socket = strait::posix::new_stream_socket().value();
+  auto socket = strait::posix::stream_socket().value();
   REQUIRE(::connect(socket.get(), path.get(), path.size) == 0);
   return socket;
 }

@@ -164,7 +164,8 @@ class Bridge {
     std::size_t count = 0;
     std::error_code failure;
     const auto received = link_.receive(
-        [&](std::uint16_t tag, std::span<const std::byte> bytes) {
+        // A bridge carries no rights: those that come are closed.
+        [&](std::uint16_t tag, std::span<const std::byte> bytes, auto&&...) {
           std::byte* copy = inbox_.push(tag, bytes.size());
           if (copy == nullptr) {
             failure = std::make_error_code(std::errc::not_enough_memory);
