@@ -216,7 +216,7 @@ TEMPLATE_TEST_CASE("without descriptors launch fails and leaves nothing",
       const bool expected = launched.error() == std::errc::too_many_files_open ||
                             launched.error() == Errc::handshake_timeout ||
                             launched.error() == Errc::peer_closed ||
-                            launched.error() == Errc::malformed;
+                            launched.error() == Errc::rights_lost;
       CAPTURE(launched.error());
       CHECK(expected);
     }
