@@ -8,19 +8,27 @@ namespace bench {
 
 std::span<const Case> all_cases() {
   static const std::vector<Case> cases = {
-      fifo_case(),           unix_stream_case(),       pipe_case(),
+      fifo_case(),
+      unix_stream_case(),
+      pipe_case(),
       socket_case(),
-#ifdef STRAIT_BENCH_HAS_MACH
-      mach_inline_case(),    mach_inline_block_case(), mach_inline_spin_case(),
-      mach_cow_case(),       mach_cow_block_case(),    mach_cow_spin_case(),
-#endif
+      mach_inline_case(),
+      mach_inline_block_case(),
+      mach_inline_spin_case(),
+      mach_cow_case(),
+      mach_cow_block_case(),
+      mach_cow_spin_case(),
       ring_case(),
-#ifdef STRAIT_BENCH_HAS_MACH
-      mach_case(),           mach_block_case(),        mach_bridged_case(),
-#endif
-      padded_ring_case(),    pipe_bridged_case(),      cache_line_case(),
+      mach_case(),
+      mach_block_case(),
+      mach_bridged_case(),
+      padded_ring_case(),
+      pipe_bridged_case(),
+      cache_line_case(),
 #ifdef STRAIT_BENCH_HAS_WAKE_UPS
-      futex_case(),          eventfd_case(),           bare_pipe_case(),
+      futex_case(),
+      eventfd_case(),
+      bare_pipe_case(),
       unix_seqpacket_case(),
 #endif
 #ifdef STRAIT_BENCH_HAS_BOOST

@@ -78,7 +78,9 @@ class BridgedTransport {
    public:
     explicit Name(typename T::Name name) : name_(std::move(name)) {}
 
-    PeerCredentials credentials() const { return name_.credentials(); }
+    PeerCredentials credentials() const requires detail::TellsCredentials<typename T::Name> {
+      return name_.credentials();
+    }
     Result<BridgedTransport> hello(std::span<const std::byte> bytes) && {
       auto link = std::move(name_).hello(bytes);
       if (!link) return link.error();
@@ -99,6 +101,10 @@ class BridgedTransport {
     auto found = T::look_up(name);
     if (!found) return found.error();
     return Name(std::move(*found));
+  }
+
+  PeerCredentials server_credentials() const requires(!detail::TellsCredentials<typename T::Name>) {
+    return bridge_->link().server_credentials();
   }
 
   Result<detail::HandshakeBytes> welcome() {

@@ -18,9 +18,6 @@
 #error "strait: this system has no backend yet; Linux and macOS have one"
 #endif
 
-// Whether `MachTransport` has a kernel to stand on here.
-#define STRAIT_HAS_MACH STRAIT_HAS_LINUX
-
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)
 #define STRAIT_HAS_CLEAR_PADDING 1

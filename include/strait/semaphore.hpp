@@ -79,7 +79,7 @@ class Semaphore {
     auto memory = SharedMemory::from_right(right);
     if (!memory) return memory.error();
     std::error_code error = make_error_code(Errc::wrong_right);
-    if (memory->size_bytes() == sizeof(Words)) {
+    if (memory->size_bytes() >= sizeof(Words)) {
       auto words = memory->map<Words>();
       if (words) return Semaphore(std::move(*memory), std::move(*words));
       error = words.error();

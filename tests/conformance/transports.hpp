@@ -17,7 +17,6 @@ using Socket = strait::SocketTransport;
 using BridgedPipe = strait::BridgedTransport<Pipe>;
 using Loopback = strait::LoopbackTransport;
 
-#if STRAIT_HAS_MACH
 using Mach = strait::MachTransport<>;
 using MachInline = strait::MachTransport<strait::InlineOnly>;
 using MachCow = strait::MachTransport<strait::OolThreshold<4096>>;
@@ -32,15 +31,6 @@ using MachCowSpin = strait::MachTransport<strait::OolThreshold<4096>, strait::Sp
 
 using BridgedMach = strait::BridgedTransport<Mach>;
 
-#define STRAIT_TEST_MACH Mach, MachInline, MachCow, MachBlock, MachSpin,
-#define STRAIT_TEST_MACH_WAITING , MachInlineBlock, MachInlineSpin, MachCowBlock, MachCowSpin
-#define STRAIT_TEST_BRIDGED BridgedMach, BridgedPipe
-#else
-#define STRAIT_TEST_BRIDGED BridgedPipe
-#define STRAIT_TEST_MACH
-#define STRAIT_TEST_MACH_WAITING
-#endif
-
 // The code that speaks to macOS's own kernel, over one that is played in this process.
 using Darwin = strait::BasicMachTransport<ScriptedDarwin>;
 using DarwinCow =
@@ -49,9 +39,11 @@ using DarwinCow =
 }  // namespace strait_test
 
 /// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
-#define STRAIT_TEST_UNREAD STRAIT_TEST_MACH Pipe, Socket, STRAIT_TEST_IN_PROCESS
+#define STRAIT_TEST_UNREAD \
+  Mach, MachInline, MachCow, MachBlock, MachSpin, Pipe, Socket, STRAIT_TEST_IN_PROCESS
 /// The ones that reach another process.
-#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH Pipe, Socket, STRAIT_TEST_BRIDGED
+#define STRAIT_TEST_CROSSING \
+  Mach, MachInline, MachCow, MachBlock, MachSpin, Pipe, Socket, BridgedMach, BridgedPipe
 /// The ones that exist once, also in a child process: what needs a second one can't run over them.
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 /// All of them.
@@ -62,4 +54,5 @@ using DarwinCow =
 /// The ones whose ends are rights themselves.
 #define STRAIT_TEST_ENDS Socket, Loopback
 /// The rest of the combinations of policies.
-#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS STRAIT_TEST_MACH_WAITING
+#define STRAIT_TEST_WAITING \
+  STRAIT_TEST_TRANSPORTS, MachInlineBlock, MachInlineSpin, MachCowBlock, MachCowSpin

@@ -10,7 +10,7 @@
 #include <random>
 
 #include "process/peers.hpp"
-#include "strait/mach/linux/name.hpp"
+#include "strait/mach_transport.hpp"
 #include "support/descriptor_limit.hpp"
 
 using namespace strait_test;
@@ -281,10 +281,10 @@ TEST_CASE("clients that connect and say nothing go when their time is up, and ho
   const Refusals refusals;
   auto server = strait::Acceptor<Link>::listen(rendezvous.name, rendezvous.token, refusals).value();
   Echo<Link> echo;
-  std::vector<strait::linux_mach::NameRight> mute;
+  std::vector<strait::MachTransport<>::Name> mute;
   const auto start = Clock::now();
   for (int i = 0; i != 10; ++i) {
-    mute.push_back(strait::linux_mach::NameRight::look_up(rendezvous.name).value());
+    mute.push_back(strait::MachTransport<>::look_up(rendezvous.name).value());
   }
   std::vector<Child> honest;
   honest.push_back(spawn<SmallMach>("acceptor.crowd", rendezvous, 3, 20));

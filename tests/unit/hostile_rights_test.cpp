@@ -299,8 +299,8 @@ TEST_CASE("memory that could change its size is not taken", "[hostile][rights]")
   CHECK(memory.map<const std::uint64_t>());
 }
 
-TEST_CASE("memory is no semaphore unless it has the size of one", "[hostile][rights]") {
-  for (const std::size_t size : {1u, 7u, 9u, 4096u}) {
+TEST_CASE("memory is no semaphore unless it has room for one", "[hostile][rights]") {
+  for (const std::size_t size : {1u, 7u}) {
     auto memory = SharedMemory::create(size).value();
     Right right = memory.into_right().value();
     CHECK(Semaphore::from_right(right).error() == Errc::wrong_right);

@@ -8,7 +8,9 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
 
 namespace strait::posix {
@@ -60,6 +62,26 @@ class WaitSet {
   void forget(int fd) {
     remove(fd, EVFILT_READ);
     remove(fd, EVFILT_WRITE);
+  }
+
+  /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
+  /// Who is left out comes in a later call. The set's own nudge is none of them.
+  Result<std::size_t> ready(std::span<int> ready) const {
+    struct kevent events[64];
+    const timespec now{};
+    const int wanted = static_cast<int>(strait::detail::least(ready.size(), 64));
+    const int count =
+        retry([&] { return ::kevent(kqueue_.get(), nullptr, 0, events, wanted, &now); });
+    if (count < 0) return last_error();
+    std::size_t found = 0;
+    for (int i = 0; i != count; ++i) {
+      if (events[i].filter == EVFILT_USER || events[i].filter == EVFILT_TIMER) continue;
+      const int fd = static_cast<int>(events[i].ident);
+      bool known = false;  // by its other filter
+      for (std::size_t j = 0; j != found; ++j) known = known || ready[j] == fd;
+      if (!known) ready[found++] = fd;
+    }
+    return found;
   }
 
   /// Makes the set ready until `calm`.

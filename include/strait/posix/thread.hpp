@@ -25,7 +25,7 @@ Result<pthread_t> start_thread(std::shared_ptr<Body> body) {
     return nullptr;
   };
   sigset_t all, before;
-  ::sigfillset(&all);
+  sigfillset(&all);  // a macro on some systems
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
   const int failed = ::pthread_create(&thread, nullptr, enter, kept.get());

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "strait/detail/chrono.hpp"
-#include "strait/mach/linux/futex.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/posix/futex.hpp"
 #include "strait/result.hpp"
 
 namespace strait::linux_mach {
@@ -130,7 +130,7 @@ class RingWriter {
   }
 
   /// Wakes a reader that sleeps in `RingReader::sleep`.
-  void ring_futex() { futex_wake(control_->reader_asleep); }
+  void ring_futex() { posix::futex_wake(control_->reader_asleep); }
 
   /// Asks for a doorbell when there is room for a record of `bytes`. True when there is already.
   bool arm(std::size_t bytes) {
@@ -204,7 +204,7 @@ class RingReader {
 
   /// Sleeps until the futex that was asked for is rung, at most for `limit`. It may end early.
   void sleep(std::chrono::nanoseconds limit) {
-    futex_wait(control_->reader_asleep, word_of(Doorbell::futex), limit);
+    posix::futex_wait(control_->reader_asleep, word_of(Doorbell::futex), limit);
   }
 
   /// Takes the wish back. True when it had been granted: a doorbell was or will be rung.

@@ -10,7 +10,7 @@
 
 #include "strait/detail/chrono.hpp"
 
-namespace strait::linux_mach {
+namespace strait::posix {
 
 /// Sleeps while `word`, in memory that processes share, is `expected`, and no longer than `limit`.
 /// May end early. Whatever the other side does to the word, that is all it can do to this one.
@@ -28,4 +28,4 @@ inline void futex_wake(std::atomic<std::uint32_t>& word) {
   ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-}  // namespace strait::linux_mach
+}  // namespace strait::posix

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/random.hpp"
+
+namespace strait::posix {
+
+/// XNU lets a shared memory object be given a size once (`pshm_truncate` in bsd/kern/posix_shm.c),
+/// so that is sealed from the start. Its content can't be: what counts is copied out before it is
+/// looked at.
+inline constexpr unsigned seals_of_size = 0;
+inline constexpr unsigned seals_of_content = 0;
+inline Result<void> add_seals(int, unsigned) { return {}; }
+
+/// Memory without a name: the one that it needs for a moment is random and gone at once.
+inline Result<Descriptor> create_memory_file(const char*, std::size_t size) {
+  std::array<std::byte, 8> random;
+  if (auto filled = fill_random(random); !filled) return filled.error();
+  char name[] = "/strait-0000000000000000";
+  for (std::size_t i = 0; i != random.size(); ++i) {
+    constexpr char digits[] = "0123456789abcdef";
+    const auto byte = std::to_integer<unsigned>(random[i]);
+    name[8 + 2 * i] = digits[byte >> 4];
+    name[9 + 2 * i] = digits[byte & 15];
+  }
+  Descriptor memory(::shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600));  // closed on exec
+  if (!memory) return last_error();
+  ::shm_unlink(name);
+  if (size != 0 && ::ftruncate(memory.get(), static_cast<off_t>(size)) != 0) return last_error();
+  return memory;
+}
+
+/// Not on this system: it rounds sizes up to pages, so how many bytes there are would be lost.
+///
+/// Errors: `unsupported`.
+inline Result<Descriptor> memory_file_of(std::span<const std::byte>) { return Errc::unsupported; }
+
+/// The size of a shared memory object that a peer sent, in whole pages.
+///
+/// Errors: `bad_region` if it is anything else, such as a file, which can be shortened.
+inline Result<std::size_t> sealed_size(int fd, unsigned) {
+  struct stat object;
+  // Files, sockets, pipes and devices say what they are; `pshm_stat` gives permissions alone.
+  if (::fstat(fd, &object) != 0 || (object.st_mode & S_IFMT) != 0 || object.st_size < 0) {
+    return Errc::bad_region;
+  }
+  return static_cast<std::size_t>(object.st_size);
+}
+
+}  // namespace strait::posix
