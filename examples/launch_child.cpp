@@ -1,50 +1,58 @@
-// A parent starts a child. They meet over a descriptor that the child inherits: there is no name
-// that anybody else could find, and nothing on a command line or in the environment.
+// A parent starts a child that renders into memory which both see. They meet over a descriptor that
+// the child inherits: no name that anybody else could find, nothing on a command line or in the
+// environment. The memory travels as a right, beside a message.
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <strait/strait.hpp>
+#include <utility>
 
 using namespace std::chrono_literals;
-
+struct Picture {
+  std::uint8_t pixels[512][512];
+};
+struct Canvas {};  // comes with the memory, first
 struct Render {
   std::uint32_t frame;
 };
-struct Picture {
+struct Rendered {
   std::uint32_t frame;
-  std::array<std::uint8_t, 64 * 64> pixels;
 };
-using Link = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Render, Picture>>;
+using Link =
+    strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Canvas, Render, Rendered>>;
 
 int child() {
   auto link = strait::connect_to_parent<Link>().value();
-  Picture picture{};
-  const auto end = link.run([&](const Render& render) {
-    picture.frame = render.frame;
-    picture.pixels.fill(static_cast<std::uint8_t>(render.frame));
-    link.send(picture);
-  });
+  strait::Mapped<Picture> picture;
+  const auto end = link.run(strait::overloaded{
+      [&](const Canvas&, strait::Rights rights) {
+        picture = rights.take<strait::SharedMemory>().value().map<Picture>().value();
+      },
+      [&](const Render& render) {
+        std::memset(picture->pixels, static_cast<int>(render.frame), sizeof(Picture));
+        link.send(Rendered{render.frame});
+      }});
   return end.error() == strait::Errc::peer_closed ? 0 : 1;
 }
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "child") == 0) return child();
 
-  auto launched = strait::launch<Link, strait::Inherited>("/proc/self/exe", {"child"});
-  if (!launched) {
-    std::printf("no child: %s\n", launched.error().message().c_str());
-    return 1;
-  }
-  auto& [process, link] = *launched;
+  auto [process, link] =
+      strait::launch<Link, strait::Inherited>("/proc/self/exe", {"child"}).value();
+  auto memory = strait::SharedMemory::create(sizeof(Picture)).value();
+  const auto picture = memory.map<const Picture>().value();
+  strait::Rights rights;
+  rights.add(std::move(memory)).value();
+  link.send(Canvas{}, std::move(rights)).value();
   for (std::uint32_t frame = 1; frame <= 3; ++frame) {
     link.send(Render{frame});
-    const auto show = [](const Picture& picture) {
-      std::printf("frame %u is of colour %u\n", picture.frame, unsigned{picture.pixels[0]});
+    const auto show = [&](const Rendered& rendered) {
+      std::printf("frame %u: last pixel %u\n", rendered.frame, picture->pixels[511][511] + 0u);
     };
-    if (link.wait(show, 5s).value_or(0) != 1) return 1;
+    if (link.wait(show, 5s).value_or(0) != 1 || picture->pixels[511][511] != frame) return 1;
   }
   link.close();
   return process.wait(5s).value().code;
