@@ -530,6 +530,7 @@ class Channel {
   }
 
   void shake_hands() {
+    unwatch();
     if (state_ == State::listening) {
       await_hello();
     } else {
@@ -619,11 +620,6 @@ class Channel {
 
   void connected() {
     state_ = State::connected;
-    // A link may have other descriptors from now on.
-    for (const int fd : {watched_.in.fd, watched_.out.fd}) {
-      if (wait_set_ && fd >= 0) wait_set_->forget(fd);
-    }
-    watched_ = {};
     queue_.warm_up();
     if (!queue_.empty()) static_cast<void>(link_->flush(queue_));
   }
@@ -709,6 +705,15 @@ class Channel {
     if (watched.fd >= 0 && watched.fd != wanted.fd) wait_set_->forget(watched.fd);
     watched = wanted;
     return wanted.fd >= 0 ? wait_set_->watch(wanted.fd, wanted.events) : Result<void>();
+  }
+
+  /// For before what closes descriptors: another thread may have their numbers a moment later, and
+  /// so may this channel.
+  void unwatch() {
+    for (const int fd : {watched_.in.fd, watched_.out.fd}) {
+      if (wait_set_ && fd >= 0) wait_set_->forget(fd);
+    }
+    watched_ = {};
   }
 
   using Watched = posix::Interest;
