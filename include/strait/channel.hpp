@@ -19,6 +19,7 @@
 #include "strait/detail/moved_from.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
+#include "strait/out_of_line.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/wait_set.hpp"
@@ -124,6 +125,49 @@ class Channel {
   template <class Message>
   Result<void> send(const Message& message) {
     return send_with(message);
+  }
+
+  /// Sends the message in a buffer, which its receiver reads in place: by `std::move`, which gives
+  /// the buffer away, or as it is at this moment, which leaves the sender a buffer of its own.
+  /// Under copy-on-write neither sees what the other writes later, and a buffer that is sent again
+  /// unchanged costs no copy; a loan is copied unless it is given away.
+  ///
+  /// Errors, blocking: as above. Ownership: the buffer is gone exactly when a move succeeds.
+  template <class Buffer>
+    requires detail::is_out_of_line<std::remove_cvref_t<Buffer>> Result<void> send(
+        Buffer&& buffer) {
+      using Plain = std::remove_cvref_t<Buffer>;
+      constexpr bool moved = !std::is_lvalue_reference_v<Buffer> && !std::is_const_v<Buffer>;
+      auto& lease = detail::OutOfLineAccess::lease(const_cast<Plain&>(buffer));
+      const auto& message = detail::OutOfLineAccess::message(buffer);
+      auto sent =
+          send_payload(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
+              message, lease, moved));
+      if constexpr (moved) {
+        if (sent) buffer = Plain();
+      }
+      return sent;
+    }
+
+  /// A buffer for a message of `bytes` bytes, in the memory in which the peer will read it: shared
+  /// memory where the transport's send policy says so, and there is some; else private memory.
+  ///
+  /// Errors: `message_too_large`; the system's. Blocking: never.
+  Result<OutOfLineBytes> out_of_line_bytes(std::size_t bytes) {
+    if (bytes > options.max_message_bytes) return Errc::message_too_large;
+    auto lease = allocate(bytes);
+    if (!lease) return lease.error();
+    return detail::OutOfLineAccess::bytes(std::move(*lease), bytes);
+  }
+
+  /// The same for a `T`; its bytes are unspecified at first.
+  template <class T>
+  Result<OutOfLine<T>> out_of_line() {
+    static_assert(SerializerT::template accepts<T>,
+                  "strait: the channel's serializer does not know this type of message.");
+    auto lease = allocate(sizeof(T));
+    if (!lease) return lease.error();
+    return detail::OutOfLineAccess::typed<T>(std::move(*lease));
   }
 
   /// The same with rights, which arrive with the message, in order, all or none. The peer's
@@ -375,11 +419,24 @@ class Channel {
     state_ = State::connected;
   }
 
+  Result<detail::Lease> allocate(std::size_t bytes) {
+    if constexpr (requires { link_->allocate(bytes); }) {
+      if (link_) {
+        if (auto lease = link_->allocate(bytes)) return lease;
+      }
+    }
+    return detail::PrivateMemory::create(bytes);
+  }
+
   template <class Message, class... List>
   Result<void> send_with(const Message& message, List&... rights) {
     static_assert(SerializerT::template accepts<Message>,
                   "strait: the channel's serializer does not know this type of message.");
-    const detail::Payload<SerializerT, Message> payload(message);
+    return send_payload(detail::Payload<SerializerT, Message>(message), rights...);
+  }
+
+  template <class Payload, class... List>
+  Result<void> send_payload(const Payload& payload, List&... rights) {
     using Size = decltype(payload.size());
     static_assert(detail::static_size<Size> == SIZE_MAX ||
                       detail::static_size<Size> <= options.max_message_bytes,
@@ -491,9 +548,9 @@ class Channel {
     std::size_t handled = 0;
     std::error_code broken;
     const auto received = link_->receive(
-        [&](std::uint16_t tag, std::span<const std::byte> bytes, auto... list) {
+        [&](std::uint16_t tag, std::span<const std::byte> bytes, auto... with) {
           detail::observe_receive(observer_, bytes.size());
-          const Result<void> read = give(listener, tag, bytes, list...);
+          const Result<void> read = give(listener, tag, bytes, with...);
           if (read) {
             ++handled;
           } else if (read.error() == Errc::unexpected_message) {
@@ -514,14 +571,38 @@ class Channel {
     return handled;
   }
 
-  template <class Listener, class... List>
+  template <class Listener>
+  static Result<void> give(Listener& listener, std::uint16_t tag,
+                           std::span<const std::byte> bytes) {
+    detail::RightList none;
+    return give(listener, tag, bytes, none);
+  }
+
+  template <class Listener>
   static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                           List&... list) {
+                           detail::RightList& list, detail::Lease lease = {}) {
     if constexpr (std::derived_from<Listener, detail::FrameSink>) {
       return listener.take(tag, bytes);
-    } else if constexpr (CarriesRights<TransportT>) {
-      Rights rights(std::move(list)...);
-      if (rights.size() > options.max_rights) return Errc::too_many_rights;
+    } else {
+      detail::WithLease<Listener> keeping{listener, std::move(lease)};
+      const auto read = read_with(keeping, tag, bytes, list);
+      return keeping.failure ? keeping.failure : read;
+    }
+  }
+
+  template <class Listener>
+  static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                           detail::Lease& lease) {
+    detail::RightList none;
+    return give(listener, tag, bytes, none, std::move(lease));
+  }
+
+  template <class Listener>
+  static Result<void> read_with(Listener& listener, std::uint16_t tag,
+                                std::span<const std::byte> bytes, detail::RightList& list) {
+    if constexpr (CarriesRights<TransportT>) {
+      if (list.size() > options.max_rights) return Errc::too_many_rights;
+      Rights rights(std::move(list));
       detail::WithRights<Listener> with{listener, rights};
       return SerializerT::read(tag, bytes, with);
     } else {

@@ -13,6 +13,9 @@ namespace strait {
 
 struct InlineOnly;
 struct CopyOnWrite;
+template <std::size_t MaxBytes>
+struct LoanUpTo;
+using Loan = LoanUpTo<(std::size_t{256} << 20)>;
 template <std::size_t Bytes, class How = CopyOnWrite>
 struct OolThreshold;
 
@@ -54,6 +57,10 @@ class LoopbackTransport;
 
 template <class T>
 class BridgedTransport;
+
+class OutOfLineBytes;
+template <class T>
+class OutOfLine;
 
 class Rights;
 class RightsTable;

@@ -16,6 +16,7 @@
 #include "strait/fwd.hpp"
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/native_kernel.hpp"
+#include "strait/mach/out_of_line_way.hpp"
 #include "strait/send_policy.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
@@ -34,6 +35,7 @@ class BasicMachTransport {
   using ReceiveRight = typename KernelT::ReceiveRight;
 
   static constexpr bool carries_descriptors = MachKernelWithDescriptors<KernelT>;
+  using OutOfLineWay = detail::OutOfLineWay<KernelT, typename SendPolicy::way>;
 
  public:
   using kernel = KernelT;
@@ -169,8 +171,22 @@ class BasicMachTransport {
     return in_.sender();
   }
 
+  /// Memory for a message that will be sent here.
+  ///
+  /// Errors: those of the system, and then any other memory will do.
+  Result<detail::Lease> allocate(std::size_t bytes) requires(OutOfLineWay::exists) {
+    if (bytes < SendPolicy::threshold_bytes) return detail::PrivateMemory::create(bytes);
+    return way_.allocate(bytes);
+  }
+
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    if constexpr (OutOfLineWay::exists && requires { payload.lease(); }) {
+      // It lies in the right memory already, if that is this way's own.
+      const auto sent = way_.send(out_, header(out_of_line_kind, payload.tag()), payload.lease(),
+                                  payload.size(), payload.moved());
+      if (sent || sent.error() == Errc::peer_closed) return sent;
+    }
     // What is known from the type is decided here, and the other ways are not compiled at all.
     using Size = decltype(payload.size());
     constexpr std::size_t fixed = detail::static_size<Size>;
@@ -187,7 +203,7 @@ class BasicMachTransport {
       if (size <= detail::least(fragment_bytes, SendPolicy::threshold_bytes - 1)) [[likely]] {
         return send_inline(payload, queue);
       }
-      if constexpr (SendPolicy::threshold_bytes != SIZE_MAX) {
+      if constexpr (OutOfLineWay::exists) {
         if (size >= SendPolicy::threshold_bytes) return send_out_of_line(payload, queue);
       }
       return send_fragments(payload, queue);
@@ -209,24 +225,21 @@ class BasicMachTransport {
     while (!queue.empty()) {
       const auto frame = queue.front();
       const std::span payload(frame.payload, frame.header.bytes);
-      if constexpr (SendPolicy::threshold_bytes != SIZE_MAX) {
+      if constexpr (OutOfLineWay::exists) {
         if (payload.size() >= SendPolicy::threshold_bytes && !frame.header.continued &&
             frame.header.rights == 0) {
           out_.publish();
           staged_bytes = 0;
-          if (auto room = out_.reserve(sizeof(std::uint64_t)); !room)
+          if (auto room = out_.reserve(sizeof(detail::OutOfLineNote)); !room)
             return unless_full(room.error());
-          if (auto region = KernelT::Region::copy_of(payload)) {
-            const auto sent = send_region(frame.header.tag, payload.size(), *region);
-            if (sent) {
-              queue.pop();
-              continue;
-            }
-            if (sent.error() == Errc::would_block || sent.error() == Errc::peer_closed) {
-              return unless_full(sent.error());
-            }
+          const auto sent =
+              way_.send_copy(out_, header(out_of_line_kind, frame.header.tag), Queued{payload});
+          if (sent) {
+            queue.pop();
+            continue;
           }
-          // No descriptor or no memory for a region: the bytes travel by themselves.
+          if (sent.error() == Errc::peer_closed) return sent;
+          // No memory for it, or no room beside the ring: the bytes travel by themselves.
         }
       }
       const std::size_t size = detail::least(payload.size(), fragment_bytes);
@@ -296,22 +309,18 @@ class BasicMachTransport {
           if (!assembling_ && !give(sink, message.tag)) return {};
           break;
         }
-        case Kind::region: {
-          if constexpr (MachKernelWithRegions<KernelT>) {
-            std::uint64_t size;
-            if (message.bytes != sizeof size || message.descriptors != 1 || assembling_) {
-              return Errc::malformed;
-            }
-            std::memcpy(&size, in_.body(), sizeof size);
-            in_.pop(message);
-            if (size > max_message_bytes) return Errc::message_too_large;
-            const auto region = in_.take_region(static_cast<std::size_t>(size));
-            if (!region) return region.error();
-            if (!sink(message.tag, region->bytes())) return {};
-            break;
-          } else {
-            return Errc::malformed;
+        case Kind::region:
+        case Kind::loan:
+        case Kind::forget: {
+          const MessageHeader announced = message;
+          detail::OutOfLineNote note;
+          auto lease = take_out_of_line(announced, note, max_message_bytes);
+          if (!lease) return lease.error();
+          if (*lease) {
+            const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
+            if (!sink(announced.tag, bytes, std::move(*lease))) return {};
           }
+          break;
         }
         default: return Errc::malformed;
       }
@@ -324,6 +333,7 @@ class BasicMachTransport {
   bool arm(const detail::FrameQueue& queue) {
     // Both, always: who flushes waits for room though there are messages.
     const bool message = in_.arm();
+    if constexpr (OutOfLineWay::exists) way_.tidy(out_, header(Kind::forget));
     if (queue.empty()) return message;
     return out_.arm(detail::least(queue.front().header.bytes, fragment_bytes)) || message;
   }
@@ -341,13 +351,33 @@ class BasicMachTransport {
   }
 
  private:
-  enum class Kind : std::uint8_t { whole = 1, fragment, last_fragment, region, welcome, refusal };
+  enum class Kind : std::uint8_t {
+    whole = 1,
+    fragment,
+    last_fragment,
+    region,
+    welcome,
+    refusal,
+    loan,
+    forget,
+  };
+  static constexpr Kind out_of_line_kind = OutOfLineWay::lends ? Kind::loan : Kind::region;
+
+  /// A queued message, as a payload.
+  struct Queued {
+    static constexpr bool contiguous = true;
+    std::span<const std::byte> payload;
+
+    std::size_t size() const { return payload.size(); }
+    std::span<const std::byte> bytes() const { return payload; }
+    void write_to(std::byte* out) const { copy_of(payload)(out); }
+  };
 
   static constexpr std::size_t publish_bytes = std::size_t{4} << 10;
 
   static_assert((queue_bytes & (queue_bytes - 1)) == 0 && queue_bytes >= (std::size_t{16} << 10),
                 "strait: a port's queue is a power of two of at least 16 KiB.");
-  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || MachKernelWithRegions<KernelT>,
+  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || OutOfLineWay::exists,
                 "strait: this kernel has no out-of-line memory; use InlineOnly.");
   static_assert(SendPolicy::threshold_bytes > 0,
                 "strait: an out-of-line region has at least one byte.");
@@ -457,30 +487,42 @@ class BasicMachTransport {
 
   template <class Payload>
   Result<void> send_out_of_line(const Payload& payload, detail::FrameQueue& queue) {
-    auto region = [&] {
-      if constexpr (Payload::contiguous) {
-        return KernelT::Region::copy_of(payload.bytes());
-      } else {
-        return KernelT::Region::filled_by(payload.size(),
-                                          [&](std::byte* out) { payload.write_to(out); });
-      }
-    }();
-    if (region) {
-      const auto sent = send_region(payload.tag(), payload.size(), *region);
-      if (sent || sent.error() == Errc::peer_closed) return sent;
-    }
-    // No room, or no descriptor or memory for a region: `flush` finds a way.
-    if (auto queued = detail::enqueue(queue, payload); !queued) return queued;
-    return flush(queue);
+    const auto sent = way_.send_copy(out_, header(out_of_line_kind, payload.tag()), payload);
+    if (sent || sent.error() == Errc::peer_closed) return sent;
+    // No room, or no descriptor or memory for it: the bytes travel by themselves.
+    return send_fragments(payload, queue);
   }
 
-  template <class Region>
-  Result<void> send_region(std::uint16_t tag, std::uint64_t size, const Region& region) {
-    return out_.send(header(Kind::region, tag), std::as_bytes(std::span(&size, 1)), region);
+  /// Takes what came out of line with the next message; nothing if that only said what is not
+  /// needed any more.
+  Result<detail::Lease> take_out_of_line(const MessageHeader& message, detail::OutOfLineNote& note,
+                                         std::size_t max_bytes) {
+    if (message.bytes != sizeof note || assembling_) return Errc::malformed;
+    std::memcpy(&note, in_.body(), sizeof note);
+    in_.pop(message);
+    if (note.bytes > max_bytes) return Errc::message_too_large;
+    if constexpr (OutOfLineWay::lends) {
+      if (message.kind == static_cast<std::uint8_t>(Kind::loan)) {
+        return loans_.take(in_, message, note);
+      }
+    }
+    if constexpr (MachKernelWithRegions<KernelT>) {
+      if (message.kind == static_cast<std::uint8_t>(Kind::region)) {
+        return regions_.take(in_, message, note);
+      }
+      if (message.kind == static_cast<std::uint8_t>(Kind::forget)) {
+        if (auto forgotten = regions_.forget(message, note); !forgotten) return forgotten.error();
+        return detail::Lease();
+      }
+    }
+    return Errc::malformed;
   }
 
   ReceiveRight in_;
   SendRight out_;
+  [[no_unique_address]] OutOfLineWay way_;
+  [[no_unique_address]] detail::RegionBorrower<KernelT> regions_;
+  [[no_unique_address]] detail::LoanBorrower<KernelT, typename SendPolicy::way> loans_;
   detail::ByteBuffer incoming_;
   /// Of the message that is coming in.
   detail::RightList rights_;

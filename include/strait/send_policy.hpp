@@ -12,6 +12,7 @@ namespace strait {
 /// Cost: two copies of every byte, which overlap. Choose it where descriptors are scarce.
 struct InlineOnly {
   static constexpr std::size_t threshold_bytes = SIZE_MAX;
+  using way = void;
 };
 
 /// How a message travels out of line: see `OolThreshold`.
@@ -20,14 +21,27 @@ struct InlineOnly {
 /// privately. Safe against a hostile sender.
 struct CopyOnWrite {};
 
+/// How a message travels out of line: see `OolThreshold`.
+///
+/// The payload lies in a segment of shared memory, out of a pool that both sides have mapped, and
+/// the receiver gives it back when it has read it: no system call, no page fault, no copy, whatever
+/// the size. For peers that cooperate: the sender can change what the receiver reads. The pool of a
+/// direction grows on demand up to `MaxBytes` and never shrinks; what it has no room for travels
+/// inline.
+template <std::size_t MaxBytes>
+struct LoanUpTo {
+  static constexpr std::size_t max_bytes = MaxBytes;
+};
+
 /// Out of line from `Bytes` up, inline below.
 ///
-/// Cost out of line: one region of memory made, filled and mapped; the receiver copies nothing. For
-/// a message type of fixed size the choice is made when the program is compiled; the way not taken
-/// is not part of it.
+/// Cost out of line by copy-on-write: one region of memory made, filled and mapped; the receiver
+/// copies nothing. For a message type of fixed size the choice is made when the program is
+/// compiled; the way not taken is not part of it.
 template <std::size_t Bytes, class How>
 struct OolThreshold {
   static constexpr std::size_t threshold_bytes = Bytes;
+  using way = How;
 };
 
 }  // namespace strait

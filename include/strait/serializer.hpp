@@ -25,8 +25,8 @@ namespace strait {
 ///   S7  `read(tag, bytes, listener)`: calls the listener with the message that lies in `bytes`,
 ///       which may be anything that a hostile peer makes up. Errors: `malformed` if it is no
 ///       message, `unexpected_message` if this listener takes no such message. The bytes are
-///       private to this process, do not change, and end with the call; they are aligned to 64
-///       bytes if there are more than 4,096 of them.
+///       private to this process and do not change (unless they are lent: see `LoanUpTo`); they end
+///       with the call, and are aligned to 64 bytes if there are more than 4,096 of them.
 template <class S>
 concept Serializer = requires {
   { S::schema_hash } -> std::convertible_to<std::uint64_t>;

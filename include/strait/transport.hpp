@@ -12,6 +12,7 @@
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
+#include "strait/detail/memory.hpp"
 #include "strait/detail/right_list.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
@@ -33,6 +34,7 @@ struct AnyPayload {
 struct AnySink {
   bool operator()(std::uint16_t tag, std::span<const std::byte> bytes);
   bool operator()(std::uint16_t tag, std::span<const std::byte> bytes, RightList rights);
+  bool operator()(std::uint16_t tag, std::span<const std::byte> bytes, Lease lease);
 };
 
 }  // namespace detail
@@ -81,6 +83,12 @@ struct AnySink {
 ///       takes wake-ups in and notices the peer's end, by system calls.
 ///   T11 optional, `wait(deadline)`: when armed and with nothing queued, sleeps until there is a
 ///       wake-up, or the peer is gone, or the deadline; it may end early.
+///
+/// Out of line
+///   T16 optional, `allocate(bytes)`: a `detail::Lease` of memory in which the receiver can read.
+///       A payload may then have a `lease()` in which its bytes lie; if that is `moved()`, a
+///       successful `send` may take it. `receive` may call `sink(tag, bytes, lease)`: the bytes lie
+///       at the lease's beginning and last as long as that.
 ///
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T12 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone

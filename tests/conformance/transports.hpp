@@ -21,6 +21,7 @@ using Loopback = strait::LoopbackTransport;
 
 using Mach = strait::MachTransport<>;
 using MachCow = strait::MachTransport<strait::OolThreshold<4096>>;
+using MachLoan = strait::MachTransport<strait::OolThreshold<4096, strait::Loan>>;
 using MachBlock = strait::MachTransport<strait::DefaultSendPolicy, strait::Block>;
 using MachSpin = strait::MachTransport<strait::DefaultSendPolicy, strait::Spin>;
 static_assert(std::is_same_v<strait::DefaultSendPolicy, strait::InlineOnly>,
@@ -41,11 +42,11 @@ using DarwinCow =
 
 #if defined(STRAIT_TEST_SANITIZED)
 // Every transport, but not with every policy: the compiler takes minutes for each under a sanitizer.
-#define STRAIT_TEST_MACH Mach, MachCow
+#define STRAIT_TEST_MACH Mach, MachCow, MachLoan
 #define STRAIT_TEST_BRIDGED BridgedMach
 #define STRAIT_TEST_DARWIN Darwin
 #else
-#define STRAIT_TEST_MACH Mach, MachCow, MachBlock, MachSpin
+#define STRAIT_TEST_MACH Mach, MachCow, MachLoan, MachBlock, MachSpin
 #define STRAIT_TEST_BRIDGED BridgedMach, BridgedPipe
 #define STRAIT_TEST_DARWIN Darwin, DarwinCow
 #endif
@@ -59,7 +60,7 @@ using DarwinCow =
 /// All of them.
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
 /// The ones that carry rights; to other processes, and all of them.
-#define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow
+#define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, Loopback
 /// The ones whose ends are rights themselves.
 #define STRAIT_TEST_ENDS Socket, Loopback

@@ -24,6 +24,8 @@ constexpr bool never = false;
 struct Kernel : strait::LinuxKernel {
   struct Region : strait::linux_mach::Region {
     static strait::Result<Region> copy_of(std::span<const std::byte>);
+    static strait::Result<Region> create(std::size_t);
+    strait::Result<Region> duplicate() const;
     template <class Size, class Fill>
     static strait::Result<Region> filled_by(Size, Fill&&) {
       static_assert(never<Fill>, "strait: a region was made of a message.");

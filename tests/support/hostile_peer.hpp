@@ -89,7 +89,16 @@ class RawRing {
 };
 
 /// The kinds of records, as they are on the wire.
-enum RecordKind : std::uint8_t { whole = 1, fragment, last_fragment, region, welcome, refusal };
+enum RecordKind : std::uint8_t {
+  whole = 1,
+  fragment,
+  last_fragment,
+  region,
+  welcome,
+  refusal,
+  loan,
+  forget
+};
 
 /// One lane that this peer made: it receives there.
 struct OwnLane {

@@ -19,7 +19,16 @@ using OwnedSend = mach::OwnedSend<ScriptedTraps>;
 using OwnedReceive = mach::OwnedReceive<ScriptedTraps>;
 
 /// The kinds of message that `BasicMachTransport` knows.
-enum MachKind : std::uint8_t { whole = 1, fragment, last_fragment, region, welcome, refusal };
+enum MachKind : std::uint8_t {
+  whole = 1,
+  fragment,
+  last_fragment,
+  region,
+  welcome,
+  refusal,
+  loan,
+  forget
+};
 
 /// A message written part by part. Nothing is put right.
 class RawMessage {

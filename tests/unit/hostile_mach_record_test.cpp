@@ -26,6 +26,8 @@ using namespace std::chrono_literals;
 namespace {
 
 using Bytes = std::span<const std::byte>;
+using strait::detail::OutOfLineNote;
+using Place = OutOfLineNote::Place;
 constexpr ChannelOptions limits{.max_message_bytes = std::size_t{1} << 20};
 using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer, limits>;
 
@@ -58,9 +60,12 @@ struct Connected {
   }
   int messages = 0;
 
-  void region(std::uint64_t size, int fd) {
+  void region(std::uint64_t size, int fd, Place place = Place::once, std::uint32_t slot = 0) {
     REQUIRE(peer.out.pass(std::array{fd}));
-    peer.out.ring.write(header(region_kind, sizeof size, 1), std::as_bytes(std::span(&size, 1)));
+    note({size, slot, place}, 1);
+  }
+  void note(const OutOfLineNote& note, std::uint8_t descriptors, std::uint8_t kind = region_kind) {
+    peer.out.ring.write(header(kind, sizeof note, descriptors), note.bytes_of());
   }
   static constexpr auto region_kind = strait_test::region;
 };
@@ -137,14 +142,13 @@ TEST_CASE("a second handshake ends the channel", "[hostile][mach]") {
 }
 
 TEST_CASE("a region record without its region ends the channel", "[hostile][mach]") {
-  const std::uint64_t size = 100;
-  const auto body = std::as_bytes(std::span(&size, 1));
-  CHECK(end_of([&](Connected& c) { c.peer.out.ring.write(header(region, 8, 1), body); }) ==
-        Errc::malformed);
-  CHECK(end_of([&](Connected& c) { c.peer.out.ring.write(header(region, 8, 0), body); }) ==
-        Errc::malformed);
+  for (const auto place : {Place::once, Place::fresh, Place::again}) {
+    for (const bool one : {false, true}) {
+      CHECK(end_of([&](Connected& c) { c.note({100, 0, place}, one); }) == Errc::malformed);
+    }
+  }
   const auto file = memory_file(100, strait::linux_mach::seals_of_content);
-  for (const unsigned wrong : {0U, 4U, 7U, 9U, 16U}) {
+  for (const unsigned wrong : {0U, 8U, 15U, 17U, 32U}) {
     const std::vector<std::byte> other(wrong);
     CHECK(end_of([&](Connected& c) {
             REQUIRE(c.peer.out.pass(std::array{file.get()}));
@@ -168,6 +172,54 @@ TEST_CASE("a region that is not what it claims ends the channel", "[hostile][mac
        {std::uint64_t{1} << 63, ~std::uint64_t{0}, std::uint64_t{limits.max_message_bytes} + 1}) {
     CHECK(with(huge, memory_file(4096, all)) == Errc::message_too_large);
   }
+}
+
+TEST_CASE("a region is kept where there is a place for it, and found there", "[hostile][mach]") {
+  Connected channel;
+  const auto file = memory_file(5000, strait::linux_mach::seals_of_content);
+  std::vector<std::size_t> sizes;
+  const auto listener = [&](Bytes bytes) { sizes.push_back(bytes.size()); };
+  for (std::uint32_t slot = 0; slot != strait::detail::kept_regions; ++slot) {
+    channel.region(5000, file.get(), Place::fresh, slot);
+    channel.region(100 + slot, file.get(), Place::fresh, slot);
+    channel.note({100 + slot, slot, Place::again}, 0);
+  }
+  CHECK(channel.link.poll(listener).value() == 3 * strait::detail::kept_regions);
+  CHECK(sizes.back() == 100 + strait::detail::kept_regions - 1);
+  channel.note({0, 3, Place::once}, 0, forget);
+  channel.note({103, 3, Place::again}, 0);
+  CHECK(channel.link.poll(listener).error() == Errc::malformed);
+}
+
+TEST_CASE("a place that can't be, or is empty, ends the channel", "[hostile][mach]") {
+  const auto file = memory_file(4096, strait::linux_mach::seals_of_content);
+  const auto slots = static_cast<std::uint32_t>(strait::detail::kept_regions);
+  for (const std::uint32_t slot : {slots, slots + 1, ~std::uint32_t{0}}) {
+    CHECK(end_of([&](Connected& c) { c.region(4096, file.get(), Place::fresh, slot); }) ==
+          Errc::malformed);
+    CHECK(end_of([&](Connected& c) { c.note({4096, slot, Place::again}, 0); }) == Errc::malformed);
+    CHECK(end_of([&](Connected& c) {
+            c.note({0, slot, Place::once}, 0, forget);
+          }) == Errc::malformed);
+  }
+  CHECK(end_of([&](Connected& c) { c.region(4096, file.get(), Place{3}); }) == Errc::malformed);
+  CHECK(end_of([&](Connected& c) { c.note({0, 0, Place::once}, 1, forget); }) == Errc::malformed);
+  // Of another size than what lies there.
+  for (const std::uint64_t size : {0u, 4095u, 4097u}) {
+    Connected channel;
+    channel.region(4096, file.get(), Place::fresh);
+    channel.note({size, 0, Place::again}, 0);
+    CHECK(channel.end() == Errc::malformed);
+    CHECK(channel.messages == 1);
+  }
+}
+
+TEST_CASE("a loan for who has not agreed to any ends the channel", "[hostile][mach]") {
+  const auto file = memory_file(8192, strait::linux_mach::seals_of_size);
+  CHECK(end_of([&](Connected& c) {
+          REQUIRE(c.peer.out.pass(std::array{file.get()}));
+          c.note({4096, 0, Place::fresh}, 1, loan);
+        }) == Errc::malformed);
 }
 
 TEST_CASE("a message that grows over the limit by fragments ends the channel where it does",

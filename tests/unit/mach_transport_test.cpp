@@ -57,6 +57,12 @@ template <class T>
 struct NoRegionsKernel : ScriptedKernel {
   struct Region : strait::linux_mach::Region {
     template <class Argument>
+    static strait::Result<Region> create(Argument) {
+      static_assert(never<Argument>, "the way not taken was compiled");
+      return Errc::unsupported;
+    }
+    strait::Result<Region> duplicate() const { return Errc::unsupported; }
+    template <class Argument>
     static strait::Result<Region> copy_of(Argument) {
       static_assert(never<Argument>, "the way not taken was compiled");
       return Errc::unsupported;
@@ -92,6 +98,13 @@ static_assert(strait::MachKernelWithRegions<NoRegionsKernel>);
 /// message that is just being sent.
 struct NoFilledRegionsKernel : ScriptedKernel {
   struct Region : strait::linux_mach::Region {
+    Region() = default;
+    template <class Argument>
+    static strait::Result<Region> create(Argument) {
+      static_assert(never<Argument>, "the way not taken was compiled");
+      return Errc::unsupported;
+    }
+    strait::Result<Region> duplicate() const { return Errc::unsupported; }
     explicit Region(strait::linux_mach::Region region)
         : strait::linux_mach::Region(std::move(region)) {}
     static strait::Result<Region> copy_of(Bytes bytes) {

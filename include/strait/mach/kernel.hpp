@@ -122,13 +122,20 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
 /// A kernel that also has out-of-line memory (needed by `OolThreshold`, not by `InlineOnly`).
 ///
 ///   K14 `Region::copy_of(bytes)` and `Region::filled_by(size, fill)` make a region that nobody can
-///       change any more; a received one is the receiver's own, to read and to write.
+///       change any more; `Region::create(size)` one to be written at `data()` until `freeze()`.
+///       From then on, as of a received one, what is written at `data()` is seen by nobody else.
+///       `duplicate()` is the same bytes once more. `protect()`: this view is written to no more.
 template <class K>
 concept MachKernelWithRegions = MachKernel<K> &&
-    requires(typename K::SendRight right, typename K::ReceiveRight receive,
+    requires(typename K::SendRight right, typename K::ReceiveRight receive, typename K::Region own,
              const typename K::Region& region, MessageHeader header,
              std::span<const std::byte> body, std::size_t bytes) {
   { K::Region::copy_of(body) } -> std::same_as<Result<typename K::Region>>;
+  { K::Region::create(bytes) } -> std::same_as<Result<typename K::Region>>;
+  { own.freeze() } -> std::same_as<Result<void>>;
+  { own.protect() } -> std::same_as<void>;
+  { region.duplicate() } -> std::same_as<Result<typename K::Region>>;
+  { region.data() } -> std::same_as<std::byte*>;
   { region.bytes() } -> std::same_as<std::span<const std::byte>>;
   { right.send(header, body, region) } -> std::same_as<Result<void>>;
   { receive.take_region(bytes) } -> std::same_as<Result<typename K::Region>>;

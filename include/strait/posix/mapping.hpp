@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -43,6 +44,25 @@ class Mapping {
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
     return mapping;
+  }
+
+  /// Maps something else at the same place.
+  ///
+  /// Errors: those of `mmap`, and it is as it was.
+  Result<void> replace(int protection, int flags, int fd) {
+    if (data_ == nullptr) return {};
+    if (::mmap(data_, size_, protection, flags | MAP_FIXED, fd, 0) == MAP_FAILED) {
+      return last_error();
+    }
+    return {};
+  }
+
+  /// Has the system bring in, ready to be written, the pages of the first `size` bytes, if it can:
+  /// cheaper than a fault for each.
+  void populate(std::size_t size = SIZE_MAX) noexcept {
+#if defined(MADV_POPULATE_WRITE)
+    if (data_ != nullptr) ::madvise(data_, size < size_ ? size : size_, MADV_POPULATE_WRITE);
+#endif
   }
 
   std::byte* data() const noexcept { return data_; }

@@ -21,6 +21,15 @@ namespace strait::darwin_mach {
 template <class Traps>
 class Region {
  public:
+  Region() = default;
+
+  /// Zeros, to be written until `freeze`.
+  ///
+  /// Errors: `not_enough_memory`.
+  static Result<Region> create(std::size_t size) {
+    return filled_by(size, [](std::byte*) {});
+  }
+
   /// Errors: `not_enough_memory`.
   static Result<Region> copy_of(std::span<const std::byte> bytes) {
     return filled_by(bytes.size(),
@@ -57,6 +66,12 @@ class Region {
     return region;
   }
 
+  /// The kernel copies what either side writes to from the moment at which it is sent, each time.
+  Result<void> freeze() { return {}; }
+  Result<Region> duplicate() const { return copy_of(bytes()); }
+  void protect() {}
+
+  std::byte* data() const { return memory_.data(); }
   std::span<const std::byte> bytes() const { return {memory_.data(), size_}; }
   MemoryDescriptor descriptor() const { return copy_of_memory(memory_.data(), size_); }
 

@@ -408,7 +408,8 @@ TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][ho
   const auto send = [&](std::uint64_t said, const auto&... descriptor) {
     RawMessage message = client.message();
     (message.add(descriptor), ...);
-    REQUIRE(message.parcel(region, std::as_bytes(std::span(&said, 1))).send() == mach::success);
+    const strait::detail::OutOfLineNote note{said};
+    REQUIRE(message.parcel(region, note.bytes_of()).send() == mach::success);
   };
   const auto memory = region_of(20'000);
   SECTION("as long as it is said to be") {
@@ -598,7 +599,7 @@ TEST_CASE("a mistake in a send is an error and no loop", "[darwin]") {
 
 TEST_CASE("without memory for a region the bytes travel by themselves", "[darwin]") {
   Connected pair;
-  MachScript::fail_memory(2);
+  MachScript::fail_memory(1);
   REQUIRE(pair.client.send(block(100'000)));
   CHECK(pair.client.flush(1h));
   std::vector<std::byte> got;

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/posix/mapping.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+class Memory;
+
+struct DropLease {
+  void operator()(Memory* memory) const noexcept;
+};
+
+/// As `std::unique_ptr`, without <memory>, which would be a seventh of what a transport costs to
+/// compile.
+template <class T, class Drop>
+class Owner {
+ public:
+  Owner() = default;
+  explicit Owner(T* owned) noexcept : owned_(owned) {}
+  Owner(Owner&& other) noexcept : owned_(other.release()) {}
+  Owner& operator=(Owner&& other) noexcept {
+    reset(other.release());
+    return *this;
+  }
+  ~Owner() { reset(); }
+
+  T* get() const noexcept { return owned_; }
+  T* operator->() const noexcept { return owned_; }
+  explicit operator bool() const noexcept { return owned_ != nullptr; }
+  T* release() noexcept { return std::exchange(owned_, nullptr); }
+  void reset(T* owned = nullptr) noexcept {
+    if (T* old = std::exchange(owned_, owned)) Drop()(old);
+  }
+
+ private:
+  T* owned_ = nullptr;
+};
+
+/// The right to use some memory, which is given up when this goes. On any thread.
+using Lease = Owner<Memory, DropLease>;
+
+/// What out-of-line messages lie in.
+class Memory {
+ public:
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  std::byte* data() const noexcept { return data_; }
+
+  /// Makes what `lease` stands for writable without anybody else's seeing it; it may stand for
+  /// another memory then, with the same bytes.
+  ///
+  /// Errors: the system's; `lease` is then as it was.
+  virtual Result<void> make_writable([[maybe_unused]] Lease& lease) { return {}; }
+
+  /// The same for all of one class, so that who made one recognizes it.
+  virtual const void* kind() const noexcept = 0;
+
+ protected:
+  Memory() = default;
+  ~Memory() = default;
+
+  std::byte* data_ = nullptr;
+
+ private:
+  friend struct DropLease;
+  virtual void drop() noexcept = 0;
+};
+
+inline void DropLease::operator()(Memory* memory) const noexcept { memory->drop(); }
+
+/// Memory of this process alone.
+class PrivateMemory final : public Memory {
+ public:
+  static Result<Lease> create(std::size_t size) {
+    auto mapping =
+        posix::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (!mapping) return mapping.error();
+    auto* memory = new (std::nothrow) PrivateMemory;
+    if (memory == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    memory->data_ = mapping->data();
+    memory->mapping_ = std::move(*mapping);
+    return Lease(memory);
+  }
+
+  const void* kind() const noexcept override { return nullptr; }
+
+ private:
+  void drop() noexcept override { delete this; }
+
+  posix::Mapping mapping_;
+};
+
+}  // namespace strait::detail

@@ -1,0 +1,256 @@
+#pragma once
+
+// Memory that is lent with a message and comes back when its receiver has read it.
+
+#include <sys/mman.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/least.hpp"
+#include "strait/detail/memory.hpp"
+#include "strait/mach/message_header.hpp"
+#include "strait/mach/regions.hpp"
+#include "strait/posix/memory_file.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+/// A segment of shared memory for one message at a time: a page that says whether it is free, then
+/// the bytes. Both sides have it mapped for as long as the channel, or a buffer in it, lives.
+class LoanSegment final : public Memory {
+ public:
+  /// How much of a segment is not for the message.
+  static std::size_t header_bytes() { return posix::page_size(); }
+
+  /// A new one, lent to the caller.
+  static Result<Lease> create(std::size_t capacity, std::size_t used) {
+    const std::size_t size = header_bytes() + capacity;
+    auto file = posix::create_memory_file("strait-loan", size);
+    if (!file) return file.error();
+    if (auto sealed = posix::add_seals(file->get(), posix::seals_of_size); !sealed) {
+      return sealed.error();
+    }
+    return map(std::move(*file), size, used);
+  }
+
+  /// One that a peer made, lent to the caller.
+  ///
+  /// Errors: `bad_region` if its size could change, or is not within these bounds.
+  static Result<Lease> adopt(posix::Descriptor file, std::size_t used, std::size_t max_capacity) {
+    const auto size = posix::sealed_size(file.get(), posix::seals_of_size);
+    if (!size) return size.error();
+    if (*size < header_bytes() || *size - header_bytes() < used ||
+        *size - header_bytes() > max_capacity) {
+      return Errc::bad_region;
+    }
+    auto lease = map(std::move(file), *size, used);
+    if (lease) in(*lease)->file_.reset();
+    return lease;
+  }
+
+  static LoanSegment* in(const Lease& lease) {
+    const bool is_one = lease && lease->kind() == &own_kind;
+    return is_one ? static_cast<LoanSegment*>(lease.get()) : nullptr;
+  }
+
+  std::size_t capacity() const { return mapping_.size() - header_bytes(); }
+  /// For the pool that made it, which passes it on once.
+  posix::Descriptor& file() { return file_; }
+
+  /// Another user of the mapping, who has nothing to give back.
+  LoanSegment* share() {
+    references_.fetch_add(1, std::memory_order_relaxed);  // whoever asks has one already
+    return this;
+  }
+  void release() noexcept {
+    // Release: what was done here was done before the mapping goes; acquire: for who unmaps it.
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// Takes the loan if it is free.
+  bool try_lend() {
+    // Acquire: pairs with `drop` at the other side, who has read all he wanted. A peer that lies
+    // here can only spoil what it reads itself.
+    if (free().load(std::memory_order_acquire) != 1) return false;
+    free().store(0, std::memory_order_relaxed);  // the message that is sent with it comes later
+    return true;
+  }
+
+  const void* kind() const noexcept override { return &own_kind; }
+
+ private:
+  static constexpr char own_kind = 0;
+
+  static Result<Lease> map(posix::Descriptor file, std::size_t size, std::size_t used) {
+    auto mapping = posix::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get());
+    if (!mapping) return mapping.error();
+    mapping->populate(header_bytes() + used);
+    auto* segment = new (std::nothrow) LoanSegment;
+    if (segment == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    segment->file_ = std::move(file);
+    segment->data_ = mapping->data() + header_bytes();
+    segment->mapping_ = std::move(*mapping);
+    return Lease(segment);
+  }
+
+  /// The loan is over.
+  void drop() noexcept override {
+    // Release: all reads of the message are done; pairs with `try_lend`.
+    free().store(1, std::memory_order_release);
+    release();
+  }
+
+  std::atomic<std::uint32_t>& free() const {
+    static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+    return *std::launder(reinterpret_cast<std::atomic<std::uint32_t>*>(mapping_.data()));
+  }
+
+  posix::Mapping mapping_;
+  posix::Descriptor file_;
+  std::atomic<std::uint32_t> references_ = 1;
+};
+
+/// Who holds a segment that may be lent at the moment.
+struct ReleaseSegment {
+  void operator()(LoanSegment* segment) const noexcept { segment->release(); }
+};
+using HeldSegment = Owner<LoanSegment, ReleaseSegment>;
+
+/// How many segments a pool has at the most.
+inline constexpr std::size_t max_segments = 128;
+
+/// The lending side: a pool of segments, of sizes that are powers of two.
+template <class KernelT, std::size_t max_bytes>
+class LoanSender {
+  using SendRight = typename KernelT::SendRight;
+
+ public:
+  /// Memory for a message, warm if there is any.
+  ///
+  /// Errors: `would_block` when all is lent and the pool may not grow; the system's.
+  Result<Lease> allocate(std::size_t size) {
+    if (size > max_bytes) return Errc::would_block;
+    const std::size_t capacity = std::bit_ceil(most(size, least_capacity));
+    for (std::size_t i = 0; i != count_; ++i) {
+      if (slots_[i].capacity == capacity && slots_[i].segment->try_lend()) return lend(i);
+    }
+    if (count_ != max_segments && capacity <= max_bytes - bytes_) {
+      auto lease = LoanSegment::create(capacity, size);
+      if (!lease) return lease;
+      slots_[count_++] = {capacity, HeldSegment(LoanSegment::in(*lease)->share())};
+      bytes_ += capacity;
+      return lease;
+    }
+    for (std::size_t i = 0; i != count_; ++i) {
+      if (slots_[i].capacity > capacity && slots_[i].segment->try_lend()) return lend(i);
+    }
+    return Errc::would_block;
+  }
+
+  /// As `RegionSender::send`. On success the loan is the receiver's if `moved`; without that the
+  /// bytes are copied.
+  ///
+  /// Errors: also `would_block` when there is nothing to copy them to.
+  Result<void> send(SendRight& out, const MessageHeader& header, Lease& lease, std::size_t bytes,
+                    bool moved) {
+    auto* segment = LoanSegment::in(lease);
+    const std::size_t slot = segment != nullptr && moved ? find(*segment) : count_;
+    if (slot == count_) return Errc::unsupported;
+    return send_slot(out, header, slot, lease, bytes);
+  }
+
+  template <class Payload>
+  Result<void> send_copy(SendRight& out, const MessageHeader& header, const Payload& payload) {
+    auto lease = allocate(payload.size());
+    if (!lease) return lease.error();
+    payload.write_to((*lease)->data());
+    return send_slot(out, header, find(*LoanSegment::in(*lease)), *lease, payload.size());
+  }
+
+  void tidy(SendRight&, const MessageHeader&) {}
+
+ private:
+  struct Slot {
+    std::size_t capacity = 0;
+    HeldSegment segment;
+  };
+
+  static constexpr std::size_t least_capacity = least(std::size_t{64} << 10, max_bytes);
+
+  Lease lend(std::size_t index) { return Lease(slots_[index].segment->share()); }
+
+  std::size_t find(const LoanSegment& segment) const {
+    std::size_t i = 0;
+    while (i != count_ && slots_[i].segment.get() != &segment) ++i;
+    return i;
+  }
+
+  Result<void> send_slot(SendRight& out, MessageHeader header, std::size_t slot, Lease& lease,
+                         std::size_t bytes) {
+    OutOfLineNote note{bytes, static_cast<std::uint32_t>(slot), OutOfLineNote::Place::again};
+    posix::Descriptor& file = slots_[slot].segment->file();
+    if (file) {
+      note.place = OutOfLineNote::Place::fresh;
+      const int descriptor = file.get();
+      auto sent = out.send(header, note.bytes_of(), std::span(&descriptor, 1));
+      if (!sent) return sent;
+      file.reset();
+    } else {
+      header.bytes = sizeof note;
+      const auto room = out.reserve(sizeof note);
+      if (!room) return room.error();
+      std::memcpy(*room, &note, sizeof note);
+      if (auto staged = out.stage(header); !staged) return staged;
+      out.publish();
+    }
+    // The loan is the receiver's to end.
+    static_cast<LoanSegment*>(lease.release())->release();
+    return {};
+  }
+
+  std::array<Slot, max_segments> slots_;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+/// The borrowing side.
+template <class KernelT, std::size_t max_bytes>
+class LoanReceiver {
+  using ReceiveRight = typename KernelT::ReceiveRight;
+
+ public:
+  /// As `RegionReceiver::take`.
+  Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OutOfLineNote& note) {
+    using Place = OutOfLineNote::Place;
+    const std::size_t bytes = static_cast<std::size_t>(note.bytes);
+    if (note.slot >= max_segments) return Errc::malformed;
+    HeldSegment& slot = slots_[note.slot];
+    if (note.place == Place::again) {
+      if (message.descriptors != 0 || !slot || slot->capacity() < bytes) return Errc::malformed;
+      return Lease(slot->share());
+    }
+    if (note.place != Place::fresh || message.descriptors != 1 || slot) return Errc::malformed;
+    posix::Descriptor file;
+    if (auto taken = in.take_descriptors(std::span(&file, 1)); !taken) return taken.error();
+    auto lease = LoanSegment::adopt(std::move(file), bytes, max_bytes - bytes_);
+    if (!lease) return lease;
+    slot = HeldSegment(LoanSegment::in(*lease)->share());
+    bytes_ += slot->capacity();
+    return lease;
+  }
+
+ private:
+  std::array<HeldSegment, max_segments> slots_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace strait::detail

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+
+#include "strait/fwd.hpp"
+#include "strait/mach/kernel.hpp"
+#include "strait/mach/loans.hpp"
+#include "strait/mach/regions.hpp"
+
+namespace strait::detail {
+
+/// How a send policy's large messages travel over a kernel, on the sending side; not at all, if
+/// there is no such way.
+template <class KernelT, class How>
+struct OutOfLineWay {
+  static constexpr bool exists = false;
+  static constexpr bool lends = false;
+};
+
+template <MachKernelWithRegions KernelT>
+struct OutOfLineWay<KernelT, CopyOnWrite> : RegionSender<KernelT> {
+  static constexpr bool exists = true;
+  static constexpr bool lends = false;
+};
+
+template <MachKernelWithDescriptors KernelT, std::size_t max_bytes>
+struct OutOfLineWay<KernelT, LoanUpTo<max_bytes>> : LoanSender<KernelT, max_bytes> {
+  static constexpr bool exists = true;
+  static constexpr bool lends = true;
+};
+
+/// The receiving side: regions are taken from anybody, loans only by who lends, too.
+template <class KernelT, class How>
+struct LoanBorrower {};
+template <MachKernelWithDescriptors KernelT, std::size_t max_bytes>
+struct LoanBorrower<KernelT, LoanUpTo<max_bytes>> : LoanReceiver<KernelT, max_bytes> {};
+
+template <class KernelT>
+struct RegionBorrower {};
+template <MachKernelWithRegions KernelT>
+struct RegionBorrower<KernelT> : RegionReceiver<KernelT> {};
+
+}  // namespace strait::detail

@@ -1,0 +1,210 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <span>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "strait/detail/memory.hpp"
+#include "strait/detail/padding.hpp"
+#include "strait/fwd.hpp"
+#include "strait/result.hpp"
+
+namespace strait {
+
+namespace detail {
+struct OutOfLineAccess;
+}
+
+/// A buffer for one large message, in the memory in which the receiver will read it, so that it is
+/// written once: `Channel::out_of_line_bytes` makes one, `Channel::send` takes it. Sent by
+/// `std::move` it is given away; sent as it is, the receiver gets what it holds at that moment.
+///
+/// A listener that takes one may keep it after the call, and after the channel's end. Under a loan
+/// the sender has the memory back when it is destroyed.
+///
+/// Ownership: the buffer's own. Threads: any, one at a time.
+class OutOfLineBytes {
+ public:
+  OutOfLineBytes() = default;
+  OutOfLineBytes(OutOfLineBytes&& other) noexcept
+      : lease_(std::move(other.lease_)), size_(std::exchange(other.size_, 0)) {}
+  OutOfLineBytes& operator=(OutOfLineBytes&& other) noexcept {
+    lease_ = std::move(other.lease_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  std::span<const std::byte> bytes() const noexcept {
+    return {lease_ ? lease_->data() : nullptr, size_};
+  }
+  operator std::span<const std::byte>() const noexcept { return bytes(); }
+
+  /// The bytes, to write. In a new buffer they are unspecified, but nothing of this process; of a
+  /// received one they become its receiver's own. Ask again after each `send`: what is written by
+  /// way of an older answer is seen here, but may not be when the buffer is sent again.
+  ///
+  /// Errors: the system's.
+  Result<std::span<std::byte>> writable() {
+    if (!lease_) return std::span<std::byte>();
+    if (auto made = lease_->make_writable(lease_); !made) return made.error();
+    return std::span(lease_->data(), size_);
+  }
+
+ private:
+  friend struct detail::OutOfLineAccess;
+  OutOfLineBytes(detail::Lease lease, std::size_t size) : lease_(std::move(lease)), size_(size) {}
+
+  detail::Lease lease_;
+  std::size_t size_ = 0;
+};
+
+/// The same for one message of a type of its own, read and written in place, never on the stack.
+template <class T>
+class OutOfLine {
+  static_assert(std::is_trivially_copyable_v<T>,
+                "strait: OutOfLine holds trivially copyable types only.");
+  static_assert(
+      detail::padding_free<T>(),
+      "strait: what lies out of line is sent as it lies there, with its padding; make the "
+      "padding a member, or specialize strait::no_padding if there is none.");
+
+ public:
+  OutOfLine() = default;
+
+  explicit operator bool() const noexcept { return !bytes_.bytes().empty(); }
+  const T& operator*() const noexcept { return *get(); }
+  const T* operator->() const noexcept { return get(); }
+  const T* get() const noexcept { return std::launder(reinterpret_cast<const T*>(data())); }
+
+  /// As `OutOfLineBytes::writable`.
+  Result<T*> writable() {
+    auto bytes = bytes_.writable();
+    if (!bytes) return bytes.error();
+    return std::launder(reinterpret_cast<T*>(bytes->data()));
+  }
+
+ private:
+  friend struct detail::OutOfLineAccess;
+  explicit OutOfLine(OutOfLineBytes bytes) : bytes_(std::move(bytes)) {}
+  const std::byte* data() const noexcept { return bytes_.bytes().data(); }
+
+  OutOfLineBytes bytes_;
+};
+
+namespace detail {
+
+/// For the library.
+struct OutOfLineAccess {
+  static OutOfLineBytes bytes(Lease lease, std::size_t size) {
+    return OutOfLineBytes(std::move(lease), size);
+  }
+  template <class T>
+  static OutOfLine<T> typed(Lease lease) {
+    return OutOfLine<T>(bytes(std::move(lease), sizeof(T)));
+  }
+  static std::span<const std::byte> message(const OutOfLineBytes& buffer) { return buffer.bytes(); }
+  template <class T>
+  static const T& message(const OutOfLine<T>& buffer) {
+    return *buffer;
+  }
+  static Lease& lease(OutOfLineBytes& buffer) { return buffer.lease_; }
+  template <class T>
+  static Lease& lease(OutOfLine<T>& buffer) {
+    return buffer.bytes_.lease_;
+  }
+};
+
+template <class B>
+inline constexpr bool is_out_of_line = false;
+template <>
+inline constexpr bool is_out_of_line<OutOfLineBytes> = true;
+template <class T>
+inline constexpr bool is_out_of_line<OutOfLine<T>> = true;
+
+/// A message that lies in a buffer, on its way out: see `Payload`.
+template <class SerializerT, class Message>
+class OutOfLinePayload {
+ public:
+  /// `message` lies in `lease`, which is given away on success if `moved`.
+  OutOfLinePayload(const Message& message, Lease& lease, bool moved)
+      : message_(message), lease_(lease), moved_(moved) {}
+
+  auto size() const { return SerializerT::size(message_); }
+  std::uint16_t tag() const { return SerializerT::tag(message_); }
+  void write_to(std::byte* out) const { std::memcpy(out, bytes().data(), bytes().size()); }
+
+  static constexpr bool contiguous = true;
+  std::span<const std::byte> bytes() const { return SerializerT::bytes(message_); }
+
+  Lease& lease() const { return lease_; }
+  bool moved() const { return moved_; }
+
+ private:
+  const Message& message_;
+  Lease& lease_;
+  bool moved_;
+};
+
+/// The buffer in which a message of this type can lie.
+template <class Message>
+struct BufferOf {};
+template <class T>
+  requires(std::is_trivially_copyable_v<T>&& padding_free<T>())
+struct BufferOf<T> {
+  using Type = OutOfLine<T>;
+  static std::span<const std::byte> bytes(const T& message) {
+    return std::as_bytes(std::span<const T, 1>(&message, 1));
+  }
+  static Type make(Lease lease, std::size_t) { return OutOfLineAccess::typed<T>(std::move(lease)); }
+};
+template <>
+struct BufferOf<std::span<const std::byte>> {
+  using Type = OutOfLineBytes;
+  static std::span<const std::byte> bytes(std::span<const std::byte> message) { return message; }
+  static Type make(Lease lease, std::size_t size) {
+    return OutOfLineAccess::bytes(std::move(lease), size);
+  }
+};
+
+/// Calls a listener with the message where it lies, or, if it asks for one, with a buffer to keep.
+template <class Listener>
+struct WithLease {
+  Listener& listener;
+  /// What the message lies in, if it came out of line.
+  Lease lease{};
+  std::error_code failure{};
+
+  template <class Message, class... More>
+    requires std::invocable<Listener&, Message, More...> ||
+        requires(Listener& called, typename BufferOf<std::remove_cvref_t<Message>>::Type buffer,
+                 More&&... more) {
+      called(std::move(buffer), std::forward<More>(more)...);
+    }
+  void operator()(Message&& message, More&&... more) {
+    if constexpr (std::invocable<Listener&, Message, More...>) {
+      listener(std::forward<Message>(message), std::forward<More>(more)...);
+    } else {
+      using Buffer = BufferOf<std::remove_cvref_t<Message>>;
+      const auto bytes = Buffer::bytes(message);
+      if (!lease || lease->data() != bytes.data()) {
+        auto copy = PrivateMemory::create(bytes.size());
+        if (!copy) {
+          failure = copy.error();
+          return;
+        }
+        if (!bytes.empty()) std::memcpy((*copy)->data(), bytes.data(), bytes.size());
+        lease = std::move(*copy);
+      }
+      listener(Buffer::make(std::move(lease), bytes.size()), std::forward<More>(more)...);
+    }
+  }
+};
+
+}  // namespace detail
+}  // namespace strait
