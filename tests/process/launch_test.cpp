@@ -37,7 +37,7 @@ struct Way {
 
 using MachByName = Way<Mach, ByName>;
 using MachInherited = Way<Mach, Inherited>;
-using MachBlockInherited = Way<MachBlock, Inherited>;
+using MachCowInherited = Way<MachCow, Inherited>;
 using PipeByName = Way<Pipe, ByName>;
 
 /// Sends back what it gets until the parent ends.
@@ -126,7 +126,7 @@ void talk(Launched& launched) {
 
 }  // namespace
 
-#define STRAIT_TEST_WAYS MachByName, MachInherited, MachBlockInherited, PipeByName
+#define STRAIT_TEST_WAYS MachByName, MachInherited, MachCowInherited, PipeByName
 
 TEMPLATE_TEST_CASE("a launched child and its parent talk", "[process][launch]", STRAIT_TEST_WAYS) {
   auto launched = TestType::launch("launch.echo");

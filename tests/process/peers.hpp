@@ -18,6 +18,7 @@ using Crossing = Transports<STRAIT_TEST_CROSSING>;
 /// A transport as a word on a command line.
 template <class T, class... Ts>
 std::string word_for(Transports<Ts...> = {}) {
+  static_assert((std::is_same_v<T, Ts> || ...), "No child of this build plays over this one.");
   int index = 0;
   static_cast<void>(((std::is_same_v<T, Ts> || (++index, false)) || ...));
   return std::to_string(index);
