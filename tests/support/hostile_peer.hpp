@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/refusals.hpp"
 
 // A peer that speaks the protocol of Linux's Mach ports by hand, and so may break any rule of it.
 
@@ -176,19 +177,6 @@ struct RawClient {
 
   OwnLane in;
   FarLane out;
-};
-
-/// Remembers what was refused and why.
-struct Refusals {
-  struct Refusal {
-    std::error_code why;
-    strait::PeerCredentials who;
-  };
-  std::vector<Refusal> seen;
-
-  void on_refused(std::error_code why, const strait::PeerCredentials& who) {
-    seen.push_back({why, who});
-  }
 };
 
 }  // namespace strait_test

@@ -3,56 +3,25 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <strait/channel.hpp>
 #include <strait/pipe_transport.hpp>
-#include <strait/serializers/raw.hpp>
 #include <strait/serializers/trivial.hpp>
 
 #include <array>
-#include <chrono>
-#include <cstring>
 #include <memory>
 #include <string>
-#include <system_error>
-#include <utility>
 #include <vector>
 
-#include "support/catch.hpp"
-#include "support/runtime_dir.hpp"
+#include "support/hostile_frames.hpp"
 
-using strait::ChannelOptions;
 using strait::Errc;
 using strait::Token;
-using strait::detail::FrameHeader;
 using strait::posix::Descriptor;
-using namespace std::chrono_literals;
+using namespace strait_test::frames;
 
 namespace {
 
-using Bytes = std::span<const std::byte>;
-
-struct Refusals {
-  std::vector<std::error_code> seen;
-  void on_refused(std::error_code why, const strait::PeerCredentials&) { seen.push_back(why); }
-};
-constexpr ChannelOptions limits{.max_message_bytes = std::size_t{1} << 20,
-                                .handshake_timeout_ms = 3'600'000,
-                                .max_half_open = 4};
-using Link = strait::Channel<strait::PipeTransport, strait::RawSerializer, limits, Refusals>;
-
-const auto deaf = [](Bytes) {};
-
-std::vector<std::byte> frame(std::uint32_t claimed, std::uint16_t tag, std::uint8_t continued,
-                             Bytes body) {
-  const FrameHeader header{claimed, tag, continued};
-  std::vector<std::byte> bytes(sizeof header + body.size());
-  std::memcpy(bytes.data(), &header, sizeof header);
-  if (!body.empty()) std::memcpy(bytes.data() + sizeof header, body.data(), body.size());
-  return bytes;
-}
-std::vector<std::byte> frame(Bytes body, std::uint16_t tag = 0) {
-  return frame(static_cast<std::uint32_t>(body.size()), tag, 0, body);
-}
+using Server = strait_test::frames::FrameServer<strait::PipeTransport>;
+using Link = Server::Link;
 
 void write_all(const Descriptor& to, Bytes bytes) {
   REQUIRE(::write(to.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
@@ -87,56 +56,23 @@ struct RawClient {
   }
   void come_with(Bytes hello) {
     make();
-    write_all(out, hello);
+    say(hello);
     announce(stem + "\n");
   }
+  void say(Bytes bytes) const { write_all(out, bytes); }
+  void leave() { out.reset(); }
 
   std::string directory, stem;
   Descriptor out, in;
 };
 
-struct Server {
-  std::string name = strait_test::unique_name("hostile");
-  Token token = Token::generate().value();
-  Link link = Link::listen(name, token).value();
-
-  std::vector<std::byte> hello() const {
-    return frame(strait::detail::encode_hello(strait::RawSerializer::schema_hash, token).bytes());
-  }
-  std::vector<std::error_code> verdicts() {
-    CHECK(link.poll(deaf).value() == 0);
-    CHECK(link.waiting_connect());
-    return std::exchange(link.observer().seen, {});
-  }
-  bool admits_an_honest_client() {
-    auto client = Link::connect(name, token).value();
-    if (!link.poll(deaf) || link.waiting_connect()) return false;
-    if (!client.poll(deaf) || client.waiting_connect()) return false;
-    return client.send(std::array{std::byte{5}}) && link.poll(deaf).value() == 1;
-  }
-};
-
-using Verdicts = std::vector<std::error_code>;
-
-/// A good message, then `bytes`, then the end: how the channel ends.
-std::error_code end_of(Bytes bytes, bool and_close = false) {
+std::error_code end_of(Bytes bytes, bool and_close) {
   Server server;
   RawClient client(server.name);
   client.come_with(server.hello());
   REQUIRE(server.link.poll(deaf));
   REQUIRE_FALSE(server.link.waiting_connect());
-  const std::array<std::byte, 3> good{};
-  write_all(client.out, frame(good));
-  write_all(client.out, bytes);
-  if (and_close) client.out.reset();
-  std::size_t messages = 0;
-  const auto listener = [&](Bytes) { ++messages; };
-  CHECK(server.link.poll(listener).value() == 1);
-  const auto error = server.link.wait(listener, 1h).error();
-  CHECK(messages == 1);
-  CHECK(server.link.poll(listener).error() == error);
-  CHECK(server.link.send(good).error() == error);
-  return error;
+  return server.end_by(client, bytes, and_close);
 }
 
 }  // namespace
@@ -150,8 +86,8 @@ TEST_CASE("a peer that keeps the rules of FIFOs by hand is heard", "[hostile][pi
   std::array<std::byte, 100> answer;
   CHECK(::read(client.in.get(), answer.data(), answer.size()) == 8 + 16);
   const std::array<std::byte, 3> message{};
-  write_all(client.out, frame(message));
-  write_all(client.out, frame({}));
+  client.say(frame(message));
+  client.say(frame({}));
   CHECK(server.link.poll(deaf).value() == 2);
 }
 
@@ -211,17 +147,8 @@ TEST_CASE("announcements of nonsense without end do not keep the server", "[host
 
 TEST_CASE("a Hello of wrong bytes through a FIFO is malformed", "[hostile][pipe]") {
   Server server;
-  const auto hello = server.hello();
-  auto wrong_magic = hello;
-  wrong_magic[8] ^= std::byte{1};
-  auto wrong_length = hello;
-  wrong_length[0] ^= std::byte{1};
-  auto longer = hello;
-  longer.push_back(std::byte{0});
-  const std::vector<std::byte> garbage(300, std::byte{0x5a});
   int number = 0;
-  for (const Bytes bytes : {Bytes(wrong_magic), Bytes(wrong_length), Bytes(longer), Bytes(garbage),
-                            Bytes(hello).first(3), Bytes(hello).first(8), Bytes(hello).first(40)}) {
+  for (const Bytes bytes : server.wrong_hellos()) {
     RawClient client(server.name, ++number);
     client.come_with(bytes);
     CAPTURE(number);
@@ -257,23 +184,11 @@ TEST_CASE("silent clients at FIFOs, however many, do not keep an honest one out"
 }
 
 TEST_CASE("a frame that makes no sense ends the channel", "[hostile][pipe]") {
-  const std::array<std::byte, 8> body{};
-  CHECK(end_of(frame(8, 0, 1, body)) == Errc::malformed);
-  CHECK(end_of(frame(8, 0, 0xff, body)) == Errc::malformed);
-  CHECK(end_of(frame(body, 1)) == Errc::malformed);
-  CHECK(end_of(frame(body, 65535)) == Errc::malformed);
-  CHECK(end_of(frame(limits.max_message_bytes + 1, 0, 0, {})) == Errc::message_too_large);
-  CHECK(end_of(frame(0xffff'ffff, 0, 0, body)) == Errc::message_too_large);
+  check_senseless_frames(end_of);
 }
 
 TEST_CASE("a frame that is cut off by the end is not a message", "[hostile][pipe]") {
-  const std::vector<std::byte> body(20'000);
-  const auto whole = frame(body);
-  for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{9},
-                                 std::size_t{19'000}, whole.size() - 1}) {
-    CAPTURE(size);
-    CHECK(end_of(Bytes(whole).first(size), true) == Errc::peer_closed);
-  }
+  check_cut_frames(end_of);
 }
 
 TEST_CASE("a message of a wrong size for its type ends a channel of FIFOs", "[hostile][pipe]") {
@@ -291,8 +206,8 @@ TEST_CASE("a message of a wrong size for its type ends a channel of FIFOs", "[ho
   const auto listener = [&](const Ping&) { ++pings; };
   REQUIRE(link.poll(listener));
   const std::vector<std::byte> body(9);
-  write_all(client.out, frame(Bytes(body).first(8)));
-  write_all(client.out, frame(body));
+  client.say(frame(Bytes(body).first(8)));
+  client.say(frame(body));
   CHECK(link.poll(listener).value() == 1);
   CHECK(link.poll(listener).error() == Errc::malformed);
   CHECK(pings == 1);

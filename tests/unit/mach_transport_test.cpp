@@ -19,6 +19,7 @@
 
 #include "support/archetypes.hpp"
 #include "support/catch.hpp"
+#include "support/refusals.hpp"
 #include "support/runtime_dir.hpp"
 #include "support/scripted_kernel.hpp"
 
@@ -33,6 +34,7 @@ using strait::RawSerializer;
 using strait::Token;
 using strait::TrivialSerializer;
 using strait_test::LeastKernel;
+using strait_test::Refusals;
 using strait_test::Script;
 using strait_test::ScriptedKernel;
 using namespace std::chrono_literals;
@@ -183,11 +185,6 @@ Large counting() {
   return large;
 }
 
-struct Refusals {
-  std::vector<std::pair<std::error_code, PeerCredentials>> seen;
-  void on_refused(std::error_code why, const PeerCredentials& who) { seen.emplace_back(why, who); }
-};
-
 PeerCredentials somebody_else(PeerCredentials who) {
   ++who.uid;
   return who;
@@ -285,8 +282,8 @@ TEST_CASE("a client of somebody else is refused though it knows the token, and t
   CHECK(server.poll(deaf).value() == 0);
   CHECK(server.waiting_connect());
   REQUIRE(server.observer().seen.size() == 1);
-  CHECK(server.observer().seen[0].first == Errc::permission_denied);
-  CHECK(server.observer().seen[0].second.uid == ::geteuid() + 1);
+  CHECK(server.observer().seen[0].why == Errc::permission_denied);
+  CHECK(server.observer().seen[0].who.uid == ::geteuid() + 1);
   // Not a word to a stranger, not even why.
   CHECK(stranger.wait(deaf, 1h).error() == Errc::refused);
 

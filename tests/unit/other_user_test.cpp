@@ -13,27 +13,18 @@
 
 #include "support/catch.hpp"
 #include "support/process.hpp"
+#include "support/refusals.hpp"
 #include "support/runtime_dir.hpp"
 
 using strait::Errc;
 using strait::Token;
 using strait_test::Child;
+using strait_test::Refusals;
 using namespace std::chrono_literals;
 
 namespace {
 
 constexpr uid_t nobody = 65534;
-
-struct Refusals {
-  struct Refusal {
-    std::error_code why;
-    strait::PeerCredentials who;
-  };
-  std::vector<Refusal> seen;
-  void on_refused(std::error_code why, const strait::PeerCredentials& who) {
-    seen.push_back({why, who});
-  }
-};
 
 using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer,
                              strait::ChannelOptions{}, Refusals>;

@@ -18,6 +18,7 @@
 
 #include "support/catch.hpp"
 #include "support/raw_mach.hpp"
+#include "support/refusals.hpp"
 #include "support/runtime_dir.hpp"
 #include "support/scripted_mach.hpp"
 
@@ -36,12 +37,6 @@ using View = std::span<const std::byte>;
 using Transport = strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<10'000>>;
 using Link = strait::Channel<Transport, RawSerializer>;
 
-struct Refusals {
-  std::vector<std::pair<std::error_code, strait::PeerCredentials>> seen;
-  void on_refused(std::error_code why, const strait::PeerCredentials& who) {
-    seen.emplace_back(why, who);
-  }
-};
 using WatchedLink = strait::Channel<Transport, RawSerializer, ChannelOptions{}, Refusals>;
 
 const auto deaf = [](View) {};
@@ -195,7 +190,7 @@ TEST_CASE("a Hello that is none is refused as malformed and keeps nobody out",
   REQUIRE(hello.send() == mach::success);
   CHECK(door.server.poll(deaf).value() == 0);
   REQUIRE_FALSE(door.server.observer().seen.empty());
-  CHECK(door.server.observer().seen[0].first == Errc::malformed);
+  CHECK(door.server.observer().seen[0].why == Errc::malformed);
   door.let_the_right_one_in();
 }
 
@@ -208,7 +203,7 @@ TEST_CASE("a receive right in a Hello is destroyed", "[darwin][hostile]") {
               .parcel(0, door.hello().bytes())
               .send() == mach::success);
   CHECK(door.server.poll(deaf).value() == 0);
-  CHECK(door.server.observer().seen.at(0).first == Errc::malformed);
+  CHECK(door.server.observer().seen.at(0).why == Errc::malformed);
   door.let_the_right_one_in();
 }
 
@@ -219,7 +214,7 @@ TEST_CASE("a right to a kernel's object is never sent to", "[darwin][hostile]") 
       RawMessage(door.port.name()).right(semaphore.name()).parcel(0, door.hello().bytes()).send() ==
       mach::success);
   CHECK(door.server.poll(deaf).value() == 0);
-  CHECK(door.server.observer().seen.at(0).first == Errc::malformed);
+  CHECK(door.server.observer().seen.at(0).why == Errc::malformed);
   door.let_the_right_one_in();
 
   // A wrong Hello gets an answer, but not there.
@@ -238,7 +233,7 @@ TEST_CASE("who is gone before the answer does not hold up the next", "[darwin]")
             mach::success);
   }
   CHECK(door.server.poll(deaf).value() == 0);
-  CHECK(door.server.observer().seen.at(0).first == Errc::peer_closed);
+  CHECK(door.server.observer().seen.at(0).why == Errc::peer_closed);
   door.let_the_right_one_in();
 }
 
@@ -269,9 +264,9 @@ TEST_CASE("a client is who the kernel says that sent its Hello", "[darwin][crede
   }
   CHECK(door.server.poll(deaf).value() == 0);
   REQUIRE(door.server.observer().seen.size() == 1);
-  CHECK(door.server.observer().seen[0].first == Errc::permission_denied);
-  CHECK(door.server.observer().seen[0].second.uid == ::geteuid() + 1);
-  CHECK(door.server.observer().seen[0].second.pid == 4242);
+  CHECK(door.server.observer().seen[0].why == Errc::permission_denied);
+  CHECK(door.server.observer().seen[0].who.uid == ::geteuid() + 1);
+  CHECK(door.server.observer().seen[0].who.pid == 4242);
   CHECK(in.next().empty());
   door.let_the_right_one_in();
 }
