@@ -4,43 +4,34 @@
 
 #include <signal.h>
 
-#include <atomic>
 #include <random>
 #include <thread>
 
+#include "conformance/watched.hpp"
 #include "process/peers.hpp"
 
 using namespace strait_test;
 
 namespace {
 
-struct Account {
+struct Account : Watched {
   StreamCheck received;
-  std::atomic<std::uint64_t> count = 0;
-  std::atomic<int> ends = 0;
+  int ends = 0;
   std::error_code why;
 };
 
 struct Listener {
   Account& account;
   void operator()(View bytes) {
+    const auto access = account.access();
     account.received(bytes);
-    ++account.count;
   }
   void on_closed(std::error_code why) {
+    const auto access = account.access();
     account.why = why;
     ++account.ends;
   }
 };
-
-template <class Done>
-bool wait_for(Done done) {
-  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
-    if (done()) return true;
-    std::this_thread::sleep_for(1ms);
-  }
-  return done();
-}
 
 }  // namespace
 
@@ -64,9 +55,9 @@ TEMPLATE_TEST_CASE("a proxy's peer killed in mid-stream is peer_closed after who
     });
     auto child = spawn_peer<TestType>("peer.streaming_client", rendezvous);
     const std::uint64_t enough = 1 + random() % 2000;
-    const bool came = wait_for([&] { return account.count >= enough; });
+    const bool came = account.wait_until([&] { return account.received.count() >= enough; });
     child.kill(SIGKILL);
-    const bool told = wait_for([&] { return account.ends == 1; });
+    const bool told = account.wait_until([&] { return account.ends == 1; });
     proxy.close();
     sender.join();
     REQUIRE(came);
