@@ -19,7 +19,7 @@ std::size_t fill(Link& link) {
   std::size_t count = 0;
   do {
     while (link.send(pattern(1000, count))) ++count;
-  } while (link.flush(50ms) || link.send(pattern(1000, count)));
+  } while (link.flush(50ms));
   return count;
 }
 
