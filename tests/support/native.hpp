@@ -24,7 +24,8 @@ std::string own_program();
 /// Has this process killed when its parent dies.
 void die_with_parent();
 
-/// A descriptor that is readable once the process is dead; -1 where there is none.
+/// A descriptor that is readable once the process is dead. Else -1 and `errno`, which may be ESRCH
+/// for a child that is dead and not reaped.
 int open_process(pid_t pid);
 
 }  // namespace strait_test

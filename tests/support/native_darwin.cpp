@@ -3,6 +3,7 @@
 #include <sys/event.h>
 #include <sys/param.h>
 #include <unistd.h>
+#include <strait/posix/descriptor.hpp>
 
 #include <cstdint>
 #include <thread>
@@ -33,19 +34,16 @@ void die_with_parent() {
 }
 
 int open_process(pid_t pid) {
-  const int fd = ::kqueue();
-  if (fd < 0) return -1;
+  strait::posix::Descriptor queue(::kqueue());
+  if (!queue) return -1;
   struct kevent event {};
   event.ident = static_cast<std::uintptr_t>(pid);
   event.filter = EVFILT_PROC;
   event.flags = EV_ADD;
   event.fflags = NOTE_EXIT;
-  // Of a zombie it says ESRCH: then there is nothing to wait for, and the caller looks for itself.
-  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && ::kevent(fd, &event, 1, nullptr, 0, nullptr) == 0) {
-    return fd;
-  }
-  ::close(fd);
-  return -1;
+  if (::fcntl(queue.get(), F_SETFD, FD_CLOEXEC) != 0) return -1;
+  if (::kevent(queue.get(), &event, 1, nullptr, 0, nullptr) != 0) return -1;
+  return queue.release();
 }
 
 }  // namespace strait_test

@@ -15,7 +15,6 @@
 #include <iostream>
 #include <map>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "support/leak_check.hpp"
@@ -74,21 +73,11 @@ void close_if_open(int& fd) {
 
 // True once the process is dead (and may still have to be reaped).
 bool wait_dead(pid_t pid, Clock::time_point deadline) {
-  const int fd = open_process(pid);
-  if (fd >= 0) {
-    const bool dead = wait_readable(fd, deadline);
-    ::close(fd);
-    return dead;
-  }
-  // No such descriptor: look again and again.
-  for (;;) {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        info.si_pid == pid)
-      return true;
-    if (Clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(milliseconds(2));
-  }
+  const strait::posix::Descriptor process(open_process(pid));
+  if (process) return wait_readable(process.get(), deadline);
+  // It has not been reaped, so it is there: macOS says this of one that is dead.
+  if (errno == ESRCH) return true;
+  fail("open_process");
 }
 
 }  // namespace
