@@ -5,13 +5,11 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,39 +21,34 @@
 #include "strait/mach/linux/lane.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/unix_socket.hpp"
 #include "strait/posix/wait_set.hpp"
 
 namespace strait::linux_mach {
 
 /// Names are listening sockets. A plain name is an abstract address, which vanishes with its owner;
 /// a name that is a path is a socket in the file system, with the rights of its directory.
-struct Address {
-  sockaddr_un socket{};
-  socklen_t size = 0;
-
+struct Address : posix::SocketPath {
   /// Errors: `invalid_name`.
   static Result<Address> of(std::string_view name) {
-    constexpr std::string_view prefix = "strait.";
     if (auto checked = strait::detail::check_name(name); !checked) return checked.error();
-    Address address;
-    address.socket.sun_family = AF_UNIX;
-    char* path = address.socket.sun_path;
-    std::size_t length = name.size() + 1;
     if (strait::detail::is_path(name)) {
-      std::memcpy(path, name.data(), name.size());
-    } else {
-      // An abstract address begins with a zero and ends with its length.
-      std::memcpy(path + 1, prefix.data(), prefix.size());
-      std::memcpy(path + 1 + prefix.size(), name.data(), name.size());
-      length = 1 + prefix.size() + name.size();
+      const auto path = SocketPath::of(name);
+      return path ? Result<Address>(Address{*path}) : path.error();
     }
-    address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-    return address;
+    // An abstract address begins with a zero and ends with its length.
+    constexpr std::string_view prefix("\0strait.", 8);
+    Address abstract;
+    abstract.address.sun_family = AF_UNIX;
+    prefix.copy(abstract.address.sun_path, prefix.size());
+    name.copy(abstract.address.sun_path + prefix.size(), name.size());
+    abstract.size =
+        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + prefix.size() + name.size());
+    return abstract;
   }
 
-  bool is_path() const { return socket.sun_path[0] != '\0'; }
-  const char* path() const { return socket.sun_path; }
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&socket); }
+  bool is_path() const { return address.sun_path[0] != '\0'; }
+  const char* path() const { return address.sun_path; }
 };
 
 inline Result<posix::Descriptor> new_socket() {
