@@ -53,6 +53,7 @@ TEST_CASE("a wait ends with a doorbell, be it short or long", "[lane]") {
     CAPTURE(duration.count());
     REQUIRE_FALSE(lane.in.arm());
     std::thread sender([&] {
+      // Only so that most waits of either kind are seen; whichever it turns out to be must end.
       std::this_thread::sleep_for(duration);
       lane.send("x");
     });
