@@ -26,8 +26,8 @@ std::atomic<pid_t> child_pid = 0;
 std::atomic<bool> end_is_expected = false;
 char batch_name[128] = "starting";
 bool leftovers_exist = false;
-char directory_path[64];
-char file_paths[16][96];
+char directory_path[512];
+char file_paths[16][sizeof directory_path + 32];
 
 void say(const char* text) {
   const ssize_t written = ::write(STDERR_FILENO, text, strlen(text));
@@ -150,15 +150,18 @@ void Leftovers::add(const std::string& path) {
 }
 
 PrivateDirectory::PrivateDirectory() {
-  char path[] = "/tmp/strait_bench.XXXXXX";
+  const char* const parent = ::getenv("TMPDIR");
+  std::string path = parent != nullptr && *parent != '\0' ? parent : "/tmp";
+  path += "/strait_bench.XXXXXX";
+  if (path.size() >= sizeof directory_path) throw std::length_error("TMPDIR");
   // Its name is not known before it is made, so nothing may come in between.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const bool made = ::mkdtemp(path) != nullptr;
+  const bool made = ::mkdtemp(path.data()) != nullptr;
   const int error = errno;
-  if (made) memcpy(directory_path, path, sizeof path);
+  if (made) memcpy(directory_path, path.c_str(), path.size() + 1);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (!made) throw std::system_error(error, std::system_category(), "mkdtemp");
 }
