@@ -62,11 +62,7 @@ int run_bridge(const Options& options) {
   Session session(options.cores, cases, false);
   LatencyGrid grid(sizes, cases,
                    [&](std::size_t bytes) { return batch_for(bytes, options.quick); });
-  {
-    const auto times = static_cast<double>(rounds);
-    Progress progress(rounds * grid.batches_in_a_round(), times * grid.work_in_a_round());
-    for (std::size_t round = 0; round < rounds; ++round) grid.measure_round(session, progress);
-  }
+  grid.measure(session, rounds);
   session.finish();
   grid.write(csv, "bridge");
   csv.finish();

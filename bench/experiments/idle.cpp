@@ -31,20 +31,16 @@ int run_idle(const Options& options) {
   CsvFile csv(options.csv_path);
   Session session(options.cores, cases, false);
   std::vector<std::vector<double>> used_us(cases.size());
-  {
-    const std::size_t batches = rounds * cases.size();
-    Progress progress(batches, static_cast<double>(batches));
-    for (std::size_t round = 0; round < rounds; ++round) {
-      for (std::size_t j = 0; j < cases.size(); ++j) {
-        progress.announce(std::string(cases[j]->name));
-        // A busy moment first, so that whatever adapts expects more to come.
-        std::array<std::uint64_t, 100> round_trips;
-        session.ping(j, 64, 0, round_trips);
-        used_us[j].push_back(static_cast<double>(session.idle(j, duration)) / 1000);
-        progress.done(1);
-      }
+  in_rounds(rounds, cases.size(), static_cast<double>(cases.size()), [&](Progress& progress) {
+    for (std::size_t j = 0; j < cases.size(); ++j) {
+      progress.announce(std::string(cases[j]->name));
+      // A busy moment first, so that whatever adapts expects more to come.
+      std::array<std::uint64_t, 100> round_trips;
+      session.ping(j, 64, 0, round_trips);
+      used_us[j].push_back(static_cast<double>(session.idle(j, duration)) / 1000);
+      progress.done(1);
     }
-  }
+  });
   session.finish();
 
   print_heading("strait_bench idle: one process waits for a second, nothing comes", options);

@@ -53,6 +53,11 @@ void LatencyGrid::measure_round(Session& session, Progress& progress) {
   }
 }
 
+void LatencyGrid::measure(Session& session, std::size_t rounds) {
+  in_rounds(rounds, batches_in_a_round(), work_in_a_round(),
+            [&](Progress& progress) { measure_round(session, progress); });
+}
+
 std::optional<Latency> LatencyGrid::at(std::size_t size_index, std::size_t case_index) const {
   const Cell& one = cell(size_index, case_index);
   if (one.rounds.empty()) return {};

@@ -45,6 +45,8 @@ class LatencyGrid {
   /// The session's cases are those of the grid. Sizes outside, cases inside: a noisy moment hits all
   /// cases alike.
   void measure_round(Session& session, Progress& progress);
+  /// That many of them, and nothing else.
+  void measure(Session& session, std::size_t rounds);
 
   /// Medians over the rounds; none for what was not measured.
   std::optional<Latency> at(std::size_t size_index, std::size_t case_index) const;

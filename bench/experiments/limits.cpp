@@ -206,14 +206,10 @@ int run_limits(const Options& options) {
       sizes, cases, [&](std::size_t bytes) { return batch_for(bytes, options.quick); },
       asked ? LatencyGrid::Wanted() : wanted);
   Copies copies(copied);
-  {
-    const auto times = static_cast<double>(rounds);
-    Progress progress(rounds * grid.batches_in_a_round(), times * grid.work_in_a_round());
-    for (std::size_t round = 0; round < rounds; ++round) {
-      grid.measure_round(session, progress);
-      copies.measure_round(options.quick);
-    }
-  }
+  in_rounds(rounds, grid.batches_in_a_round(), grid.work_in_a_round(), [&](Progress& progress) {
+    grid.measure_round(session, progress);
+    copies.measure_round(options.quick);
+  });
   session.finish();
   grid.write(csv, "limits");
   copies.write(csv, options.quick);

@@ -81,17 +81,14 @@ int run_peers(const Options& options) {
   LatencyGrid latencies(sizes, cases,
                         [&](std::size_t bytes) { return batch_for(bytes, options.quick); });
   RateGrid rates(sizes, cases, options.quick);
-  {
-    const auto times = static_cast<double>(rounds);
-    const double rate_work = latencies.work_in_a_round();
-    const double rate_work_each = rate_work / static_cast<double>(rates.batches_in_a_round());
-    Progress progress(rounds * (latencies.batches_in_a_round() + rates.batches_in_a_round()),
-                      times * (latencies.work_in_a_round() + rate_work));
-    for (std::size_t round = 0; round < rounds; ++round) {
-      latencies.measure_round(session, progress);
-      rates.measure_round(session, progress, rate_work_each);
-    }
-  }
+  // As much work for the rates as for the latencies, roughly.
+  const double work = latencies.work_in_a_round();
+  in_rounds(rounds, latencies.batches_in_a_round() + rates.batches_in_a_round(), 2 * work,
+            [&](Progress& progress) {
+              latencies.measure_round(session, progress);
+              rates.measure_round(session, progress,
+                                  work / static_cast<double>(rates.batches_in_a_round()));
+            });
   session.finish();
   latencies.write(csv, "peers-latency");
   rates.write(csv, "peers-stream");

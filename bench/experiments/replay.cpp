@@ -30,20 +30,17 @@ int run_replay(const Options& options) {
   std::vector<std::vector<double>> rates(session.cases().size());
   // As seen by each case's receiver; the first deviating one, if there is any.
   std::vector<std::string> seen(session.cases().size(), expected);
-  {
-    const std::size_t batches = rounds * session.cases().size();
-    Progress progress(batches, static_cast<double>(batches));
-    for (std::size_t round = 0; round < rounds; ++round) {
-      for (std::size_t j = 0; j < session.cases().size(); ++j) {
-        progress.announce(std::string(session.cases()[j]->name));
-        session.stream(j, browsing_hour(warm_up_messages), true);
-        const Session::StreamResult result = session.stream(j, hour, true);
-        rates[j].push_back(result.messages_per_s);
-        if (seen[j] == expected) seen[j] = result.histogram;
-        progress.done(1);
-      }
-    }
-  }
+  in_rounds(rounds, session.cases().size(), static_cast<double>(session.cases().size()),
+            [&](Progress& progress) {
+              for (std::size_t j = 0; j < session.cases().size(); ++j) {
+                progress.announce(std::string(session.cases()[j]->name));
+                session.stream(j, browsing_hour(warm_up_messages), true);
+                const Session::StreamResult result = session.stream(j, hour, true);
+                rates[j].push_back(result.messages_per_s);
+                if (seen[j] == expected) seen[j] = result.histogram;
+                progress.done(1);
+              }
+            });
   session.finish();
 
   print_heading("strait_bench replay: an hour of browsing, one way", options);

@@ -19,11 +19,8 @@ int run_stream(const Options& options) {
   CsvFile csv(options.csv_path);
   Session session(options.cores, cases, false);
   RateGrid grid(sizes, cases, options.quick);
-  {
-    const std::size_t batches = rounds * grid.batches_in_a_round();
-    Progress progress(batches, static_cast<double>(batches));
-    for (std::size_t round = 0; round < rounds; ++round) grid.measure_round(session, progress);
-  }
+  in_rounds(rounds, grid.batches_in_a_round(), static_cast<double>(grid.batches_in_a_round()),
+            [&](Progress& progress) { grid.measure_round(session, progress); });
   session.finish();
 
   print_heading("strait_bench stream: one way, thousand messages a second", options);

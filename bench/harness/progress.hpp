@@ -33,4 +33,11 @@ class Progress {
   std::string what_;
 };
 
+/// Calls `round(progress)` that many times; each has so many batches, and so much work to do.
+template <class Round>
+void in_rounds(std::size_t rounds, std::size_t batches, double work, Round round) {
+  Progress progress(rounds * batches, static_cast<double>(rounds) * work);
+  for (std::size_t i = 0; i < rounds; ++i) round(progress);
+}
+
 }  // namespace bench
