@@ -26,6 +26,7 @@ constexpr Experiment experiments[] = {
      bench::run_limits},
     {"peers", "Boost.Interprocess, ZeroMQ and nng at the same work", bench::run_peers},
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
+    {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
     {"allocations", "how often sending and receiving goes to the heap", bench::run_allocations},
 };
@@ -66,6 +67,9 @@ int main(int argc, char** argv) {
   for (const Experiment& one : experiments) {
     add_options(*app.add_subcommand(one.name, one.about), options, cores);
   }
+  app.get_subcommand("ool")
+      ->add_option("--plot", options.plot_path, "draw the medians into this file (SVG, by gnuplot)")
+      ->type_name("FILE");
   std::string footer = "Cases:\n";
   for (const bench::Case& one : bench::all_cases()) {
     footer += fmt::format("  {:<20}{}\n", one.name, one.about);

@@ -23,6 +23,7 @@ std::span<const Case> all_cases() {
       mach_block_case(),
       mach_bridged_case(),
       padded_ring_case(),
+      shared_buffer_case(),
       pipe_bridged_case(),
       cache_line_case(),
 #ifdef STRAIT_BENCH_HAS_WAKE_UPS

@@ -26,6 +26,8 @@ int run_peers(const Options& options);
 int run_limits(const Options& options);
 /// The library direct and behind the reference's bridge.
 int run_bridge(const Options& options);
+/// Large messages: handed over, and written and read as a whole.
+int run_ool(const Options& options);
 /// What a channel costs over which nothing comes.
 int run_idle(const Options& options);
 /// How often sending and receiving goes to the heap.

@@ -10,10 +10,11 @@
 namespace bench {
 
 LatencyGrid::LatencyGrid(std::vector<std::size_t> sizes, std::span<const Case* const> cases,
-                         BatchFor batch_for, const Wanted& wanted)
+                         BatchFor batch_for, const Wanted& wanted, Work work)
     : sizes_(std::move(sizes)),
       cases_(cases.begin(), cases.end()),
       batch_for_(std::move(batch_for)),
+      work_(work),
       cells_(sizes_.size() * cases_.size()) {
   for (std::size_t i = 0; i < sizes_.size(); ++i) {
     for (std::size_t j = 0; j < cases_.size(); ++j) {
@@ -46,7 +47,7 @@ void LatencyGrid::measure_round(Session& session, Progress& progress) {
       if (!cell(i, j).wanted) continue;
       progress.announce(fmt::format("{}, {} B", cases_[j]->name, sizes_[i]));
       samples.assign(batch.timed, 0);
-      session.ping(j, sizes_[i], batch.warm_up, samples);
+      session.ping(j, sizes_[i], batch.warm_up, samples, work_);
       cell(i, j).rounds.push_back(latency_of(std::span(samples)));
       progress.done(batch.work(sizes_[i]));
     }

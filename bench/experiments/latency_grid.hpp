@@ -34,7 +34,7 @@ class LatencyGrid {
 
   /// `wanted`: which sizes to measure with which case; all if empty, but never more than it carries.
   LatencyGrid(std::vector<std::size_t> sizes, std::span<const Case* const> cases,
-              BatchFor batch_for, const Wanted& wanted = {});
+              BatchFor batch_for, const Wanted& wanted = {}, Work work = Work::hand_off);
 
   const std::vector<std::size_t>& sizes() const noexcept { return sizes_; }
   const std::vector<const Case*>& cases() const noexcept { return cases_; }
@@ -76,6 +76,7 @@ class LatencyGrid {
   std::vector<std::size_t> sizes_;
   std::vector<const Case*> cases_;
   BatchFor batch_for_;
+  Work work_;
   std::vector<Cell> cells_;
 };
 

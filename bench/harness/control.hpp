@@ -5,6 +5,7 @@
 #include <string>
 
 #include "harness/descriptor.hpp"
+#include "harness/payload.hpp"
 
 namespace bench {
 
@@ -20,6 +21,7 @@ struct Request {
   bool browsing = false;
   /// echo, stream: report how much was taken from the heap.
   bool counted = false;
+  Work work = Work::hand_off;
   std::uint64_t bytes = 0;
   /// Messages; of idle: milliseconds.
   std::uint64_t count = 0;

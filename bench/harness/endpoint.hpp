@@ -36,10 +36,10 @@ class Endpoint {
   virtual ~Endpoint() = default;
 
   /// Round trips against the peer's `echo`: `warm_up` untimed ones, then one for each sample.
-  virtual void ping(std::size_t bytes, std::size_t warm_up,
+  virtual void ping(Work work, std::size_t bytes, std::size_t warm_up,
                     std::span<std::uint64_t> round_trip_ns) = 0;
   /// Answers `count` messages (warm-up and timed), and the closing one.
-  virtual void echo(std::size_t bytes, std::size_t count) = 0;
+  virtual void echo(Work work, std::size_t bytes, std::size_t count) = 0;
 
   /// Sends against the peer's `stream_in`; returns when the first message was about to be sent.
   virtual std::uint64_t stream_out(const Sizes& sizes) = 0;
@@ -73,6 +73,12 @@ concept ObservingLink = requires(Link& link) {
   { link.observer() } -> std::convertible_to<strait::MessageSizeHistogram&>;
 };
 
+/// Links that lend memory from which a message goes out: `send_made(bytes, make)` calls `make(room)`.
+template <class Link>
+concept LendingLink = requires(Link& link) {
+  link.send_made(std::size_t{}, [](std::span<std::byte>) {});
+};
+
 /// Links that can wait in vain: `idle(duration)` is false if a message came.
 template <class Link>
 concept IdleLink = requires(Link& link, std::chrono::milliseconds duration) {
@@ -84,39 +90,14 @@ class EndpointOver final : public Endpoint {
  public:
   explicit EndpointOver(Link link) : link_(std::move(link)) {}
 
-  void ping(std::size_t bytes, std::size_t warm_up,
+  void ping(Work work, std::size_t bytes, std::size_t warm_up,
             std::span<std::uint64_t> round_trip_ns) override {
-    payload_.prepare(bytes);
-    const auto check = [&](std::span<const std::byte> message) {
-      Payload::check_stamps(message, bytes, received_++);
-    };
-    for (std::size_t i = 0; i < warm_up; ++i) round_trip(bytes, check);
-    std::uint64_t before = now_ns();
-    for (std::uint64_t& sample : round_trip_ns) {
-      round_trip(bytes, check);
-      const std::uint64_t after = now_ns();
-      sample = after - before;
-      before = after;
-    }
-    round_trip(bytes, [&](std::span<const std::byte> message) {
-      payload_.check_whole(message, bytes, received_++);
-    });
+    return work == Work::hand_off ? ping_with<Work::hand_off>(bytes, warm_up, round_trip_ns)
+                                  : ping_with<Work::produce_consume>(bytes, warm_up, round_trip_ns);
   }
-
-  void echo(std::size_t bytes, std::size_t count) override {
-    payload_.prepare(bytes);
-    const auto check = [&](std::span<const std::byte> message) {
-      Payload::check_stamps(message, bytes, received_++);
-    };
-    for (std::size_t i = 0; i < count; ++i) {
-      receive_one(bytes, check);
-      link_.send(payload_.stamped(bytes, sent_++));
-    }
-    receive_one(bytes, [&](std::span<const std::byte> message) {
-      payload_.check_whole(message, bytes, received_++);
-    });
-    link_.send(payload_.stamped(bytes, sent_++));
-    link_.flush();
+  void echo(Work work, std::size_t bytes, std::size_t count) override {
+    return work == Work::hand_off ? echo_with<Work::hand_off>(bytes, count)
+                                  : echo_with<Work::produce_consume>(bytes, count);
   }
 
   std::uint64_t stream_out(const Sizes& sizes) override {
@@ -147,15 +128,69 @@ class EndpointOver final : public Endpoint {
   }
 
  private:
+  template <Work work>
+  void ping_with(std::size_t bytes, std::size_t warm_up, std::span<std::uint64_t> round_trip_ns) {
+    payload_.prepare(bytes);
+    const auto round_trip = [&] {
+      send_one<work>(bytes);
+      receive_one<work>(bytes);
+    };
+    for (std::size_t i = 0; i < warm_up; ++i) round_trip();
+    std::uint64_t before = now_ns();
+    for (std::uint64_t& sample : round_trip_ns) {
+      round_trip();
+      const std::uint64_t after = now_ns();
+      sample = after - before;
+      before = after;
+    }
+    send_last(bytes);
+    receive_last(bytes);
+  }
+
+  template <Work work>
+  void echo_with(std::size_t bytes, std::size_t count) {
+    payload_.prepare(bytes);
+    for (std::size_t i = 0; i < count; ++i) {
+      receive_one<work>(bytes);
+      send_one<work>(bytes);
+    }
+    receive_last(bytes);
+    send_last(bytes);
+    link_.flush();
+  }
+
+  template <class Make>
+  void send_made(std::size_t bytes, const Make& make) {
+    if constexpr (LendingLink<Link>) {
+      link_.send_made(bytes, make);
+    } else {
+      const std::span<std::byte> room = payload_.room(bytes);
+      make(room);
+      link_.send(room);
+    }
+  }
+  template <Work work>
+  void send_one(std::size_t bytes) {
+    send_made(bytes, [&](std::span<std::byte> room) { Payload::make<work>(room, sent_++); });
+  }
+  void send_last(std::size_t bytes) {
+    send_made(bytes, [&](std::span<std::byte> room) { payload_.make_whole(room, sent_++); });
+  }
+
   template <class Check>
   void receive_one(std::size_t bytes, const Check& check) {
     if (link_.receive(bytes, check) != 1) throw std::runtime_error("more messages than were sent");
   }
-
-  template <class Check>
-  void round_trip(std::size_t bytes, const Check& check) {
-    link_.send(payload_.stamped(bytes, sent_++));
-    receive_one(bytes, check);
+  template <Work work>
+  void receive_one(std::size_t bytes) {
+    receive_one(bytes, [&](std::span<const std::byte> message) {
+      Payload::check<work>(message, bytes, received_++);
+    });
+  }
+  void receive_last(std::size_t bytes) {
+    receive_one(bytes, [&](std::span<const std::byte> message) {
+      payload_.check_whole(message, bytes, received_++);
+    });
   }
 
   template <bool observed>

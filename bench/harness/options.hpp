@@ -11,6 +11,8 @@ namespace bench {
 /// What every subcommand takes.
 struct Options {
   std::string csv_path = {};
+  /// ool: where the picture goes; none if empty.
+  std::string plot_path = {};
   Cores cores = {};
   /// As it was before anything was pinned.
   std::string machine = {};

@@ -10,6 +10,14 @@
 
 namespace bench {
 
+/// What is done to a message besides handing it over.
+enum class Work : std::uint32_t {
+  /// Its first and last eight bytes are written, and read where it arrives.
+  hand_off,
+  /// All of it is written by the sender and read by the receiver.
+  produce_consume,
+};
+
 /// What every message is made of: a fixed pattern, with the message's number stamped on its first
 /// and last eight bytes as far as there is room. The stamps are checked in each message; the
 /// pattern between them in the closing message of each batch, which no clock sees.
@@ -23,14 +31,56 @@ class Payload {
 
   /// The message with this number, valid until the next call. `bytes` must have been prepared.
   std::span<const std::byte> stamped(std::size_t bytes, std::uint64_t number) noexcept {
-    std::byte* const data = outgoing_.data();
-    if (bytes >= 2 * sizeof number) {
-      std::memcpy(data, &number, sizeof number);
-      std::memcpy(data + bytes - sizeof number, &number, sizeof number);
+    stamp(room(bytes), number);
+    return room(bytes);
+  }
+
+  /// Room for a message of that size, which must have been prepared.
+  std::span<std::byte> room(std::size_t bytes) noexcept { return {outgoing_.data(), bytes}; }
+
+  /// Makes the message with this number in `room`, as far as the work asks for it.
+  template <Work work>
+  static void make(std::span<std::byte> room, std::uint64_t number) noexcept {
+    if constexpr (work == Work::hand_off) {
+      stamp(room, number);
     } else {
-      std::memcpy(data, &number, bytes < sizeof number ? bytes : sizeof number);
+      const std::size_t words = room.size() / sizeof number;
+      for (std::size_t i = 0; i < words; ++i) {
+        const std::uint64_t word = first_word(number) + i;
+        std::memcpy(room.data() + i * sizeof word, &word, sizeof word);
+      }
+      for (std::size_t i = words * sizeof number; i < room.size(); ++i) {
+        room[i] = static_cast<std::byte>(number);
+      }
     }
-    return {data, bytes};
+  }
+  /// Makes the message that `check_whole` expects.
+  void make_whole(std::span<std::byte> room, std::uint64_t number) {
+    grow_pattern(room.size());
+    std::memcpy(room.data(), pattern_.data(), room.size());
+    stamp(room, number);
+  }
+
+  template <Work work>
+  static void check(std::span<const std::byte> message, std::size_t bytes, std::uint64_t number) {
+    if constexpr (work == Work::hand_off) {
+      check_stamps(message, bytes, number);
+    } else {
+      if (message.size() != bytes) fail_size(message.size(), bytes, number);
+      // The sum of all words, which the compiler can add up many at a time.
+      const std::size_t words = bytes / sizeof number;
+      std::uint64_t sum = 0;
+      for (std::size_t i = 0; i < words; ++i) {
+        std::uint64_t word;
+        std::memcpy(&word, message.data() + i * sizeof word, sizeof word);
+        sum += word;
+      }
+      bool right = sum == words * first_word(number) + words * (words - (words != 0)) / 2;
+      for (std::size_t i = words * sizeof number; i < bytes; ++i) {
+        right = right && message[i] == static_cast<std::byte>(number);
+      }
+      if (!right) fail_content(bytes, number);
+    }
   }
 
   static void check_stamps(std::span<const std::byte> message, std::size_t bytes,
@@ -61,6 +111,21 @@ class Payload {
   }
 
  private:
+  static void stamp(std::span<std::byte> message, std::uint64_t number) noexcept {
+    const std::size_t bytes = message.size();
+    if (bytes >= 2 * sizeof number) {
+      std::memcpy(message.data(), &number, sizeof number);
+      std::memcpy(message.data() + bytes - sizeof number, &number, sizeof number);
+    } else {
+      std::memcpy(message.data(), &number, bytes < sizeof number ? bytes : sizeof number);
+    }
+  }
+
+  /// Far apart, so that words of two messages are not mistaken for each other.
+  static std::uint64_t first_word(std::uint64_t number) noexcept {
+    return (number + 1) * 0x9E37'79B9'7F4A'7C15u;
+  }
+
   void grow_pattern(std::size_t bytes) {
     if (pattern_.size() >= bytes) return;
     const std::size_t old = pattern_.size();

@@ -97,17 +97,18 @@ Parcel<Reply> Session::answer() {
 }
 
 void Session::ping(std::size_t case_index, std::size_t bytes, std::size_t warm_up,
-                   std::span<std::uint64_t> round_trip_ns) {
+                   std::span<std::uint64_t> round_trip_ns, Work work) {
   guard::start_batch(fmt::format("{}, {} bytes", cases_[case_index]->name, bytes));
   Request request;
   request.op = Request::Op::echo;
   request.case_index = static_cast<std::uint32_t>(case_index);
+  request.work = work;
   request.bytes = bytes;
   request.count = warm_up + round_trip_ns.size();
   request.counted = counts_allocations_;
   ask(request);
   const AllocationCount count(counts_allocations_);
-  ends_[case_index]->ping(bytes, warm_up, round_trip_ns);
+  ends_[case_index]->ping(work, bytes, warm_up, round_trip_ns);
   allocations_ = count.so_far();
   allocations_ += answer().head.allocations;
 }
@@ -175,7 +176,7 @@ void serve_requests(int socket) {
       case Request::Op::echo: {
         Endpoint& end = *ends.at(head.case_index);
         const AllocationCount count(head.counted);
-        end.echo(head.bytes, head.count);
+        end.echo(head.work, head.bytes, head.count);
         reply.head.allocations = count.so_far();
         break;
       }

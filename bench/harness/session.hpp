@@ -31,7 +31,7 @@ class Session {
 
   /// Times one round trip for each sample, after `warm_up` untimed ones.
   void ping(std::size_t case_index, std::size_t bytes, std::size_t warm_up,
-            std::span<std::uint64_t> round_trip_ns);
+            std::span<std::uint64_t> round_trip_ns, Work work = Work::hand_off);
 
   struct StreamResult {
     double messages_per_s = 0;

@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+#include <stdio.h>
+
+#include <array>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/experiments.hpp"
+#include "experiments/latency_grid.hpp"
+#include "harness/csv.hpp"
+#include "harness/progress.hpp"
+#include "harness/session.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr std::array<std::string_view, 7> ool_cases = {
+    "fifo", "mach-inline", "mach-cow", "mach-cow-again", "mach-loan", "ring", "shared-buffer"};
+
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t reference_bytes = 7 * 1024 * 1024;
+
+struct Comparison {
+  std::string_view upper;
+  std::string_view lower;
+};
+constexpr std::array<Comparison, 4> handed_over = {
+    Comparison{"fifo", "mach-cow"}, Comparison{"fifo", "mach-cow-again"},
+    Comparison{"fifo", "mach-loan"}, Comparison{"mach-inline", "ring"}};
+constexpr std::array<Comparison, 4> worked_on = {
+    Comparison{"mach-loan", "shared-buffer"}, Comparison{"mach-cow", "shared-buffer"},
+    Comparison{"mach-inline", "shared-buffer"}, Comparison{"mach-inline", "ring"}};
+
+Batch batch_for(std::size_t bytes, bool quick) {
+  if (quick) return {1, 2};
+  if (bytes <= 64 * 1024) return {50, 400};
+  if (bytes <= 1024 * 1024) return {5, 100};
+  return bytes <= reference_bytes ? Batch{3, 50} : Batch{1, 10};
+}
+
+bool has(const LatencyGrid& grid, std::string_view name) {
+  for (const Case* one : grid.cases()) {
+    if (one->name == name) return true;
+  }
+  return false;
+}
+
+void print_ratios(const LatencyGrid& grid, std::span<const Comparison> comparisons) {
+  std::vector<Comparison> shown;
+  for (const Comparison& one : comparisons) {
+    if (has(grid, one.upper) && has(grid, one.lower)) shown.push_back(one);
+  }
+  if (shown.empty()) return;
+  fmt::print("\nRatios: median over the rounds, 98th percentile\n\n{:>11}", "Packet size");
+  for (const Comparison& one : shown) {
+    fmt::print("{:>30}", fmt::format("{} / {}", one.upper, one.lower));
+  }
+  fmt::print("\n");
+  for (const std::size_t bytes : grid.sizes()) {
+    fmt::print("{:>11}", bytes);
+    for (const Comparison& one : shown) {
+      fmt::print("{:>30}", cell_text(grid.ratio(bytes, one.upper, one.lower, &Latency::p98_us)));
+    }
+    fmt::print("\n");
+  }
+}
+
+/// How much of its price is the size's.
+void print_growth(const LatencyGrid& grid) {
+  for (const Case* one : grid.cases()) {
+    const auto small = grid.at(page_bytes, one->name);
+    const auto large = grid.at(reference_bytes, one->name);
+    if (!small || !large) continue;
+    fmt::print("{}{}: {} B take {} times as long as {} B\n", one == grid.cases()[0] ? "\n" : "",
+               one->name, reference_bytes, short_number(large->p98_us / small->p98_us), page_bytes);
+  }
+}
+
+void draw(std::FILE* out, const LatencyGrid& grid, std::string_view title) {
+  for (std::size_t j = 0; j < grid.cases().size(); ++j) {
+    fmt::print(out, "$case{} << END\n", j);
+    for (std::size_t i = 0; i < grid.sizes().size(); ++i) {
+      if (const auto latency = grid.at(i, j)) {
+        fmt::print(out, "{} {}\n", grid.sizes()[i], latency->p50_us);
+      }
+    }
+    fmt::print(out, "END\n");
+  }
+  fmt::print(out, "set title '{}'\nplot ", title);
+  for (std::size_t j = 0; j < grid.cases().size(); ++j) {
+    fmt::print(out, "{}$case{} with linespoints pointtype 7 pointsize 0.4 title '{}'",
+               j == 0 ? "" : ", ", j, grid.cases()[j]->name);
+  }
+  fmt::print(out, "\n");
+}
+
+void plot(const std::string& path, const LatencyGrid& handed, const LatencyGrid& worked) {
+  std::FILE* const out = ::popen("gnuplot", "w");
+  if (out == nullptr) throw std::runtime_error("gnuplot can't be started");
+  fmt::print(out,
+             "set terminal svg size 1100,500 dynamic background rgb 'white' font 'sans-serif,13'\n"
+             "set output '{}'\n"
+             "set multiplot layout 1,2\n"
+             "set logscale x 4\nset logscale y\nset format x '%b%B'\nset grid\n"
+             "set key left top\nset xlabel 'message, bytes'\n"
+             "set ylabel 'one way, us, median'\n",
+             path);
+  draw(out, handed, "hand-off: both ends of it written and read");
+  draw(out, worked, "produce and consume: every byte written and read");
+  fmt::print(out, "unset multiplot\n");
+  if (::pclose(out) != 0) throw std::runtime_error("gnuplot failed");
+}
+
+}  // namespace
+
+int run_ool(const Options& options) {
+  std::vector<std::size_t> sizes = options.sizes;
+  if (sizes.empty()) {
+    for (std::size_t bytes = 1024; bytes <= std::size_t{64} << 20; bytes *= 4) {
+      sizes.push_back(bytes);
+      if (bytes == std::size_t{4} << 20) sizes.push_back(reference_bytes);
+    }
+  }
+  const std::size_t rounds = options.rounds_or(5, 1);
+  const std::vector<const Case*> cases = chosen_cases(options, ool_cases);
+  CsvFile csv(options.csv_path);
+  Session session(options.cores, cases, false);
+  const auto batches = [&](std::size_t bytes) { return batch_for(bytes, options.quick); };
+  LatencyGrid handed(sizes, cases, batches);
+  LatencyGrid worked(sizes, cases, batches, {}, Work::produce_consume);
+  in_rounds(rounds, handed.batches_in_a_round() + worked.batches_in_a_round(),
+            handed.work_in_a_round() + worked.work_in_a_round(), [&](Progress& progress) {
+              handed.measure_round(session, progress);
+              worked.measure_round(session, progress);
+            });
+  session.finish();
+  handed.write(csv, "ool-hand-off");
+  worked.write(csv, "ool-produce-consume");
+  csv.finish();
+
+  print_heading("strait_bench ool", options);
+  fmt::print("HAND-OFF: the first and last eight bytes are written, and read where they arrive\n");
+  print_case_table(handed, "One way, us, 98th percentile", &Latency::p98_us);
+  print_case_table(handed, "One way, us, median", &Latency::p50_us);
+  print_ratios(handed, handed_over);
+  print_growth(handed);
+  fmt::print("\nPRODUCE AND CONSUME: every byte is written, and read where it arrives\n");
+  print_case_table(worked, "One way, us, 98th percentile", &Latency::p98_us);
+  print_case_table(worked, "One way, us, median", &Latency::p50_us);
+  print_ratios(worked, worked_on);
+  if (!options.plot_path.empty()) plot(options.plot_path, handed, worked);
+  return 0;
+}
+
+}  // namespace bench
