@@ -203,7 +203,8 @@ template <class ChannelT, class How = ByName>
   static_assert(!std::is_same_v<TransportT, LoopbackTransport>,
                 "strait: LoopbackTransport stays in one process; use MachTransport to launch.");
   static_assert(!std::is_same_v<How, Inherited> || Inheritable<TransportT>,
-                "strait: this transport's ends can't be inherited; use ByName or MachTransport.");
+                "strait: this transport's ends can't be inherited; use ByName, MachTransport or "
+                "SocketTransport.");
   const auto token = Token::generate();
   if (!token) return token.error();
   return detail::Launcher::launch<ChannelT>(How{}, program, arguments, *token, options,

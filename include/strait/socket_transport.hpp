@@ -95,6 +95,7 @@ class BasicSocketTransport {
     friend class BasicSocketTransport;
 
     Result<void> accept_waiting() {
+      if (!socket_) return half_open_.empty() ? Errc::peer_closed : Result<void>();
       if (half_open_.paused()) {
         if (!half_open_.resume()) return {};
         if (auto watched = ready_.watch(socket_.get(), POLLIN); !watched) {
@@ -173,6 +174,34 @@ class BasicSocketTransport {
     return server;
   }
 
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() {
+    return posix::socket_pair(SOCK_STREAM);
+  }
+
+  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
+                               detail::AcceptLimits limits) {
+    auto ready = posix::WaitSet::create();
+    if (!ready) return ready.error();
+    if (auto watched = ready->watch(client.get(), POLLIN); !watched) return watched.error();
+    Server server;
+    server.ready_ = std::move(*ready);
+    server.half_open_ = detail::HalfOpen<Request>(limits);
+    Request request;
+    request.credentials = who;
+    request.socket_ = std::move(client);
+    if (auto added = server.half_open_.add(std::move(request)); !added) return added.error();
+    return server;
+  }
+
+  static Result<Name> look_up(posix::Descriptor server) {
+    const auto credentials = posix::peer_credentials(server.get());
+    if (!credentials) return credentials.error();
+    Name name;
+    name.socket_ = std::move(server);
+    name.credentials_ = *credentials;
+    return name;
+  }
+
   static Result<Name> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     const auto place = posix::NamePlace::of(name);
@@ -186,12 +215,7 @@ class BasicSocketTransport {
       if (errno == EAGAIN) return Errc::would_block;
       return posix::or_not_found(posix::last_error());
     }
-    const auto credentials = posix::peer_credentials(socket->get());
-    if (!credentials) return credentials.error();
-    Name server;
-    server.socket_ = std::move(*socket);
-    server.credentials_ = *credentials;
-    return server;
+    return look_up(std::move(*socket));
   }
 
   Result<detail::HandshakeBytes> welcome() {
@@ -321,6 +345,11 @@ class BasicSocketTransport {
 
   static Result<BasicSocketTransport> open_parcel(const posix::Descriptor& parcel) {
     std::array<std::byte, 1> packet;
+    // Another transport's parcel stays whole.
+    std::array<std::byte, 2> look;
+    if (::recv(parcel.get(), look.data(), look.size(), MSG_PEEK | MSG_DONTWAIT) != 1) {
+      return Errc::wrong_right;
+    }
     posix::DescriptorQueue contents;
     const auto got = posix::receive_packet(parcel.get(), packet, contents);
     if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;

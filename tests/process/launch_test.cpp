@@ -39,6 +39,8 @@ using MachByName = Way<Mach, ByName>;
 using MachInherited = Way<Mach, Inherited>;
 using MachCowInherited = Way<MachCow, Inherited>;
 using PipeByName = Way<Pipe, ByName>;
+using SocketByName = Way<Socket, ByName>;
+using SocketInherited = Way<Socket, Inherited>;
 
 /// Sends back what it gets until the parent ends.
 template <class T>
@@ -127,7 +129,8 @@ void talk(Launched& launched) {
 
 }  // namespace
 
-#define STRAIT_TEST_WAYS MachByName, MachInherited, MachCowInherited, PipeByName
+#define STRAIT_TEST_WAYS \
+  MachByName, MachInherited, MachCowInherited, PipeByName, SocketByName, SocketInherited
 
 TEMPLATE_TEST_CASE("a launched child and its parent talk", "[process][launch]", STRAIT_TEST_WAYS) {
   auto launched = TestType::launch("launch.echo");
@@ -234,8 +237,9 @@ TEMPLATE_TEST_CASE("without patience launch does not wait, and the child comes l
   CHECK(launched->child.wait(long_enough).value() == strait::ExitStatus{7, 0});
 }
 
-TEST_CASE("without a name the channel tells that the child is gone", "[process][launch]") {
-  auto launched = MachInherited::launch("launch.gone", {.patience = 0ms});
+TEMPLATE_TEST_CASE("without a name the channel tells that the child is gone", "[process][launch]",
+                   MachInherited, SocketInherited) {
+  auto launched = TestType::launch("launch.gone", {.patience = 0ms});
   REQUIRE(launched);
   Inbox inbox;
   CHECK(wait_until_error(launched->channel, inbox) == Errc::peer_closed);

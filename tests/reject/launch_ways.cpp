@@ -1,5 +1,5 @@
 // expect: strait: LoopbackTransport stays in one process; use MachTransport to launch.
-// expect: strait: this transport's ends can't be inherited; use ByName or MachTransport.
+// expect: strait: this transport's ends can't be inherited; use ByName, MachTransport or
 
 #include <strait/launch.hpp>
 #include <strait/loopback_transport.hpp>
