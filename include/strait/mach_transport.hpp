@@ -17,6 +17,7 @@
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/native_kernel.hpp"
 #include "strait/mach/out_of_line_way.hpp"
+#include "strait/posix/mapping.hpp"
 #include "strait/send_policy.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
@@ -36,6 +37,7 @@ class BasicMachTransport {
 
   static constexpr bool carries_descriptors = MachKernelWithDescriptors<KernelT>;
   using OutOfLineWay = detail::OutOfLineWay<KernelT, typename SendPolicy::way>;
+  static constexpr bool packs_parcels = MachKernelWithParcels<KernelT>;
 
  public:
   using kernel = KernelT;
@@ -276,6 +278,9 @@ class BasicMachTransport {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+    if (begun_.size() != 0) [[unlikely]] {
+      if (auto resumed = resume(max_message_bytes); !resumed) return resumed;
+    }
     for (int i = 0; i != detail::fair_share; ++i) {
       auto received = in_.peek();
       if (!received) {
@@ -350,6 +355,48 @@ class BasicMachTransport {
     out_.take_doorbells();
   }
 
+  static Result<std::pair<BasicMachTransport, BasicMachTransport>> pair() requires packs_parcels {
+    auto first = KernelT::allocate(queue_bytes);
+    if (!first) return first.error();
+    auto second = KernelT::allocate(queue_bytes);
+    if (!second) return second.error();
+    auto to_first = SendRight::adopt(first->make_send_right());
+    if (!to_first) return to_first.error();
+    auto to_second = SendRight::adopt(second->make_send_right());
+    if (!to_second) return to_second.error();
+    return std::pair(BasicMachTransport(std::move(*first), std::move(*to_second)),
+                     BasicMachTransport(std::move(*second), std::move(*to_first)));
+  }
+
+  Result<PeerCredentials> credentials() const requires packs_parcels {
+    return KernelT::maker(in_, out_);
+  }
+
+  /// A parcel with both ports and what has come of an unfinished message.
+  ///
+  /// Errors: also `unsupported` while either side holds memory that the other lends or names.
+  Result<detail::Right> detach() requires packs_parcels {
+    if (holds_memory()) return Errc::unsupported;
+    const bool begun = begun_.size() != 0;
+    auto parcel = KernelT::pack(
+        in_, out_, assembling_,
+        begun ? std::span<const std::byte>(begun_.bytes()) : std::as_const(incoming_).bytes(),
+        rights_);
+    if (!parcel) return parcel.error();
+    return detail::Right{std::move(*parcel)};
+  }
+
+  static Result<BasicMachTransport> attach(detail::Right& right) requires packs_parcels {
+    auto ports = KernelT::unpack(right.descriptor, fragment_bytes);
+    if (!ports) return ports.error();
+    BasicMachTransport link(std::move(ports->in), std::move(ports->out));
+    link.assembling_ = ports->unfinished;
+    link.begun_ = std::move(ports->bytes);
+    link.rights_ = std::move(ports->rights);
+    right = {};
+    return link;
+  }
+
  private:
   enum class Kind : std::uint8_t {
     whole = 1,
@@ -381,6 +428,17 @@ class BasicMachTransport {
                 "strait: this kernel has no out-of-line memory; use InlineOnly.");
   static_assert(SendPolicy::threshold_bytes > 0,
                 "strait: an out-of-line region has at least one byte.");
+
+  /// Takes over what the former owner of this end had of the message that is coming in: only here
+  /// it is known how large that may be.
+  Result<void> resume(std::size_t max_message_bytes) {
+    if (begun_.size() > max_message_bytes) return Errc::message_too_large;
+    std::byte* copy = incoming_.extend(begun_.size());
+    if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    std::memcpy(copy, begun_.data(), begun_.size());
+    begun_.reset();
+    return {};
+  }
 
   /// Sends the first part of the oldest message with the message's rights.
   Result<void> send_rights(const MessageHeader& header, std::span<const std::byte> part,
@@ -414,6 +472,13 @@ class BasicMachTransport {
         return sink(tag, incoming_.bytes(), std::move(rights_));
     }
     return sink(tag, incoming_.bytes());
+  }
+
+  bool holds_memory() const {
+    bool holds = false;
+    if constexpr (MachKernelWithRegions<KernelT>) holds = holds || !regions_.empty();
+    if constexpr (OutOfLineWay::lends) holds = holds || !loans_.empty() || !way_.empty();
+    return holds;
   }
 
   BasicMachTransport(ReceiveRight in, SendRight out) : in_(std::move(in)), out_(std::move(out)) {}
@@ -527,6 +592,8 @@ class BasicMachTransport {
   /// Of the message that is coming in.
   detail::RightList rights_;
   bool assembling_ = false;
+  /// What the former owner of this end had of that message, until it is looked at.
+  posix::Mapping begun_;
 };
 
 }  // namespace strait

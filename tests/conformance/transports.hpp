@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "strait/bridged_transport.hpp"
+#include "strait/config.hpp"
 #include "strait/loopback_transport.hpp"
 #include "strait/mach_transport.hpp"
 #include "strait/pipe_transport.hpp"
@@ -63,6 +64,10 @@ using DarwinCow =
 #define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, Loopback
 /// The ones whose ends are rights themselves.
+#if STRAIT_HAS_LINUX
+#define STRAIT_TEST_ENDS Socket, Mach, MachCow, Loopback
+#else
 #define STRAIT_TEST_ENDS Socket, Loopback
+#endif
 /// The rest of the combinations of policies.
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS, MachCowBlock, MachCowSpin

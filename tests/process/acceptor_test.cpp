@@ -157,7 +157,7 @@ bool serve_until_all_say(Server& server, Listener& listener, std::vector<Child>&
 
 template <class T>
 void serve_crowds(std::size_t processes, std::size_t each, std::size_t rounds) {
-  if (!raise_descriptor_limit(5 * processes * each + 100)) {
+  if (!raise_descriptor_limit(7 * processes * each + 100)) {
     STRAIT_TEST_SKIP("this process may not have descriptors enough");
   }
   using Link = ProcessLink<T>;

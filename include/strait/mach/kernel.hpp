@@ -11,6 +11,7 @@
 
 #include "strait/detail/deadline.hpp"
 #include "strait/detail/half_open.hpp"
+#include "strait/detail/right_list.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
@@ -171,6 +172,25 @@ concept MachKernelWithDescriptors = MachKernel<K> &&
              std::span<posix::Descriptor> out) {
   { right.send(header, body, descriptors) } -> std::same_as<Result<void>>;
   { receive.take_descriptors(out) } -> std::same_as<Result<void>>;
+};
+
+/// A kernel that can hand the ports of a link to another process with all that is unread.
+///
+///   K17 `K::pack(in, out, unfinished, bytes, rights)` makes one descriptor of a link's two ports
+///       and, if `unfinished`, of the message that has come in part: `bytes` and `rights` of it. On
+///       success the ports are of no further use. `K::unpack(descriptor, bytes)` is the inverse; what
+///       comes is from a peer and is checked, also that its `max_inline_bytes()` are as many as
+///       that: `wrong_right`, `bad_region`, `malformed`, `rights_lost`.
+///       `K::maker(in, out)`: the credentials of whoever made the other end.
+template <class K>
+concept MachKernelWithParcels = MachKernelWithDescriptors<K> &&
+    requires(typename K::SendRight right, typename K::ReceiveRight receive,
+             std::span<const std::byte> bytes, const detail::RightList& rights,
+             const posix::Descriptor& parcel, std::size_t least) {
+  { K::pack(receive, right, true, bytes, rights) } -> std::same_as<Result<posix::Descriptor>>;
+  { K::unpack(parcel, least)->in } -> std::same_as<typename K::ReceiveRight&>;
+  { K::unpack(parcel, least)->out } -> std::same_as<typename K::SendRight&>;
+  { K::maker(receive, right) } -> std::same_as<Result<PeerCredentials>>;
 };
 
 }  // namespace strait

@@ -177,6 +177,8 @@ class LoanSender {
   }
 
   void tidy(SendRight&, const MessageHeader&) {}
+  /// Whether there are no segments.
+  bool empty() const { return count_ == 0; }
 
  private:
   struct Slot {
@@ -247,6 +249,8 @@ class LoanReceiver {
     bytes_ += slot->capacity();
     return lease;
   }
+
+  bool empty() const { return bytes_ == 0; }
 
  private:
   std::array<HeldSegment, max_segments> slots_;

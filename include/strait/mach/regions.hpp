@@ -285,6 +285,14 @@ class RegionReceiver {
     return lease;
   }
 
+  /// Whether there is nothing that the sender may name.
+  bool empty() const {
+    for (const Lease& kept : kept_) {
+      if (kept) return false;
+    }
+    return true;
+  }
+
   /// Errors: `malformed`.
   Result<void> forget(const MessageHeader& message, const OutOfLineNote& note) {
     if (message.descriptors != 0 || note.slot >= kept_regions) return Errc::malformed;

@@ -91,13 +91,14 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
 }
 
 /// Receives one packet; descriptors that come with it go to `descriptors`, which must have room,
-/// and are closed on exec. Never blocks. Returns how many bytes there were.
+/// and are closed on exec. Never blocks. Returns how many bytes there were. With `MSG_PEEK` as
+/// `flags` the packet stays, and its descriptors are copies: on Linux.
 ///
 /// Errors: `would_block` when there is none (yet); `peer_closed`; `malformed` when the packet was
 /// larger than `bytes`, `rights_lost` when this process had no room for all descriptors (those that
 /// came are closed); those of `recvmsg`.
 inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
-                                          DescriptorQueue& descriptors) {
+                                          DescriptorQueue& descriptors, int flags = 0) {
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
   iovec part{bytes.data(), bytes.size()};
   msghdr message{};
@@ -106,7 +107,8 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
   message.msg_control = control;
   message.msg_controllen = sizeof control;
   const auto receive = [&] {
-    return retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | receive_close_on_exec); });
+    return retry(
+        [&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | receive_close_on_exec | flags); });
   };
   ssize_t received = receive();
   // Said once when the peer has closed without reading all that it was sent. What it had sent

@@ -2,12 +2,14 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/mach/linux/name.hpp"
+#include "strait/mach/linux/parcel.hpp"
 #include "strait/mach/linux/region.hpp"
 
 namespace strait {
@@ -38,6 +40,18 @@ struct LinuxKernel {
   }
   static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
     return ReceiveRight::create(queue_bytes);
+  }
+  static Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out, bool unfinished,
+                                        std::span<const std::byte> bytes,
+                                        const detail::RightList& rights) {
+    return linux_mach::pack(in, out, unfinished, bytes, rights);
+  }
+  static Result<linux_mach::Ports> unpack(const posix::Descriptor& parcel,
+                                          std::size_t inline_bytes) {
+    return linux_mach::unpack(parcel, inline_bytes);
+  }
+  static Result<PeerCredentials> maker(const ReceiveRight& in, const SendRight& out) {
+    return linux_mach::maker(in, out);
   }
   /// Nothing tells whom a record is from, and nobody can hand a lane on unseen but who has it.
   static Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <system_error>
@@ -22,11 +24,22 @@ namespace strait::linux_mach {
 /// and the end of either side through a socket pair. The receiver makes it and hands the sending
 /// end to whoever shall send.
 
-/// A sending end on its way to another process: what stands for a send right in a message.
+/// One end of a lane, as what another process needs of it; a sending end stands for a send right in
+/// a message. Whoever has an end can hand it on, so the memory's descriptor is kept.
 struct LaneEnd {
   posix::Descriptor socket;
   posix::Descriptor memory;
 };
+
+/// Whether a descriptor that a peer sent can be the socket of a lane.
+inline bool is_lane_socket(const posix::Descriptor& socket) {
+  int domain = 0;
+  int type = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+         ::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 && domain == AF_UNIX &&
+         type == SOCK_SEQPACKET;
+}
 
 /// The least a doorbell can be: an empty packet would look like the end.
 inline constexpr std::byte doorbell{0};
@@ -43,27 +56,24 @@ class SendRight {
  public:
   SendRight() = default;
 
-  /// Takes a sending end that a peer made.
+  /// Takes a sending end that a peer made; `position` is where its former owner was.
   ///
   /// Errors: `bad_region`, `malformed` if it isn't one.
-  static Result<SendRight> adopt(LaneEnd end) {
-    int domain = 0;
-    int type = 0;
-    socklen_t size = sizeof domain;
-    if (::getsockopt(end.socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 ||
-        ::getsockopt(end.socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
-        domain != AF_UNIX || type != SOCK_SEQPACKET) {
-      return Errc::malformed;
-    }
+  static Result<SendRight> adopt(LaneEnd end, std::uint64_t position = 0) {
+    if (!is_lane_socket(end.socket) || position % detail::word_bytes != 0) return Errc::malformed;
     auto memory = RingMemory::adopt(end.memory);
     if (!memory) return memory.error();
     SendRight right;
-    right.socket_ = std::move(end.socket);
+    right.end_ = std::move(end);
     right.memory_ = std::move(*memory);
-    right.ring_ = right.memory_.writer();
+    right.ring_ = right.memory_.writer(position);
     right.hung_up_ = false;
     return right;
   }
+
+  /// What another process needs to go on sending; with `position`.
+  const LaneEnd& end() const { return end_; }
+  std::uint64_t position() const { return ring_.position(); }
 
   std::size_t max_inline_bytes() const { return ring_.max_bytes(); }
 
@@ -83,7 +93,7 @@ class SendRight {
     switch (ring_.publish()) {
       case Doorbell::none: break;
       case Doorbell::futex: ring_.ring_futex(); break;
-      default: ring_doorbell(socket_);
+      default: ring_doorbell(end_.socket);
     }
   }
 
@@ -97,7 +107,7 @@ class SendRight {
     const auto room = reserve(body.size());
     if (!room) return room.error();
     // The descriptors first: whoever sees the record finds them.
-    const auto sent = posix::send_packet(socket_.get(), {&doorbell, 1}, descriptors);
+    const auto sent = posix::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
     socket_full_ = !sent && sent.error() == Errc::would_block;
     if (!sent) return sent;
     if (!body.empty()) std::memcpy(*room, body.data(), body.size());
@@ -120,21 +130,21 @@ class SendRight {
     return hung_up_ || (!socket_full_ && ring_.arm(bytes));
   }
   pollfd interest() const {
-    return {socket_.get(), static_cast<short>(socket_full_ ? POLLIN | POLLOUT : POLLIN), 0};
+    return {end_.socket.get(), static_cast<short>(socket_full_ ? POLLIN | POLLOUT : POLLIN), 0};
   }
 
   /// Takes in the doorbell that was asked for, or notices that the receiver is gone.
   void take_doorbells() {
     if (!armed_) return;
     std::byte packet[1];
-    const ssize_t got =
-        posix::retry([&] { return ::recv(socket_.get(), packet, sizeof packet, MSG_DONTWAIT); });
+    const ssize_t got = posix::retry(
+        [&] { return ::recv(end_.socket.get(), packet, sizeof packet, MSG_DONTWAIT); });
     if (got > 0) armed_ = false;
     if (got == 0 || (got < 0 && errno != EAGAIN)) hung_up_ = true;
   }
 
  private:
-  posix::Descriptor socket_;
+  LaneEnd end_;
   RingMemory memory_;
   RingWriter ring_;
   bool armed_ = false;
@@ -154,16 +164,49 @@ class ReceiveRight {
     auto sockets = posix::socket_pair(SOCK_SEQPACKET);
     if (!sockets) return sockets.error();
     ReceiveRight right;
-    right.socket_ = std::move((*sockets)[0]);
+    right.end_.socket = std::move((*sockets)[0]);
     right.send_end_.socket = std::move((*sockets)[1]);
-    auto memory = RingMemory::create(ring_bytes, right.send_end_.memory);
+    auto memory = RingMemory::create(ring_bytes, right.end_.memory);
     if (!memory) return memory.error();
+    right.send_end_.memory =
+        posix::Descriptor(::fcntl(right.end_.memory.get(), F_DUPFD_CLOEXEC, 0));
+    if (!right.send_end_.memory) return posix::last_error();
     right.memory_ = std::move(*memory);
     right.ring_ = right.memory_.reader();
     return right;
   }
 
-  /// The sending end. This side keeps none of it, so that the lane dies with whoever has it.
+  /// Takes a receiving end whose former owner was at `position`.
+  ///
+  /// Errors: `bad_region`, `malformed` if it isn't one.
+  static Result<ReceiveRight> adopt(LaneEnd end, std::uint64_t position) {
+    if (!is_lane_socket(end.socket) || position % detail::word_bytes != 0) return Errc::malformed;
+    auto memory = RingMemory::adopt(end.memory);
+    if (!memory) return memory.error();
+    ReceiveRight right;
+    right.end_ = std::move(end);
+    right.memory_ = std::move(*memory);
+    right.ring_ = right.memory_.reader(position);
+    return right;
+  }
+  /// What the former owner had taken out of the socket, and was not asked for.
+  void put_back(posix::DescriptorQueue descriptors) { descriptors_ = std::move(descriptors); }
+
+  /// Gets ready to be adopted elsewhere. Errors: why there would be no more, but for `peer_closed`,
+  /// which the next owner sees, too.
+  Result<void> settle() {
+    if (ended_ && ended_ != Errc::peer_closed) return ended_;
+    if (ring_.show_position()) ring_doorbell(end_.socket);
+    return {};
+  }
+
+  /// What another process needs to go on receiving; with `position` and `descriptors`.
+  const LaneEnd& end() const { return end_; }
+  std::uint64_t position() const { return ring_.position(); }
+  const posix::DescriptorQueue& descriptors() const { return descriptors_; }
+
+  /// The sending end. This side keeps none of its socket, so that the lane dies with whoever has
+  /// it.
   LaneEnd make_send_right() { return std::move(send_end_); }
 
   bool readable() const { return ring_.readable(); }
@@ -183,7 +226,7 @@ class ReceiveRight {
   const std::byte* body() const { return ring_.body(); }
 
   void pop(const MessageHeader& header) {
-    if (ring_.pop(header)) ring_doorbell(socket_);
+    if (ring_.pop(header)) ring_doorbell(end_.socket);
   }
 
   /// The region that came with a record of one descriptor.
@@ -233,7 +276,7 @@ class ReceiveRight {
     if (futex_rung_) return {};
     return posix::wait_for({interest(), {-1, 0, 0}}, deadline);
   }
-  pollfd interest() const { return {socket_.get(), POLLIN, 0}; }
+  pollfd interest() const { return {end_.socket.get(), POLLIN, 0}; }
 
   /// Takes in all that is in the socket and notices that the sender is gone.
   void take_doorbells() {
@@ -255,7 +298,7 @@ class ReceiveRight {
   bool take_packet() {
     if (!descriptors_.has_room()) return false;
     std::byte packet[1];
-    const auto taken = posix::receive_packet(socket_.get(), {packet, 1}, descriptors_);
+    const auto taken = posix::receive_packet(end_.socket.get(), {packet, 1}, descriptors_);
     if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
     return taken.has_value();
   }
@@ -269,7 +312,7 @@ class ReceiveRight {
     return {};
   }
 
-  posix::Descriptor socket_;
+  LaneEnd end_;
   LaneEnd send_end_;
   RingMemory memory_;
   RingReader ring_;

@@ -79,8 +79,15 @@ constexpr std::size_t max_record_bytes(std::size_t capacity) {
 class RingWriter {
  public:
   RingWriter() = default;
-  RingWriter(RingControl* control, std::byte* data, std::size_t capacity)
-      : control_(control), data_(data), capacity_(capacity), seen_head_(0) {}
+  /// `position` is where the former writer of this ring was.
+  RingWriter(RingControl* control, std::byte* data, std::size_t capacity, std::uint64_t position)
+      : control_(control),
+        data_(data),
+        capacity_(capacity),
+        tail_(position),
+        seen_head_(position > capacity ? position - capacity : 0) {}
+
+  std::uint64_t position() const { return tail_; }
 
   std::size_t max_bytes() const { return max_record_bytes(capacity_); }
 
@@ -157,8 +164,15 @@ class RingWriter {
 class RingReader {
  public:
   RingReader() = default;
-  RingReader(RingControl* control, std::byte* data, std::size_t capacity)
-      : control_(control), data_(data), capacity_(capacity) {}
+  /// `position` is where the former reader of this ring was, who has shown it.
+  RingReader(RingControl* control, std::byte* data, std::size_t capacity, std::uint64_t position)
+      : control_(control),
+        data_(data),
+        capacity_(capacity),
+        head_(position),
+        shown_head_(position) {}
+
+  std::uint64_t position() const { return head_; }
 
   bool readable() const { return word() != 0; }
 
@@ -186,6 +200,9 @@ class RingReader {
     if (head_ - shown_head_ < capacity_ / 4) return false;
     return release_space();
   }
+
+  /// Gives the writer all the room there is. True when it wants a doorbell for that.
+  [[nodiscard]] bool show_position() { return release_space(); }
 
   /// Asks for a doorbell by the socket with the next record. True when there is one already.
   bool arm() {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #include "strait/mach/linux/ring.hpp"
@@ -45,8 +46,12 @@ class RingMemory {
   }
 
   std::size_t capacity() const { return capacity_; }
-  RingWriter writer() const { return {control(), ring(), capacity_}; }
-  RingReader reader() const { return {control(), ring(), capacity_}; }
+  RingWriter writer(std::uint64_t position = 0) const {
+    return {control(), ring(), capacity_, position};
+  }
+  RingReader reader(std::uint64_t position = 0) const {
+    return {control(), ring(), capacity_, position};
+  }
 
  private:
   static Result<RingMemory> map(int fd, std::size_t capacity) {

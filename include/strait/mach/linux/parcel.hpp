@@ -1,0 +1,187 @@
+#pragma once
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "strait/detail/right_list.hpp"
+#include "strait/mach/linux/lane.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/mapping.hpp"
+#include "strait/posix/memory_file.hpp"
+#include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/socket.hpp"
+#include "strait/posix/unix_socket.hpp"
+#include "strait/posix/user.hpp"
+
+namespace strait::linux_mach {
+
+/// The two ports of a link that came from another process; `unfinished` if a message had come in
+/// part: those of its bytes, and all its rights.
+struct Ports {
+  ReceiveRight in;
+  SendRight out;
+  bool unfinished = false;
+  posix::Mapping bytes;
+  strait::detail::RightList rights;
+};
+
+/// The first packet of a parcel, a socket in which all of a link waits for its next owner. With it
+/// come the sockets and the memory of both lanes and, if a message is unfinished, a sealed file of
+/// its bytes; in the next packets the other descriptors that had come and were not given yet.
+struct ParcelLabel {
+  static constexpr std::uint64_t own_magic = 0x31646e6574726173;
+
+  std::uint64_t magic;
+  std::uint64_t read_position;
+  std::uint64_t write_position;
+  std::uint32_t unfinished;
+  /// How many of the next packets' descriptors are the unfinished message's; the others are those
+  /// of messages that are unread.
+  std::uint32_t rights;
+};
+static_assert(sizeof(ParcelLabel) == 32);
+
+/// Makes one descriptor of a link's ports. They stay as they are until their owner drops them, and
+/// must not be used any more if this succeeds.
+///
+/// Errors: those of the system; why nothing more would come, or could be sent.
+inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out, bool unfinished,
+                                      std::span<const std::byte> bytes,
+                                      const strait::detail::RightList& rights) {
+  if (!out.end().socket) return Errc::peer_closed;
+  if (auto settled = in.settle(); !settled) return settled.error();
+  std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
+                      out.end().memory.get(), -1};
+  posix::Descriptor file;
+  if (unfinished) {
+    auto made = posix::memory_file_of(bytes);
+    if (!made) return made.error();
+    file = std::move(*made);
+    contents[4] = file.get();
+  }
+  auto parcel = posix::socket_pair(SOCK_SEQPACKET);
+  if (!parcel) return parcel.error();
+  const int way_in = (*parcel)[0].get();
+  const ParcelLabel label{ParcelLabel::own_magic, in.position(), out.position(), unfinished,
+                          static_cast<std::uint32_t>(rights.size())};
+  auto put = posix::send_packet(way_in, std::as_bytes(std::span(&label, 1)),
+                                std::span<const int>(contents).first(unfinished ? 5 : 4));
+  std::array<int, posix::max_descriptors> some;
+  std::size_t count = 0;
+  const auto add = [&](int descriptor) {
+    some[count++] = descriptor;
+    if (count == some.size() && put) {
+      put = posix::send_packet(way_in, {&doorbell, 1}, some);
+      count = 0;
+    }
+  };
+  rights.for_each([&](const strait::detail::Right& right) { add(right.descriptor.get()); });
+  const posix::DescriptorQueue& unread = in.descriptors();
+  for (std::size_t i = 0; i != unread.size() && put; ++i) add(unread.at(i));
+  if (put && count != 0) {
+    put = posix::send_packet(way_in, {&doorbell, 1}, std::span<const int>(some).first(count));
+  }
+  if (!put) return put.error();
+  return std::move((*parcel)[1]);
+}
+
+namespace detail {
+
+/// All descriptors that wait in a parcel's later packets: first those of the unfinished message.
+inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& parcel,
+                                                  std::size_t rights,
+                                                  strait::detail::RightList& unfinished) {
+  posix::DescriptorQueue unread;
+  for (;;) {
+    std::array<std::byte, 1> packet;
+    posix::DescriptorQueue some;
+    const auto got = posix::receive_packet(parcel.get(), packet, some);
+    if (!got && (got.error() == Errc::would_block || got.error() == Errc::peer_closed)) break;
+    if (!got) return got.error();
+    if (some.size() == 0) return Errc::wrong_right;
+    while (some.size() != 0) {
+      if (unfinished.size() != rights) {
+        if (!unfinished.push({some.pop()})) {
+          return std::make_error_code(std::errc::not_enough_memory);
+        }
+      } else if (unread.size() != unread.capacity) {
+        unread.push(some.pop());
+      } else {
+        return Errc::wrong_right;
+      }
+    }
+  }
+  if (unfinished.size() != rights) return Errc::wrong_right;
+  return unread;
+}
+
+}  // namespace detail
+
+/// The ports in a parcel that a peer made, where `inline_bytes` can be sent in one piece. What is no parcel, or is one that this process has no
+/// room for now, is left as it is.
+///
+/// Errors: `wrong_right`, `malformed`, `bad_region` if it isn't one; `rights_lost`.
+inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_bytes) {
+  if (!posix::is_connected_socket(parcel.get(), SOCK_SEQPACKET)) return Errc::wrong_right;
+  ParcelLabel label;
+  posix::DescriptorQueue contents;
+  // Only a look: the packet, with descriptors of its own, stays.
+  const auto got = posix::receive_packet(parcel.get(), std::as_writable_bytes(std::span(&label, 1)),
+                                         contents, MSG_PEEK);
+  if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
+  if (*got != sizeof label || label.magic != ParcelLabel::own_magic || label.unfinished > 1 ||
+      contents.size() != 4 + label.unfinished || label.rights > strait::detail::max_rights ||
+      (label.rights != 0 && label.unfinished == 0)) {
+    return Errc::wrong_right;
+  }
+  LaneEnd in{contents.pop(), contents.pop()};
+  LaneEnd out{contents.pop(), contents.pop()};
+  Ports ports;
+  if (label.unfinished != 0) {
+    ports.unfinished = true;
+    const posix::Descriptor file = contents.pop();
+    const auto size = posix::sealed_size(file.get(), posix::seals_of_content);
+    if (!size) return size.error();
+    auto bytes = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, file.get());
+    if (!bytes) return bytes.error();
+    ports.bytes = std::move(*bytes);
+  }
+  auto sender = SendRight::adopt(std::move(out), label.write_position);
+  if (!sender) return sender.error();
+  if (sender->max_inline_bytes() < inline_bytes) return Errc::bad_region;
+  ports.out = std::move(*sender);
+  auto receiver = ReceiveRight::adopt(std::move(in), label.read_position);
+  if (!receiver) return receiver.error();
+  ports.in = std::move(*receiver);
+  std::byte seen[1];
+  posix::retry([&] { return ::recv(parcel.get(), seen, sizeof seen, MSG_DONTWAIT); });
+  auto unread = detail::unpack_rest(parcel, label.rights, ports.rights);
+  if (!unread) return unread.error();
+  ports.in.put_back(std::move(*unread));
+  return ports;
+}
+
+/// Whom the ports of a link make the other end's maker: whoever made the lane that goes there, if
+/// whoever made the other one, and may have kept a sending end of it, is the same user or this one.
+///
+/// Errors: `permission_denied` if not: then nobody can tell; those of the system.
+inline Result<PeerCredentials> maker(const ReceiveRight& in, const SendRight& out) {
+  const auto there = posix::peer_credentials(out.end().socket.get());
+  if (!there) return there;
+  const auto here = posix::peer_credentials(in.end().socket.get());
+  if (!here) return here;
+  if (here->uid != there->uid && here->uid != posix::effective_user()) {
+    return Errc::permission_denied;
+  }
+  return there;
+}
+
+}  // namespace strait::linux_mach
