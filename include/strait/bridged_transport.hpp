@@ -20,7 +20,7 @@ namespace strait {
 /// Any transport, with its receiving on a thread of its own that writes one byte a message to a
 /// pipe: for event loops that can wait for nothing but a plain pipe. It is what Chromium tried for
 /// Mach ports in 2008. It costs a second wake-up and a copy for each message (bench/README.md), so
-/// prefer the transport itself wherever `native_handle()` can be waited for.
+/// prefer the transport itself wherever `native_handle()` can be waited for. It carries no rights.
 ///
 /// The thread starts with the first `receive` after the handshake and ends with the link. It holds
 /// up to 2,048 messages, or 1 MiB and one message, then leaves the rest to the transport. It has

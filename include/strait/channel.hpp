@@ -102,7 +102,8 @@ class Channel {
   [[nodiscard]] static Result<std::pair<Channel, Channel>> pair(ObserverT first = {},
                                                                 ObserverT second = {}) {
     static_assert(PassesEnds<TransportT>,
-                  "strait: this transport has no pairs of connected ends; use SocketTransport.");
+                  "strait: this transport has no pairs of connected ends; use SocketTransport or "
+                  "MachTransport.");
     auto links = TransportT::pair();
     if (!links) return links.error();
     const auto who = links->first.credentials();
@@ -196,8 +197,9 @@ class Channel {
   /// `Rights::add`. This object is `closed` then.
   ///
   /// Errors: `would_block` before the handshake is done, or while there are messages queued that
-  /// the peer has no room for (`flush` them); `busy` from inside a listener; those of the system,
-  /// and those that ended the channel. The channel is then as it was.
+  /// the peer has no room for (`flush` them); `busy` from inside a listener; `unsupported` while the
+  /// ends hold memory that is sent again or lent; those of the system, and those that ended the
+  /// channel. The channel is then as it was.
   Result<detail::Right> into_right() requires PassesEnds<TransportT> {
     if (ended_) return ended_;
     if (listening_ || writing_) return Errc::busy;
@@ -574,39 +576,35 @@ class Channel {
   template <class Listener>
   static Result<void> give(Listener& listener, std::uint16_t tag,
                            std::span<const std::byte> bytes) {
-    detail::RightList none;
-    return give(listener, tag, bytes, none);
+    return give(listener, tag, bytes, Rights(), detail::Lease());
   }
-
   template <class Listener>
   static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                           detail::RightList& list, detail::Lease lease = {}) {
-    if constexpr (std::derived_from<Listener, detail::FrameSink>) {
-      return listener.take(tag, bytes);
-    } else {
-      detail::WithLease<Listener> keeping{listener, std::move(lease)};
-      const auto read = read_with(keeping, tag, bytes, list);
-      return keeping.failure ? keeping.failure : read;
-    }
+                           detail::RightList& list) {
+    if (list.size() > options.max_rights) return Errc::too_many_rights;
+    return give(listener, tag, bytes, Rights(std::move(list)), detail::Lease());
   }
-
   template <class Listener>
   static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
                            detail::Lease& lease) {
-    detail::RightList none;
-    return give(listener, tag, bytes, none, std::move(lease));
+    return give(listener, tag, bytes, Rights(), std::move(lease));
   }
 
   template <class Listener>
-  static Result<void> read_with(Listener& listener, std::uint16_t tag,
-                                std::span<const std::byte> bytes, detail::RightList& list) {
-    if constexpr (CarriesRights<TransportT>) {
-      if (list.size() > options.max_rights) return Errc::too_many_rights;
-      Rights rights(std::move(list));
-      detail::WithRights<Listener> with{listener, rights};
-      return SerializerT::read(tag, bytes, with);
+  static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                           Rights rights, detail::Lease lease) {
+    if constexpr (std::derived_from<Listener, detail::FrameSink>) {
+      return listener.take(tag, bytes, rights);
     } else {
-      return SerializerT::read(tag, bytes, listener);
+      detail::WithLease<Listener> keeping{listener, std::move(lease)};
+      Result<void> read;
+      if constexpr (CarriesRights<TransportT>) {
+        detail::WithRights<detail::WithLease<Listener>> with{keeping, rights};
+        read = SerializerT::read(tag, bytes, with);
+      } else {
+        read = SerializerT::read(tag, bytes, keeping);
+      }
+      return keeping.failure ? keeping.failure : read;
     }
   }
 

@@ -18,6 +18,7 @@
 #include "strait/posix/wait_set.hpp"
 #include "strait/proxy_options.hpp"
 #include "strait/result.hpp"
+#include "strait/rights.hpp"
 
 namespace strait {
 
@@ -40,7 +41,7 @@ struct OnOwnThread {
 /// called once, later, on the thread that the listener belongs to (`OnOwnThread`: at once, there).
 /// It must not wait for that. There is never more than one task about, so that the listener is
 /// never called twice at a time, and what waits to be handled is bounded by
-/// `ProxyOptions::max_inbox_bytes`: then the peer finds no room.
+/// `ProxyOptions::max_inbox_bytes` and `max_inbox_rights`: then the peer finds no room.
 ///
 /// Threads: `send`, `flush`, `close` and `queued_bytes` from any, also from inside the listener and
 /// at the same time; not from inside a serializer or the channel's observer, which are called on
@@ -96,6 +97,13 @@ class ChannelProxy {
   template <class Message>
   Result<void> send(const Message& message) {
     return core_ ? core_->send(message) : Errc::closed;
+  }
+
+  /// As `Channel::send` with rights; the listener gets those that come as a channel's does.
+  /// Ownership: the rights are gone from `rights` exactly when this succeeds.
+  template <class Message>
+  Result<void> send(const Message& message, Rights&& rights) {
+    return core_ ? core_->send(message, std::move(rights)) : Errc::closed;
   }
 
   /// Waits until everything queued is on its way.

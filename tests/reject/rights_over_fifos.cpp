@@ -1,10 +1,14 @@
-// Rights go where the transport can carry them.
+// Rights go where the transport can carry them: not over FIFOs, not over a bridge.
 // expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
-// expect: strait: this transport has no pairs of connected ends; use SocketTransport.
+// expect: strait: this transport has no pairs of connected ends; use SocketTransport or
 // expect: strait: rights are posix::Descriptor, SharedMemory, Semaphore and Channel over a
 // expect: strait: a right is given away: add(std::move(right)).
+// expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
+// expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
 
+#include <strait/bridged_transport.hpp>
 #include <strait/channel.hpp>
+#include <strait/channel_proxy.hpp>
 #include <strait/pipe_transport.hpp>
 #include <strait/rights.hpp>
 #include <strait/serializers/raw.hpp>
@@ -23,6 +27,11 @@ using Carrying = strait::Channel<strait::SocketTransport, strait::RawSerializer>
 
 #if STRAIT_REJECT == 1
 using Sending = Plain;
+#elif STRAIT_REJECT == 5
+using Sending =
+    strait::Channel<strait::BridgedTransport<strait::SocketTransport>, strait::RawSerializer>;
+#elif STRAIT_REJECT == 6
+using Sending = strait::ChannelProxy<Plain>;
 #else
 using Sending = Carrying;
 #endif

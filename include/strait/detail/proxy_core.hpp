@@ -25,6 +25,8 @@
 #include "strait/posix/wait_set.hpp"
 #include "strait/proxy_options.hpp"
 #include "strait/result.hpp"
+#include "strait/rights.hpp"
+#include "strait/transport.hpp"
 
 namespace strait::detail {
 
@@ -42,12 +44,12 @@ class ProxyCore {
   ProxyCore(const ProxyCore&) = delete;
   ProxyCore& operator=(const ProxyCore&) = delete;
 
-  template <class Message>
-  Result<void> send(const Message& message) {
+  template <class Message, class... List>
+  Result<void> send(const Message& message, List&&... rights) {
     const std::lock_guard locked(mutex_);
     if (closing_) return Errc::closed;
     if (ended_) return ended_;
-    auto sent = channel_.send(message);
+    auto sent = channel_.send(message, std::forward<List>(rights)...);
     // While the inbox is full, the proxy's thread does not wait for room by itself.
     if (paused_ && channel_.queued_bytes() != 0) static_cast<void>(bell_.nudge());
     return sent;
@@ -128,7 +130,7 @@ class ProxyCore {
         on_connected(peer);
       } else if (batch_bytes_ != 0 || !inbox_.empty()) {
         if (batch_bytes_ == 0) std::swap(batch_, inbox_);
-        batch_bytes_ = batch_.bytes();
+        count_batch();
         locked.unlock();
         const auto handled = handle_batch();
         locked.lock();
@@ -148,7 +150,8 @@ class ProxyCore {
  protected:
   virtual void post() = 0;
   virtual void on_connected(const Peer& peer) = 0;
-  virtual Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes) = 0;
+  virtual Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes,
+                                  Rights rights) = 0;
   virtual void on_closed(std::error_code why) = 0;
 
  private:
@@ -160,8 +163,8 @@ class ProxyCore {
 
     explicit Sink(ProxyCore& owner) : core(owner) {}
     void on_connected(const Peer& peer) { core.connected_ = peer; }
-    Result<void> take(std::uint16_t tag, std::span<const std::byte> bytes) {
-      std::byte* out = core.inbox_.push(tag, bytes.size());
+    Result<void> take(std::uint16_t tag, std::span<const std::byte> bytes, Rights& rights) {
+      std::byte* out = core.inbox_.push(tag, bytes.size(), false, &rights.list());
       if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
       if (core.full()) core.channel_.stop();
@@ -191,7 +194,10 @@ class ProxyCore {
     std::unique_lock<std::mutex>& locked_;
   };
 
-  bool full() const { return inbox_.bytes() + batch_bytes_ >= options.max_inbox_bytes; }
+  bool full() const {
+    return inbox_.bytes() + batch_bytes_ >= options.max_inbox_bytes ||
+           inbox_.rights().size() + batch_rights_ >= options.max_inbox_rights;
+  }
 
   bool has_news() const {
     return connected_ || batch_bytes_ != 0 || !inbox_.empty() || (ended_ && !told_);
@@ -199,8 +205,13 @@ class ProxyCore {
 
   /// There is room again that the proxy's thread may wait for.
   void took() {
-    batch_bytes_ = batch_.bytes();
+    count_batch();
     if (paused_ && !full()) static_cast<void>(bell_.nudge());
+  }
+
+  void count_batch() {
+    batch_bytes_ = batch_.bytes();
+    batch_rights_ = batch_.rights().size();
   }
 
   void begin_closing() {
@@ -260,8 +271,10 @@ class ProxyCore {
       std::byte* copy = current_.extend(frame.header.bytes);
       if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(copy, frame.payload, frame.header.bytes);
+      Rights rights(batch_.take_rights(frame.header.rights));
       batch_.pop();
-      if (auto read = on_message(frame.header.tag, current_.bytes()); !read) return read;
+      auto read = on_message(frame.header.tag, current_.bytes(), std::move(rights));
+      if (!read) return read;
     }
     return {};
   }
@@ -272,6 +285,7 @@ class ProxyCore {
   posix::WaitSet bell_;
   FrameQueue inbox_;
   std::size_t batch_bytes_ = 0;
+  std::size_t batch_rights_ = 0;
   std::optional<Peer> connected_;
   std::error_code ended_;
   Deadline linger_ = Deadline::never();
@@ -313,8 +327,14 @@ class ProxyCoreFor final
   void on_connected(const Peer& peer) override {
     if constexpr (requires { listener_.on_connected(peer); }) listener_.on_connected(peer);
   }
-  Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes) override {
-    return ChannelT::serializer::read(tag, bytes, listener_);
+  Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes,
+                          Rights rights) override {
+    if constexpr (CarriesRights<typename ChannelT::transport>) {
+      WithRights<Listener> with{listener_, rights};
+      return ChannelT::serializer::read(tag, bytes, with);
+    } else {
+      return ChannelT::serializer::read(tag, bytes, listener_);
+    }
   }
   void on_closed(std::error_code why) override {
     if constexpr (requires { listener_.on_closed(why); }) listener_.on_closed(why);
