@@ -5,10 +5,15 @@
 #include <strait/channel.hpp>
 #include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/socket_transport.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -31,6 +36,12 @@ using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer,
 using Trusting = strait::Channel<strait::MachTransport<>, strait::RawSerializer,
                                  strait::ChannelOptions{.peers = strait::PeerPolicy::any_user}>;
 
+template <class T>
+using StrictEnd = strait::Channel<T, strait::RawSerializer>;
+template <class T>
+using TrustingEnd = strait::Channel<T, strait::RawSerializer,
+                                    strait::ChannelOptions{.peers = strait::PeerPolicy::any_user}>;
+
 const auto deaf = [](std::span<const std::byte>) {};
 
 void become_nobody() {
@@ -48,6 +59,76 @@ const strait_test::ChildRole intruder(
       strait_test::child::require(ended.error() == Errc::refused, "to be refused");
       return 0;
     });
+
+/// Echoes at its end until the other one is closed.
+template <class End>
+void echo_at(End& end) {
+  const auto ended = end.run([&](std::span<const std::byte> bytes) {
+    strait_test::child::require(end.send(bytes).has_value(), "to echo");
+  });
+  strait_test::child::require(ended.error() == Errc::peer_closed, "to see the end");
+}
+
+/// Makes a pair, sends one end to its parent and echoes at the other.
+template <class End>
+void hand_over_end(Trusting& link) {
+  auto pair = End::pair().value();
+  strait::Rights rights;
+  strait_test::child::require(rights.add(std::move(pair.second)).has_value(), "an end");
+  const std::array<std::byte, 1> bytes{};
+  strait_test::child::require(link.send(bytes, std::move(rights)).has_value(), "to send it");
+  echo_at(pair.first);
+}
+
+/// Connects to its parent twice and sends it its own end of the second channel over the first.
+void hand_over_own_end(Trusting& link, const std::string& name, const Token& token) {
+  auto second = Trusting::connect(name, token, 20s);
+  strait_test::child::require(second.has_value(), "to connect again");
+  strait::Rights rights;
+  strait_test::child::require(rights.add(std::move(*second)).has_value(), "an end");
+  const std::array<std::byte, 1> bytes{};
+  strait_test::child::require(link.send(bytes, std::move(rights)).has_value(), "to send it");
+  const auto ended = link.wait(deaf, 20s);
+  strait_test::child::require(ended.error() == Errc::peer_closed, "to see the end");
+}
+
+const strait_test::ChildRole giver("other_user.giver",
+                                   [](const strait_test::ChildArguments& arguments) {
+                                     become_nobody();
+                                     const auto token = Token::from_hex(arguments.at(1)).value();
+                                     auto link = Trusting::connect(arguments.at(0), token, 20s);
+                                     strait_test::child::require(link.has_value(), "to connect");
+                                     const std::string& what = arguments.at(2);
+                                     if (what == "mach")
+                                       hand_over_end<TrustingEnd<strait::MachTransport<>>>(*link);
+                                     if (what == "socket")
+                                       hand_over_end<TrustingEnd<strait::SocketTransport>>(*link);
+                                     if (what == "own")
+                                       hand_over_own_end(*link, arguments.at(3), token);
+                                     return 0;
+                                   });
+
+/// The rights of the next message from a client.
+strait::Rights next_rights(Trusting& link) {
+  strait::Rights received;
+  const auto listener = [&](std::span<const std::byte>, strait::Rights rights) {
+    received = std::move(rights);
+  };
+  for (int i = 0; i != 200 && received.empty(); ++i) REQUIRE(link.wait(listener, 100ms));
+  return received;
+}
+
+/// Says something at an end and hears it again.
+template <class End>
+bool answers(End& end) {
+  const std::array<std::byte, 3> bytes{};
+  REQUIRE(end.send(bytes));
+  std::size_t heard = 0;
+  for (int i = 0; i != 200 && heard == 0; ++i) {
+    REQUIRE(end.wait([&](std::span<const std::byte> answer) { heard = answer.size(); }, 100ms));
+  }
+  return heard == bytes.size();
+}
 
 const strait_test::ChildRole squatter(
     "other_user.squatter", [](const strait_test::ChildArguments& arguments) {
@@ -93,5 +174,57 @@ TEST_CASE("a name that another user holds is not talked to", "[credentials][proc
   CHECK(Link::connect(name, token).error() == Errc::permission_denied);
   CHECK(Link::listen(name, token).error() == Errc::name_taken);
   child.write_line("look");
+  CHECK(child.wait().success());
+}
+
+TEMPLATE_TEST_CASE("an end that another user has made is taken only by who allows that",
+                   "[credentials][ends][process]", strait::MachTransport<>,
+                   strait::SocketTransport) {
+  if (::geteuid() != 0) STRAIT_TEST_SKIP("only root can become another user");
+  const auto name = strait_test::unique_name("ends");
+  const auto token = Token::generate().value();
+  auto server = Trusting::listen(name, token).value();
+  const bool socket = std::is_same_v<TestType, strait::SocketTransport>;
+  auto child = Child::spawn("other_user.giver", {name, token.to_hex(), socket ? "socket" : "mach"});
+  auto rights = next_rights(server);
+  REQUIRE(rights.size() == 1);
+  CHECK(rights.take<StrictEnd<TestType>>().error() == Errc::permission_denied);
+  REQUIRE(rights.size() == 1);
+  {
+    auto end = rights.take<TrustingEnd<TestType>>().value();
+    CHECK(end.peer().credentials.uid == nobody);
+    CHECK(end.peer().credentials.pid == child.pid());
+    CHECK(answers(end));
+  }
+  CHECK(child.wait().success());
+}
+
+TEST_CASE("an end with a lane of this user and one of another is another's",
+          "[credentials][ends][process]") {
+  if (::geteuid() != 0) STRAIT_TEST_SKIP("only root can become another user");
+  using Mach = strait::MachTransport<>;
+  const auto name = strait_test::unique_name("first");
+  const auto second = strait_test::unique_name("second");
+  const auto token = Token::generate().value();
+  auto server = Trusting::listen(name, token).value();
+  auto other = Trusting::listen(second, token).value();
+  auto child = Child::spawn("other_user.giver", {name, token.to_hex(), "own", second});
+  for (int i = 0; i != 2000 && (server.waiting_connect() || other.waiting_connect()); ++i) {
+    REQUIRE(server.poll(deaf));
+    REQUIRE(other.wait(deaf, 10ms));
+  }
+  auto rights = next_rights(server);
+  REQUIRE(rights.size() == 1);
+  // Who made the lane that comes from there may have kept a sending end of it.
+  CHECK(rights.take<StrictEnd<Mach>>().error() == Errc::permission_denied);
+  auto end = rights.take<TrustingEnd<Mach>>().value();
+  CHECK(end.peer().credentials.uid == nobody);
+  // The other end is in this process.
+  const std::array<std::byte, 3> bytes{};
+  REQUIRE(end.send(bytes));
+  std::size_t heard = 0;
+  REQUIRE(other.wait([&](std::span<const std::byte> said) { heard = said.size(); }, 10s));
+  CHECK(heard == 3);
+  server.close();
   CHECK(child.wait().success());
 }

@@ -169,19 +169,15 @@ inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_
   return ports;
 }
 
-/// Whom the ports of a link make the other end's maker: whoever made the lane that goes there, if
-/// whoever made the other one, and may have kept a sending end of it, is the same user or this one.
-///
-/// Errors: `permission_denied` if not: then nobody can tell; those of the system.
+/// Who is at the other end of a link's ports: whoever made the lane that goes there; or whoever made
+/// the one that comes from there, if that is neither the same user nor this one, and may have kept a
+/// sending end of it.
 inline Result<PeerCredentials> maker(const ReceiveRight& in, const SendRight& out) {
   const auto there = posix::peer_credentials(out.end().socket.get());
   if (!there) return there;
   const auto here = posix::peer_credentials(in.end().socket.get());
   if (!here) return here;
-  if (here->uid != there->uid && here->uid != posix::effective_user()) {
-    return Errc::permission_denied;
-  }
-  return there;
+  return here->uid == there->uid || here->uid == posix::effective_user() ? there : here;
 }
 
 }  // namespace strait::linux_mach
