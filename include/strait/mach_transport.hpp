@@ -278,7 +278,7 @@ class BasicMachTransport {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
-    if (begun_.size() != 0) [[unlikely]] {
+    if (assembling_ && begun_.size() != 0) [[unlikely]] {
       if (auto resumed = resume(max_message_bytes); !resumed) return resumed;
     }
     for (int i = 0; i != detail::fair_share; ++i) {

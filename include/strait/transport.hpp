@@ -98,8 +98,9 @@ struct AnySink {
 ///   T13 `T::carries(right)`: whether such a right can be sent here at all.
 ///   T14 optional, `T::pair()`: two links connected to each other. `detach()` makes a right of a
 ///       link, with all it has received and not given yet; the link is of no use then. After an
-///       error it is as it was. `T::attach(right)` is the inverse: `wrong_right`, `bad_region`, and
-///       the right is as it was. `credentials()`: of whoever made the other end.
+///       error it is as it was. `T::attach(right)` is the inverse: `wrong_right`, `bad_region`,
+///       `malformed`, `rights_lost` (no descriptor was left for it), and the right is as it was.
+///       `credentials()`: of whoever made the other end.
 template <class T>
 concept Transport = std::movable<T> &&
     requires(std::string_view name, detail::AcceptLimits limits) {

@@ -9,18 +9,6 @@ using namespace strait_test;
 
 namespace {
 
-/// Sends an end from one channel to another and back out of the rights, `hops` times.
-template <class Link>
-Link passed(Link end, int hops = 1) {
-  for (; hops != 0; --hops) {
-    auto ends = Ends<Link>::make();
-    REQUIRE(ends.near.send(pattern(10), rights_of(std::move(end))));
-    REQUIRE(ends.deliver(1));
-    end = ends.at_far.rights[0].template take<Link>().value();
-  }
-  return end;
-}
-
 /// Handles `count` messages and leaves the others.
 template <class Link, class Listener>
 void handle(Link& link, Listener& inner, std::size_t count) {

@@ -208,6 +208,28 @@ TEMPLATE_TEST_CASE("rights of a process killed in mid-stream arrive as a prefix,
   }
 }
 
+TEMPLATE_TEST_CASE("an end that goes from hand to hand while its peer streams loses nothing",
+                   "[process][rights][ends]", STRAIT_TEST_RIGHTS_CROSSING) {
+  Employed<TestType> source("rights.source");
+  const bool watched = GENERATE(false, true);
+  std::uint64_t count = 0;
+  std::uint64_t wrong = 0;
+  const auto listener = [&](View bytes, Rights rights) {
+    if (!same_bytes(bytes, StreamCheck::message(count))) ++wrong;
+    if (!take_numbers(rights, count, count % 4)) ++wrong;
+    // Not always to the end of what is there.
+    if (++count % 7 == 0) source.link.stop();
+  };
+  for (std::uint64_t target = 5; target < 500; target += 5) {
+    REQUIRE(wait_while(source.link, listener, [&] { return count < target; }));
+    if (watched) REQUIRE(source.link.native_handle() >= 0);
+    source.link = passed(std::move(source.link));
+  }
+  CHECK(wrong == 0);
+  source.link.close();
+  CHECK(source.child.wait().success());
+}
+
 TEMPLATE_TEST_CASE("rights on their way to a process that is killed are closed with it",
                    "[process][rights]", STRAIT_TEST_RIGHTS_CROSSING) {
   Employed<TestType> victim("rights.victim");
