@@ -217,9 +217,9 @@ class Channel {
 
   /// The inverse, for `Rights::take`: an end that somebody else was connected with.
   ///
-  /// Errors: `wrong_right`, `bad_region`, `malformed`: it is no such end; `rights_lost`: this process
-  /// has no descriptor left for it now; those of the system; `permission_denied` if the kernel says that the other end
-  /// belongs to somebody whom `ChannelOptions::peers` does not allow.
+  /// Errors: `wrong_right`, `bad_region`, `malformed`: it is no such end; `rights_lost`: this
+  /// process has no descriptor left for it; those of the system; `permission_denied` if the kernel
+  /// says that the other end belongs to somebody whom `ChannelOptions::peers` does not allow.
   static Result<Channel> from_right(detail::Right& right) requires PassesEnds<TransportT> {
     auto link = TransportT::attach(right);
     if (!link) return link.error();

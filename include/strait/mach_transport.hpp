@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/mman.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +19,9 @@
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/native_kernel.hpp"
 #include "strait/mach/out_of_line_way.hpp"
+#include "strait/posix/descriptor.hpp"
 #include "strait/posix/mapping.hpp"
+#include "strait/posix/memory_file.hpp"
 #include "strait/send_policy.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
@@ -278,7 +282,7 @@ class BasicMachTransport {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
-    if (assembling_ && begun_.size() != 0) [[unlikely]] {
+    if (assembling_ && begun_) [[unlikely]] {
       if (auto resumed = resume(max_message_bytes); !resumed) return resumed;
     }
     for (int i = 0; i != detail::fair_share; ++i) {
@@ -377,11 +381,13 @@ class BasicMachTransport {
   /// Errors: also `unsupported` while either side holds memory that the other lends or names.
   Result<detail::Right> detach() requires packs_parcels {
     if (holds_memory()) return Errc::unsupported;
-    const bool begun = begun_.size() != 0;
-    auto parcel = KernelT::pack(
-        in_, out_, assembling_,
-        begun ? std::span<const std::byte>(begun_.bytes()) : std::as_const(incoming_).bytes(),
-        rights_);
+    posix::Descriptor file;
+    if (assembling_ && !begun_) {
+      auto made = posix::memory_file_of(incoming_.bytes());
+      if (!made) return made.error();
+      file = std::move(*made);
+    }
+    auto parcel = KernelT::pack(in_, out_, begun_ ? begun_ : file, rights_);
     if (!parcel) return parcel.error();
     return detail::Right{std::move(*parcel)};
   }
@@ -390,8 +396,8 @@ class BasicMachTransport {
     auto ports = KernelT::unpack(right.descriptor, fragment_bytes);
     if (!ports) return ports.error();
     BasicMachTransport link(std::move(ports->in), std::move(ports->out));
-    link.assembling_ = ports->unfinished;
-    link.begun_ = std::move(ports->bytes);
+    link.assembling_ = static_cast<bool>(ports->begun);
+    link.begun_ = std::move(ports->begun);
     link.rights_ = std::move(ports->rights);
     right = {};
     return link;
@@ -432,10 +438,14 @@ class BasicMachTransport {
   /// Takes over what the former owner of this end had of the message that is coming in: only here
   /// it is known how large that may be.
   Result<void> resume(std::size_t max_message_bytes) {
-    if (begun_.size() > max_message_bytes) return Errc::message_too_large;
-    std::byte* copy = incoming_.extend(begun_.size());
+    const auto size = posix::sealed_size(begun_.get(), posix::seals_of_content);
+    if (!size) return size.error();
+    if (*size > max_message_bytes) return Errc::message_too_large;
+    const auto bytes = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, begun_.get());
+    if (!bytes) return bytes.error();
+    std::byte* copy = incoming_.extend(*size);
     if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
-    std::memcpy(copy, begun_.data(), begun_.size());
+    if (*size != 0) std::memcpy(copy, bytes->data(), *size);
     begun_.reset();
     return {};
   }
@@ -593,7 +603,7 @@ class BasicMachTransport {
   detail::RightList rights_;
   bool assembling_ = false;
   /// What the former owner of this end had of that message, until it is looked at.
-  posix::Mapping begun_;
+  posix::Descriptor begun_;
 };
 
 }  // namespace strait

@@ -176,18 +176,18 @@ concept MachKernelWithDescriptors = MachKernel<K> &&
 
 /// A kernel that can hand the ports of a link to another process with all that is unread.
 ///
-///   K17 `K::pack(in, out, unfinished, bytes, rights)` makes one descriptor of a link's two ports
-///       and, if `unfinished`, of the message that has come in part: `bytes` and `rights` of it. On
-///       success the ports are of no further use. `K::unpack(descriptor, bytes)` is the inverse; what
-///       comes is from a peer and is checked, also that its `max_inline_bytes()` are as many as
-///       that: `wrong_right`, `bad_region`, `malformed`, `rights_lost`.
+///   K17 `K::pack(in, out, begun, rights)` makes one descriptor of a link's two ports and of the
+///       message that has come in part: a sealed file of its bytes, if there is such a message, and
+///       its rights. On success the ports are of no further use. `K::unpack(descriptor, bytes)` is
+///       the inverse; what comes is from a peer and is checked, also that its `max_inline_bytes()`
+///       are as many as that: `wrong_right`, `bad_region`, `malformed`, `rights_lost`.
 ///       `K::maker(in, out)`: the credentials of whoever made the other end.
 template <class K>
 concept MachKernelWithParcels = MachKernelWithDescriptors<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive,
-             std::span<const std::byte> bytes, const detail::RightList& rights,
+             const posix::Descriptor& begun, const detail::RightList& rights,
              const posix::Descriptor& parcel, std::size_t least) {
-  { K::pack(receive, right, true, bytes, rights) } -> std::same_as<Result<posix::Descriptor>>;
+  { K::pack(receive, right, begun, rights) } -> std::same_as<Result<posix::Descriptor>>;
   { K::unpack(parcel, least)->in } -> std::same_as<typename K::ReceiveRight&>;
   { K::unpack(parcel, least)->out } -> std::same_as<typename K::SendRight&>;
   { K::maker(receive, right) } -> std::same_as<Result<PeerCredentials>>;

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 #include <string_view>
 #include <utility>
 
@@ -41,10 +40,10 @@ struct LinuxKernel {
   static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
     return ReceiveRight::create(queue_bytes);
   }
-  static Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out, bool unfinished,
-                                        std::span<const std::byte> bytes,
+  static Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
+                                        const posix::Descriptor& begun,
                                         const detail::RightList& rights) {
-    return linux_mach::pack(in, out, unfinished, bytes, rights);
+    return linux_mach::pack(in, out, begun, rights);
   }
   static Result<linux_mach::Ports> unpack(const posix::Descriptor& parcel,
                                           std::size_t inline_bytes) {

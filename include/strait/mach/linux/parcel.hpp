@@ -1,6 +1,5 @@
 #pragma once
 
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -13,9 +12,8 @@
 
 #include "strait/detail/right_list.hpp"
 #include "strait/mach/linux/lane.hpp"
+#include "strait/mach/linux/shared_memory_file.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/mapping.hpp"
-#include "strait/posix/memory_file.hpp"
 #include "strait/posix/native_descriptors.hpp"
 #include "strait/posix/socket.hpp"
 #include "strait/posix/unix_socket.hpp"
@@ -23,18 +21,17 @@
 
 namespace strait::linux_mach {
 
-/// The two ports of a link that came from another process; `unfinished` if a message had come in
-/// part: those of its bytes, and all its rights.
+/// The two ports of a link that came from another process; and of a message that had come in part a
+/// sealed file of its bytes, and all its rights.
 struct Ports {
   ReceiveRight in;
   SendRight out;
-  bool unfinished = false;
-  posix::Mapping bytes;
+  posix::Descriptor begun;
   strait::detail::RightList rights;
 };
 
 /// The first packet of a parcel, a socket in which all of a link waits for its next owner. With it
-/// come the sockets and the memory of both lanes and, if a message is unfinished, a sealed file of
+/// come the sockets and the memory of both lanes and, if a message had come in part, the file of
 /// its bytes; in the next packets the other descriptors that had come and were not given yet.
 struct ParcelLabel {
   static constexpr std::uint64_t own_magic = 0x31646e6574726173;
@@ -42,9 +39,10 @@ struct ParcelLabel {
   std::uint64_t magic;
   std::uint64_t read_position;
   std::uint64_t write_position;
-  std::uint32_t unfinished;
-  /// How many of the next packets' descriptors are the unfinished message's; the others are those
-  /// of messages that are unread.
+  /// 1 if a message had come in part.
+  std::uint32_t begun;
+  /// How many of the next packets' descriptors are that message's; the others are those of messages
+  /// that are unread.
   std::uint32_t rights;
 };
 static_assert(sizeof(ParcelLabel) == 32);
@@ -53,27 +51,20 @@ static_assert(sizeof(ParcelLabel) == 32);
 /// must not be used any more if this succeeds.
 ///
 /// Errors: those of the system; why nothing more would come, or could be sent.
-inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out, bool unfinished,
-                                      std::span<const std::byte> bytes,
+inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
+                                      const posix::Descriptor& begun,
                                       const strait::detail::RightList& rights) {
   if (!out.end().socket) return Errc::peer_closed;
   if (auto settled = in.settle(); !settled) return settled.error();
-  std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
-                      out.end().memory.get(), -1};
-  posix::Descriptor file;
-  if (unfinished) {
-    auto made = posix::memory_file_of(bytes);
-    if (!made) return made.error();
-    file = std::move(*made);
-    contents[4] = file.get();
-  }
+  const std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
+                            out.end().memory.get(), begun.get()};
   auto parcel = posix::socket_pair(SOCK_SEQPACKET);
   if (!parcel) return parcel.error();
   const int way_in = (*parcel)[0].get();
-  const ParcelLabel label{ParcelLabel::own_magic, in.position(), out.position(), unfinished,
+  const ParcelLabel label{ParcelLabel::own_magic, in.position(), out.position(), begun ? 1u : 0u,
                           static_cast<std::uint32_t>(rights.size())};
   auto put = posix::send_packet(way_in, std::as_bytes(std::span(&label, 1)),
-                                std::span<const int>(contents).first(unfinished ? 5 : 4));
+                                std::span<const int>(contents).first(4 + label.begun));
   std::array<int, posix::max_descriptors> some;
   std::size_t count = 0;
   const auto add = [&](int descriptor) {
@@ -95,10 +86,11 @@ inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out, bo
 
 namespace detail {
 
-/// All descriptors that wait in a parcel's later packets: first those of the unfinished message.
+/// All descriptors that wait in a parcel's later packets: first those of the message that has
+/// begun.
 inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& parcel,
                                                   std::size_t rights,
-                                                  strait::detail::RightList& unfinished) {
+                                                  strait::detail::RightList& begun) {
   posix::DescriptorQueue unread;
   for (;;) {
     std::array<std::byte, 1> packet;
@@ -108,8 +100,8 @@ inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& parce
     if (!got) return got.error();
     if (some.size() == 0) return Errc::wrong_right;
     while (some.size() != 0) {
-      if (unfinished.size() != rights) {
-        if (!unfinished.push({some.pop()})) {
+      if (begun.size() != rights) {
+        if (!begun.push({some.pop()})) {
           return std::make_error_code(std::errc::not_enough_memory);
         }
       } else if (unread.size() != unread.capacity) {
@@ -119,14 +111,14 @@ inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& parce
       }
     }
   }
-  if (unfinished.size() != rights) return Errc::wrong_right;
+  if (begun.size() != rights) return Errc::wrong_right;
   return unread;
 }
 
 }  // namespace detail
 
-/// The ports in a parcel that a peer made, where `inline_bytes` can be sent in one piece. What is no parcel, or is one that this process has no
-/// room for now, is left as it is.
+/// The ports in a parcel that a peer made, where `inline_bytes` can be sent in one piece. What is
+/// no parcel, or is one whose lanes this process has no descriptors for now, is left as it is.
 ///
 /// Errors: `wrong_right`, `malformed`, `bad_region` if it isn't one; `rights_lost`.
 inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_bytes) {
@@ -137,22 +129,18 @@ inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_
   const auto got = posix::receive_packet(parcel.get(), std::as_writable_bytes(std::span(&label, 1)),
                                          contents, MSG_PEEK);
   if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
-  if (*got != sizeof label || label.magic != ParcelLabel::own_magic || label.unfinished > 1 ||
-      contents.size() != 4 + label.unfinished || label.rights > strait::detail::max_rights ||
-      (label.rights != 0 && label.unfinished == 0)) {
+  if (*got != sizeof label || label.magic != ParcelLabel::own_magic || label.begun > 1 ||
+      contents.size() != 4 + label.begun || label.rights > strait::detail::max_rights ||
+      (label.rights != 0 && label.begun == 0)) {
     return Errc::wrong_right;
   }
   LaneEnd in{contents.pop(), contents.pop()};
   LaneEnd out{contents.pop(), contents.pop()};
   Ports ports;
-  if (label.unfinished != 0) {
-    ports.unfinished = true;
-    const posix::Descriptor file = contents.pop();
-    const auto size = posix::sealed_size(file.get(), posix::seals_of_content);
+  if (label.begun != 0) {
+    ports.begun = contents.pop();
+    const auto size = sealed_size(ports.begun.get(), seals_of_content);
     if (!size) return size.error();
-    auto bytes = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, file.get());
-    if (!bytes) return bytes.error();
-    ports.bytes = std::move(*bytes);
   }
   auto sender = SendRight::adopt(std::move(out), label.write_position);
   if (!sender) return sender.error();
@@ -169,9 +157,9 @@ inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_
   return ports;
 }
 
-/// Who is at the other end of a link's ports: whoever made the lane that goes there; or whoever made
-/// the one that comes from there, if that is neither the same user nor this one, and may have kept a
-/// sending end of it.
+/// Who is at the other end of a link's ports: whoever made the lane that goes there; or whoever
+/// made the one that comes from there, if that is neither the same user nor this one, and may have
+/// kept a sending end of it.
 inline Result<PeerCredentials> maker(const ReceiveRight& in, const SendRight& out) {
   const auto there = posix::peer_credentials(out.end().socket.get());
   if (!there) return there;
