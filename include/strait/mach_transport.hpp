@@ -223,7 +223,11 @@ class BasicMachTransport {
     return detail::send_queued(payload, queue, rights, [&] { return flush(queue); });
   }
   static bool carries(const detail::Right& right) requires carries_descriptors {
-    return static_cast<bool>(right.descriptor);
+    if constexpr (requires { KernelT::carries(0); }) {
+      return right.descriptor && KernelT::carries(right.descriptor.get());
+    } else {
+      return static_cast<bool>(right.descriptor);
+    }
   }
 
   Result<void> flush(detail::FrameQueue& queue) {

@@ -62,7 +62,7 @@ using DarwinCow =
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
 /// The ones that carry rights; to other processes, and all of them.
 #define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow, MachLoan
-#define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, Loopback
+#define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, STRAIT_TEST_IN_PROCESS
 /// The ones whose ends are rights themselves.
 #if STRAIT_HAS_LINUX
 #define STRAIT_TEST_ENDS Socket, Mach, MachCow, Loopback

@@ -5,6 +5,8 @@
 #include <strait/mach/darwin/kernel.hpp>
 #include <strait/mach/darwin/message.hpp>
 
+#include <fcntl.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -67,9 +69,14 @@ void take_apart(Bytes bytes) {
     const auto parcel = mach::parse(alone);
     if (!parcel) continue;
     require(parcel->body_at + parcel->header.bytes <= alone.size(), "the body is there");
-    require(parcel->header.descriptors == count && count <= 1, "what came with it is told");
-    require((parcel->region_bytes != 0) + (parcel->right != 0) == parcel->header.descriptors,
-            "it is a right or a region");
+    require(parcel->header.descriptors == count && count <= strait::detail::max_rights,
+            "what came with it is told");
+    require((parcel->region_bytes != 0) + parcel->rights == count &&
+                (parcel->region_bytes == 0 || count == 1),
+            "it is rights or a region");
+    for (std::size_t i = 0; i != parcel->rights; ++i) {
+      require(mach::right_in(alone, i) != 0, "no right is null");
+    }
   }
 }
 
@@ -84,6 +91,7 @@ struct Treasury {
     ScriptedTraps::destroy_receive(dying);
     dead = dying;
     object = MachScript::kernel_object(3);
+    file = ScriptedTraps::make_fileport(null_device.get()).value();
     require(ScriptedTraps::allocate_memory(memory_bytes, memory) == 0, "memory");
     for (std::size_t i = 0; i != memory_bytes / 4; ++i) {
       mach::write_at(reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(memory)), 4 * i,
@@ -93,6 +101,7 @@ struct Treasury {
   Treasury(const Treasury&) = delete;
   Treasury& operator=(const Treasury&) = delete;
   ~Treasury() {
+    ScriptedTraps::deallocate(file);
     ScriptedTraps::deallocate(object);
     ScriptedTraps::deallocate(dead);
     ScriptedTraps::destroy_receive(port);
@@ -101,20 +110,24 @@ struct Treasury {
   }
 
   static constexpr std::size_t memory_bytes = 300;
+  const strait::posix::Descriptor null_device =
+      strait::posix::open("/dev/null", O_RDONLY | O_CLOEXEC).value();
   mach::PortName port = 0;
   mach::PortName dead = 0;
   mach::PortName object = 0;
+  mach::PortName file = 0;
   std::uint64_t memory = 0;
 };
 
 mach::PortName some_name(Input& input, const Treasury& treasury, mach::Disposition& how) {
   using mach::Disposition;
-  switch (input.take() % 8) {
+  const auto choice = input.take();
+  switch (choice % 8) {
     case 0: return mach::null_port;
     case 1: return mach::dead_port;
     case 2: how = Disposition::make_send_once; return treasury.port;
     case 3: how = Disposition::copy_send; return treasury.dead;
-    case 4: how = Disposition::copy_send; return treasury.object;
+    case 4: how = Disposition::copy_send; return choice % 16 < 8 ? treasury.object : treasury.file;
     case 5: {
       // A receive right goes with the message.
       mach::PortName fresh = 0;
@@ -168,7 +181,9 @@ void send_some(mach::PortName to, Input& input, const Treasury& treasury) {
   header.bits = mach::header_bits(mach::Disposition::copy_send);
   header.remote = to;
   header.id = (flags & 1) != 0 ? mach::message_id : input.take<std::int32_t>() % 80;
-  const std::uint8_t descriptors = (flags & 2) != 0 ? input.take() % 4 : 0;
+  // Few, or about as many as there can be.
+  std::uint8_t descriptors = (flags & 2) != 0 ? input.take() : 0;
+  if (descriptors < 120 || descriptors > 130) descriptors %= 4;
   if ((flags & 2) != 0) {
     header.bits |= mach::complex_bit;
     append(message, mach::Body{descriptors});
@@ -234,6 +249,14 @@ void attack_port(Input& input) {
     if ((action & 16) != 0) {
       const auto region = port.take_region(action / 2);
       require(!region || region->bytes().size() == action / 2u, "a region has its size");
+    }
+    if ((action & 64) != 0) {
+      std::array<strait::posix::Descriptor, strait::detail::max_rights> files;
+      if (port.take_descriptors(std::span(files).first(message->descriptors))) {
+        for (std::size_t i = 0; i != message->descriptors; ++i) {
+          require(::fcntl(files[i].get(), F_GETFD) == FD_CLOEXEC, "a file that is open");
+        }
+      }
     }
     if ((action & 32) != 0) {
       if (auto taken = port.take_send_right()) {

@@ -118,6 +118,13 @@ struct RawPort {
   }
 };
 
+/// The name of the right that a message of ours came with.
+inline mach::PortName only_right(std::span<const std::byte> received) {
+  const auto message = mach::message_of(received);
+  REQUIRE(mach::parse(message).value().rights == 1);
+  return mach::right_in(message, 0);
+}
+
 /// Gives back whatever came with a message.
 inline void destroy(std::span<const std::byte> received) {
   mach::destroy<ScriptedTraps>(mach::message_of(received));

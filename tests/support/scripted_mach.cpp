@@ -1,6 +1,8 @@
 #include "support/scripted_mach.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +16,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "strait/posix/error.hpp"
 
 namespace strait_test {
 
@@ -77,6 +81,7 @@ struct Port {
   bool alive = true;
   std::uint32_t limit = 5;
   std::uint32_t object = 0;
+  strait::posix::Descriptor file;  // of a fileport; open as long as there is a right to it
   std::deque<QueuedMessage> queue;
   std::uint32_t send_rights = 0;
   std::uint32_t made = 0;
@@ -129,6 +134,8 @@ class Kernel {
   int memory_failures = 0;
   int event_failures = 0;
   int port_failures = 0;
+  int fileport_failures = 0;
+  int descriptor_failures = 0;
   std::size_t calls = 0;
   PortName next_name = 0x1003;
 
@@ -397,6 +404,15 @@ class Kernel {
     return send::invalid_type;
   }
 
+  /// A right to a port that only the kernel receives from.
+  PortName new_object(std::uint32_t type, strait::posix::Descriptor file = {}) {
+    const auto port = std::make_shared<Port>();
+    port->object = type;
+    port->file = std::move(file);
+    port->send_rights = 1;
+    return copy_out({Disposition::move_send, port, false});
+  }
+
   static constexpr std::size_t page = 4096;
 
   static Mapping new_pages(std::size_t size) {
@@ -581,6 +597,9 @@ class Kernel {
   }
 };
 
+/// What `kernel_object` says of a fileport.
+constexpr std::uint32_t fileport = 30;
+
 /// True for as many times as were planned.
 bool take_one(int& failures) { return failures > 0 && failures-- > 0; }
 
@@ -759,6 +778,34 @@ ScriptedTraps::Return ScriptedTraps::look_up(const char* name, Name& port) {
   return success;
 }
 
+strait::Result<PortName> ScriptedTraps::make_fileport(int descriptor) {
+  Kernel& kernel = Kernel::instance();
+  const std::lock_guard lock(kernel.mutex);
+  struct stat status;
+  if (::fstat(descriptor, &status) != 0) return strait::posix::last_error();
+  // What is no file here, such as an epoll or event descriptor, stands for a kqueue.
+  if ((status.st_mode & S_IFMT) == 0) return strait::posix::system_error(EINVAL);
+  if (take_one(kernel.fileport_failures)) return strait::posix::system_error(EAGAIN);
+  strait::posix::Descriptor file(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!file) return strait::posix::system_error(EAGAIN);
+  return kernel.new_object(fileport, std::move(file));
+}
+
+strait::Result<strait::posix::Descriptor> ScriptedTraps::open_fileport(Name port) {
+  Kernel& kernel = Kernel::instance();
+  const std::lock_guard lock(kernel.mutex);
+  const Entry* entry = kernel.find(port);
+  if (entry == nullptr) {
+    kernel.mistake(kern::invalid_name, "opening of a file", port);
+    return strait::posix::system_error(EINVAL);
+  }
+  if (!entry->port || !entry->port->file) return strait::posix::system_error(EINVAL);
+  if (take_one(kernel.descriptor_failures)) return strait::posix::system_error(EMFILE);
+  strait::posix::Descriptor file(::fcntl(entry->port->file.get(), F_DUPFD_CLOEXEC, 0));
+  if (!file) return strait::posix::last_error();
+  return file;
+}
+
 strait::Result<ScriptedTraps::PortEvents> ScriptedTraps::PortEvents::watch(Name name) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
@@ -828,10 +875,16 @@ void MachScript::fail_ports(int times) {
 PortName MachScript::kernel_object(std::uint32_t type) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
-  const auto port = std::make_shared<Port>();
-  port->object = type;
-  port->send_rights = 1;
-  return kernel.copy_out({Disposition::move_send, port, false});
+  return kernel.new_object(type);
+}
+
+void MachScript::fail_fileports(int times) {
+  const std::lock_guard lock(Kernel::instance().mutex);
+  Kernel::instance().fileport_failures = times;
+}
+void MachScript::fail_descriptors(int times) {
+  const std::lock_guard lock(Kernel::instance().mutex);
+  Kernel::instance().descriptor_failures = times;
 }
 
 bool MachScript::holds_receive(PortName port) {
@@ -894,7 +947,8 @@ std::multiset<std::string> mach_holdings() {
   }
   const std::size_t planned = kernel.send_failures.size();
   if (planned + static_cast<std::size_t>(kernel.request_failures + kernel.memory_failures +
-                                         kernel.event_failures + kernel.port_failures) !=
+                                         kernel.event_failures + kernel.port_failures +
+                                         kernel.fileport_failures + kernel.descriptor_failures) !=
       0) {
     found.insert("Mach failures that were planned and did not happen");
   }

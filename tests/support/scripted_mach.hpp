@@ -2,6 +2,7 @@
 
 #include <strait/mach/darwin/abi.hpp>
 #include <strait/mach/darwin/kernel.hpp>
+#include <strait/posix/descriptor.hpp>
 #include <strait/posix/mapping.hpp>
 #include <strait/posix/wait_set.hpp>
 
@@ -14,8 +15,8 @@
 namespace strait_test {
 
 /// Mach, played in one process by its rules: names that coalesce and their references, queues with
-/// limits, what a send that found no room gives back, notifications, out-of-line copies, audit
-/// trailers, launchd's names. One task that talks to itself, as the two ends of a channel in one
+/// limits, what a send that found no room gives back, notifications, out-of-line copies, files as
+/// ports, audit trailers, launchd's names. One task that talks to itself, as the two ends of a channel in one
 /// process do on macOS; `AsTask` sends in the name of another.
 ///
 /// Threads: any.
@@ -38,6 +39,8 @@ struct ScriptedTraps {
   static Return deallocate_memory(std::uint64_t address, std::size_t size);
   static Return check_in(const char* name, Name& port);
   static Return look_up(const char* name, Name& port);
+  static strait::Result<Name> make_fileport(int descriptor);
+  static strait::Result<strait::posix::Descriptor> open_fileport(Name port);
 
   struct Bell;
   class PortEvents {
@@ -73,6 +76,9 @@ struct MachScript {
   static void fail_memory(int times);
   static void fail_events(int times);
   static void fail_ports(int times);
+  /// No memory to make a fileport; no room for the descriptor that one shall become.
+  static void fail_fileports(int times);
+  static void fail_descriptors(int times);
   /// A send right to an object of the kernel, which is the caller's.
   static strait::darwin_mach::PortName kernel_object(std::uint32_t type);
   static bool holds_receive(strait::darwin_mach::PortName port);

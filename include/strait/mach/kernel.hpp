@@ -165,6 +165,7 @@ concept MachKernelWithInheritance = MachKernel<K> &&
 ///   K16 `send(header, body, descriptors)`: as K9; the receiver gets copies.
 ///       `take_descriptors(out)` fills `out` with those that came with the message that was popped
 ///       last, or is `malformed` when there are fewer.
+///       A kernel that can't carry every kind of descriptor has `K::carries(descriptor)`.
 template <class K>
 concept MachKernelWithDescriptors = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, MessageHeader header,

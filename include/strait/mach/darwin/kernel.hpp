@@ -47,6 +47,7 @@ struct BasicDarwinKernel {
   static Result<ReceiveRight> allocate_for(const Request& request, std::size_t queue_bytes) {
     return ReceiveRight::create_for(request.sender, queue_bytes);
   }
+  static bool carries(int descriptor) { return SendRight::carries(descriptor); }
 };
 
 }  // namespace strait

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <span>
 
+#include "strait/detail/right_list.hpp"
 #include "strait/mach/darwin/abi.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/result.hpp"
@@ -101,8 +102,9 @@ struct Parcel {
   MessageHeader header;
   /// Where the body lies in the message.
   std::size_t body_at = 0;
-  /// What came with it, at most one of these; the names and addresses are those of this task.
-  PortName right = null_port;
+  /// What came with it: rights, whose names `right_in` gives, or one region. The names and the
+  /// address are those of this task.
+  std::size_t rights = 0;
   std::uint64_t region_address = 0;
   std::uint32_t region_bytes = 0;
 };
@@ -110,20 +112,19 @@ struct Parcel {
 /// Takes apart one of our own messages; `message` is the message alone.
 ///
 /// Errors: `malformed` if it is none, down to the last byte: lengths, padding, a right that isn't a
-/// send right, memory of no size, more than one descriptor, or a reply right.
+/// send right, memory of no size, too many rights, rights and memory, or a reply right.
 inline Result<Parcel> parse(std::span<const std::byte> message) {
   Parcel parcel;
-  std::uint32_t rights = 0;
   std::uint32_t regions = 0;
   std::uint32_t others = 0;
   struct Visitor {
     Parcel& parcel;
-    std::uint32_t &rights, &regions, &others;
+    std::uint32_t &regions, &others;
 
     void operator()(const PortDescriptor& port) {
       // One that is null was never a right; a dead one is, to a port that died under way.
-      port.disposition == Disposition::move_send&& port.name != null_port ? ++rights : ++others;
-      parcel.right = port.name;
+      port.disposition == Disposition::move_send&& port.name != null_port ? ++parcel.rights
+                                                                          : ++others;
     }
     void operator()(const MemoryDescriptor& memory) {
       memory.type == DescriptorType::memory&& memory.size != 0 ? ++regions : ++others;
@@ -133,14 +134,15 @@ inline Result<Parcel> parse(std::span<const std::byte> message) {
     void operator()(const PortsDescriptor&) { ++others; }
     void operator()(const GuardedPortDescriptor&) { ++others; }
   };
-  const auto data_at = visit_descriptors(message, Visitor{parcel, rights, regions, others});
+  const auto data_at = visit_descriptors(message, Visitor{parcel, regions, others});
   if (!data_at) return data_at.error();
-  if (others != 0 || rights + regions > 1) return Errc::malformed;
+  if (others != 0 || regions > (parcel.rights == 0 ? 1 : 0)) return Errc::malformed;
+  if (parcel.rights > strait::detail::max_rights) return Errc::malformed;
   const auto header = read_at<Header>(message, 0);
   if (header.id != message_id || header.remote != null_port) return Errc::malformed;
   if (message.size() - *data_at < sizeof(MessageHeader)) return Errc::malformed;
   parcel.header = read_at<MessageHeader>(message, *data_at);
-  parcel.header.descriptors = static_cast<std::uint8_t>(rights + regions);
+  parcel.header.descriptors = static_cast<std::uint8_t>(parcel.rights + regions);
   parcel.body_at = *data_at + sizeof(MessageHeader);
   const std::size_t room = message.size() - parcel.body_at;
   if (parcel.header.bytes > room || round_message(parcel.header.bytes) != room) {
@@ -149,7 +151,13 @@ inline Result<Parcel> parse(std::span<const std::byte> message) {
   return parcel;
 }
 
-/// A message being laid out: header, at most one descriptor, our own header, the body.
+/// The name of a right that a message came with, which `parse` has counted.
+inline PortName right_in(std::span<const std::byte> message, std::size_t index) {
+  const std::size_t at = sizeof(Header) + sizeof(Body) + index * sizeof(PortDescriptor);
+  return read_at<PortDescriptor>(message, at).name;
+}
+
+/// A message being laid out: header, descriptors, our own header, the body.
 ///
 /// Each `lay_out` writes all that stands before the body, and the padding behind it, and returns
 /// the size of the whole. The body is written by the caller, before or after, at `body_at()`.
@@ -157,21 +165,26 @@ inline constexpr std::size_t plain_body_at = sizeof(Header) + sizeof(MessageHead
 template <class Descriptor>
 inline constexpr std::size_t body_behind = sizeof(Header) + sizeof(Body) + sizeof(Descriptor) +
                                            sizeof(MessageHeader);
+constexpr std::size_t body_behind_rights(std::size_t count) {
+  return plain_body_at + sizeof(Body) + count * sizeof(PortDescriptor);
+}
 
 /// The bytes that any message of ours with a body of so many has at the most, with its trailer.
 constexpr std::size_t received_bytes(std::size_t body_bytes) {
-  return round_message(body_behind<MemoryDescriptor> + body_bytes) + max_trailer_bytes;
+  return round_message(body_behind_rights(strait::detail::max_rights) + body_bytes) +
+         max_trailer_bytes;
 }
 
 namespace detail {
 
-inline std::size_t finish(std::byte* message, std::uint32_t bits, PortName to, std::size_t body_at,
-                          MessageHeader header) {
+inline std::size_t finish(std::byte* message, PortName to, std::size_t body_at,
+                          const MessageHeader& header) {
   const std::size_t end = body_at + header.bytes;
   const std::size_t size = round_message(end);
   // No byte leaves that nobody wrote.
   std::memset(message + end, 0, size - end);
-  header.descriptors = std::uint8_t{(bits & complex_bit) != 0};
+  const std::uint32_t bits =
+      header_bits(Disposition::copy_send) | (header.descriptors != 0 ? complex_bit : 0);
   write_at(message, body_at - sizeof header, header);
   write_at(message, 0,
            Header{bits, static_cast<std::uint32_t>(size), to, null_port, 0, message_id});
@@ -181,22 +194,36 @@ inline std::size_t finish(std::byte* message, std::uint32_t bits, PortName to, s
 }  // namespace detail
 
 /// A message without anything. The destination is named by a send right that stays the caller's.
-inline std::size_t lay_out(std::byte* message, PortName to, const MessageHeader& header) {
-  return detail::finish(message, header_bits(Disposition::copy_send), to, plain_body_at, header);
+inline std::size_t lay_out(std::byte* message, PortName to, MessageHeader header) {
+  header.descriptors = 0;
+  return detail::finish(message, to, plain_body_at, header);
 }
 
 /// One with a descriptor, which stands for something that stays the caller's, too.
 template <class Descriptor>
-std::size_t lay_out(std::byte* message, PortName to, const MessageHeader& header,
+std::size_t lay_out(std::byte* message, PortName to, MessageHeader header,
                     const Descriptor& descriptor) {
   write_at(message, sizeof(Header), Body{1});
   write_at(message, sizeof(Header) + sizeof(Body), descriptor);
-  return detail::finish(message, header_bits(Disposition::copy_send) | complex_bit, to,
-                        body_behind<Descriptor>, header);
+  header.descriptors = 1;
+  return detail::finish(message, to, body_behind<Descriptor>, header);
 }
 
 inline PortDescriptor copy_of_right(PortName name) {
   return {name, 0, 0, Disposition::copy_send, DescriptorType::port};
+}
+
+/// One with rights, of which there must be some and not too many, and which stay the caller's.
+inline std::size_t lay_out_rights(std::byte* message, PortName to, MessageHeader header,
+                                  std::span<const PortName> rights) {
+  write_at(message, sizeof(Header), Body{static_cast<std::uint32_t>(rights.size())});
+  std::size_t at = sizeof(Header) + sizeof(Body);
+  for (const PortName right : rights) {
+    write_at(message, at, copy_of_right(right));
+    at += sizeof(PortDescriptor);
+  }
+  header.descriptors = static_cast<std::uint8_t>(rights.size());
+  return detail::finish(message, to, body_behind_rights(rights.size()), header);
 }
 
 /// Memory that the receiver gets a copy of, made by the memory manager when somebody writes.

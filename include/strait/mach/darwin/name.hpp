@@ -112,13 +112,13 @@ class NamePort {
     request.sender = inbox_.sender();
     request.credentials = credentials_of(request.sender);
     const auto parcel = parse(message);
-    if (!parcel || parcel->right == null_port ||
+    if (!parcel || parcel->rights != 1 ||
         parcel->header.bytes > strait::detail::HandshakeBytes::capacity) {
       destroy<Traps>(message);
       request.failure = make_error_code(Errc::malformed);
       return request;
     }
-    request.reply = OwnedSend<Traps>(parcel->right);
+    request.reply = OwnedSend<Traps>(right_in(message, 0));
     request.body =
         strait::detail::HandshakeBytes(message.subspan(parcel->body_at, parcel->header.bytes));
     return request;

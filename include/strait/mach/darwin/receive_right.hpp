@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +15,8 @@
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/error.hpp"
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {
@@ -81,7 +84,7 @@ class ReceiveRight {
   }
 
   void pop(const MessageHeader&) {
-    arrived_right_ = std::exchange(incoming_.right, {});
+    arrived_rights_ = std::move(incoming_.rights);
     arrived_memory_ = std::exchange(incoming_.memory, {});
     incoming_.held = false;
   }
@@ -95,7 +98,24 @@ class ReceiveRight {
 
   /// Errors: those of `SendRight::adopt`.
   Result<SendRight<Traps>> take_send_right() {
-    return SendRight<Traps>::adopt(std::exchange(arrived_right_, {}));
+    return SendRight<Traps>::adopt(arrived_rights_.take_only());
+  }
+
+  /// Opens the files that came as rights, closed on exec.
+  ///
+  /// Errors: `malformed` if there are not so many, or one is no file but another port, or an object
+  /// of the kernel's; `rights_lost` without room for them.
+  Result<void> take_descriptors(std::span<posix::Descriptor> out) {
+    const auto rights = std::move(arrived_rights_);
+    if (rights.names().size() != out.size()) return Errc::malformed;
+    for (std::size_t i = 0; i != out.size(); ++i) {
+      const PortName name = rights.names()[i];
+      if (!is_name(name)) return Errc::malformed;  // a port that died under way was no file
+      auto file = Traps::open_fileport(name);
+      if (!file) return posix::is_exhaustion(file.error()) ? Errc::rights_lost : Errc::malformed;
+      out[i] = std::move(*file);
+    }
+    return {};
   }
 
   bool arm() { return readable(); }
@@ -127,7 +147,7 @@ class ReceiveRight {
     bool held = false;
     std::error_code ended;
     Parcel parcel;
-    OwnedSend<Traps> right;
+    OwnedSends<Traps> rights;
     OwnedMemory<Traps> memory;
 
     /// True when a message is held, or there will be none.
@@ -161,7 +181,7 @@ class ReceiveRight {
         return destroy<Traps>(message);
       }
       parcel = *parsed;
-      right = OwnedSend<Traps>(parcel.right);
+      for (std::size_t i = 0; i != parcel.rights; ++i) rights.push(right_in(message, i));
       memory = OwnedMemory<Traps>(parcel.region_address, parcel.region_bytes);
       held = true;
     }
@@ -171,7 +191,7 @@ class ReceiveRight {
   mutable Incoming incoming_;
   OwnedSend<Traps> send_right_;
   typename Traps::PortEvents events_;
-  OwnedSend<Traps> arrived_right_;
+  OwnedSends<Traps> arrived_rights_;
   OwnedMemory<Traps> arrived_memory_;
 };
 

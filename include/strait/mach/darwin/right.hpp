@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,6 +32,43 @@ class OwnedSend {
 
  private:
   PortName name_ = null_port;
+};
+
+/// Owns the send rights of one message, in their order.
+template <class Traps>
+class OwnedSends {
+ public:
+  OwnedSends() = default;
+  OwnedSends(OwnedSends&& other) noexcept { take(other); }
+  OwnedSends& operator=(OwnedSends&& other) noexcept {
+    if (this != &other) {
+      clear();
+      take(other);
+    }
+    return *this;
+  }
+  ~OwnedSends() { clear(); }
+
+  /// As many as one message has at the most.
+  void push(PortName name) noexcept { names_[size_++] = name; }
+  std::span<const PortName> names() const noexcept { return {names_.data(), size_}; }
+  /// The only one; none if there are none or several, which are all given back.
+  OwnedSend<Traps> take_only() noexcept {
+    if (size_ != 1) clear();
+    return std::exchange(size_, 0) == 1 ? OwnedSend<Traps>(names_[0]) : OwnedSend<Traps>();
+  }
+  void clear() noexcept {
+    while (size_ != 0) OwnedSend<Traps>{names_[--size_]};
+  }
+
+ private:
+  void take(OwnedSends& other) noexcept {
+    size_ = std::exchange(other.size_, 0);
+    for (std::size_t i = 0; i != size_; ++i) names_[i] = other.names_[i];
+  }
+
+  std::array<PortName, strait::detail::max_rights> names_;
+  std::size_t size_ = 0;
 };
 
 /// Owns a receive right, and with it the port: all that is in it ends with it.

@@ -83,6 +83,15 @@ class SendRight {
   /// Every message is sent as it is staged.
   void publish() {}
 
+  /// Whether a descriptor can travel: files, sockets, pipes and shared memory can, queues of events
+  /// can't.
+  static bool carries(int descriptor) {
+    const auto port = Traps::make_fileport(descriptor);
+    if (!port) return port.error() != std::errc::invalid_argument;
+    const OwnedSend<Traps> dropped(*port);
+    return true;
+  }
+
   /// Sends a message with a region, which stays the caller's, or with a right, which does, too.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
                     const Region<Traps>& region) {
@@ -91,6 +100,26 @@ class SendRight {
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
                     const OwnedSend<Traps>& right) {
     return send_with(header, body, copy_of_right(right.name()));
+  }
+  /// With descriptors, of which the receiver gets copies: each travels as a right to the file.
+  ///
+  /// Errors: as `stage`; those of the descriptors.
+  Result<void> send(MessageHeader header, std::span<const std::byte> body,
+                    std::span<const int> descriptors) {
+    header.bytes = static_cast<std::uint32_t>(body.size());
+    const auto room = reserve_at(body_behind_rights(descriptors.size()), body.size());
+    if (!room) return room.error();
+    if (!body.empty()) std::memcpy(*room, body.data(), body.size());
+    OwnedSends<Traps> files;
+    for (const int descriptor : descriptors) {
+      const auto file = Traps::make_fileport(descriptor);
+      if (!file) {
+        return file.error() == std::errc::resource_unavailable_try_again ? later() : file.error();
+      }
+      files.push(*file);
+    }
+    return dispatch(
+        [&] { return lay_out_rights(buffer_.data(), right_.name(), header, files.names()); });
   }
 
   /// After `would_block`: has `interest` be ready when there is room. True when there may be some.
@@ -132,6 +161,13 @@ class SendRight {
     return dispatch([&] { return lay_out(buffer_.data(), right_.name(), header, descriptor); });
   }
 
+  /// The kernel has no memory for now; nobody tells when it has some again.
+  std::error_code later() {
+    room_.prepare();
+    retry_later_ = true;
+    return make_error_code(Errc::would_block);
+  }
+
   template <class LayOut>
   Result<void> dispatch(LayOut&& lay_out) {
     for (;;) {
@@ -144,10 +180,7 @@ class SendRight {
       if (sent.error() == Errc::would_block) {
         retry_later_ = !room_.ask(right_.name());
       } else if (sent.error() == std::errc::not_enough_memory) {
-        // The kernel has none for the message; nobody tells when it has some again.
-        room_.prepare();
-        retry_later_ = true;
-        return Errc::would_block;
+        return later();
       } else if (sent.error() == Errc::peer_closed) {
         closed_ = true;
       }

@@ -21,11 +21,15 @@
 #include "strait/posix/error.hpp"
 #include "strait/result.hpp"
 
-// <servers/bootstrap.h> is not part of every SDK; these are the two functions of it that are used.
+// <servers/bootstrap.h> is not part of every SDK; these are the functions of it that are used.
 extern "C" {
 kern_return_t bootstrap_check_in(mach_port_t bootstrap, const char* name, mach_port_t* receive);
 kern_return_t bootstrap_look_up(mach_port_t bootstrap, const char* name, mach_port_t* send);
 extern mach_port_t bootstrap_port;
+
+// <sys/fileport.h> is not, either.
+int fileport_makeport(int descriptor, mach_port_t* port);
+int fileport_makefd(mach_port_t port);
 }
 
 namespace strait::darwin_mach {
@@ -97,6 +101,23 @@ struct Traps {
   }
   static Return look_up(const char* name, PortName& port) {
     return ::bootstrap_look_up(::bootstrap_port, name, &port);
+  }
+
+  /// A send right that stands for an open file: the receiver can open it.
+  ///
+  /// Errors: `EINVAL` for files that can't travel, such as a kqueue; `EAGAIN` without memory.
+  static Result<PortName> make_fileport(int descriptor) {
+    mach_port_t port = MACH_PORT_NULL;
+    if (::fileport_makeport(descriptor, &port) != 0) return posix::last_error();
+    return port;
+  }
+  /// The file behind such a right, which stays the caller's; closed on exec.
+  ///
+  /// Errors: `EINVAL` if the right is to anything else; `EMFILE`.
+  static Result<posix::Descriptor> open_fileport(PortName port) {
+    posix::Descriptor file(::fileport_makefd(port));
+    if (!file) return posix::last_error();
+    return file;
   }
 
   /// A descriptor that is readable while there is a message in a port: a kqueue, which `poll`,

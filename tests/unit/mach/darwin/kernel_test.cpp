@@ -3,8 +3,11 @@
 
 #include <strait/channel.hpp>
 #include <strait/mach_transport.hpp>
+#include <strait/posix/wait_set.hpp>
+#include <strait/rights.hpp>
 #include <strait/serializers/raw.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,6 +33,7 @@ using strait::ChannelOptions;
 using strait::Errc;
 using strait::RawSerializer;
 using strait::Token;
+using strait::posix::Descriptor;
 
 namespace {
 
@@ -40,6 +44,30 @@ using Link = strait::Channel<Transport, RawSerializer>;
 using WatchedLink = strait::Channel<Transport, RawSerializer, ChannelOptions{}, Refusals>;
 
 const auto deaf = [](View) {};
+
+strait::Rights two_files() {
+  strait::Rights rights;
+  for (int i = 0; i != 2; ++i) {
+    REQUIRE(rights.add(strait::posix::open("/dev/zero", O_RDONLY).value()));
+  }
+  return rights;
+}
+
+/// Two ends, and the rights that came to the server's.
+struct ConnectedLinks {
+  ConnectedLinks() {
+    REQUIRE(server.poll(deaf));
+    REQUIRE(client.poll(deaf));
+    REQUIRE_FALSE(client.waiting_connect());
+  }
+  void operator()(View, strait::Rights rights) { received.push_back(std::move(rights)); }
+
+  std::string name = unique_name("files");
+  Token token = Token::generate().value();
+  Link server = Link::listen(name, token).value();
+  Link client = Link::connect(name, token).value();
+  std::vector<strait::Rights> received{};
+};
 
 View text() {
   static const std::string letters =
@@ -83,7 +111,7 @@ struct RawClient {
     REQUIRE(door.server.poll(deaf));
     REQUIRE_FALSE(door.server.waiting_connect());
     const auto received = in.next();
-    out = OwnedSend(mach::parse(mach::message_of(received)).value().right);
+    out = OwnedSend(only_right(received));
   }
 
   RawMessage message() const { return RawMessage(out.name()); }
@@ -111,7 +139,7 @@ struct RawServer {
     REQUIRE(ScriptedTraps::message(hello.data(),
                                    mach::option::receive | mach::option::receive_timeout, 0, 4096,
                                    port, 0) == mach::success);
-    reply = OwnedSend(mach::parse(mach::message_of(hello)).value().right);
+    reply = OwnedSend(only_right(hello));
   }
 
   RawMessage answer() const { return RawMessage(reply.name()); }
@@ -312,7 +340,7 @@ TEST_CASE("a Hello of one process does not open the door for another", "[darwin]
   REQUIRE(door.server.poll(deaf));
   REQUIRE_FALSE(door.server.waiting_connect());
   CHECK(door.server.peer().credentials.pid == 4242);
-  const OwnedSend out(mach::parse(mach::message_of(in.next())).value().right);
+  const OwnedSend out(only_right(in.next()));
   REQUIRE(RawMessage(out.name()).parcel(whole, text()).send() == mach::success);
   CHECK(door.server.poll(deaf).error() == Errc::malformed);
 }
@@ -450,6 +478,93 @@ TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][ho
     send(std::uint64_t{1} << 40, memory.descriptor());
     CHECK(client.verdict() == Errc::message_too_large);
   }
+}
+
+// --- files as rights -------------------------------------------------------------------------------
+
+TEST_CASE("files travel as rights, as soon as the kernel has memory for them", "[darwin][rights]") {
+  ConnectedLinks links;
+  SECTION("the first time") {}
+  SECTION("when there was none for a right") {
+    MachScript::fail_fileports(3);  // also as it is asked whether they can travel
+  }
+  SECTION("when there was none for the message") {
+    MachScript::fail_send(mach::send::no_buffer, false, 2);
+  }
+  SECTION("when the port was full, and all was given back") {
+    MachScript::fail_send(mach::send::timed_out, true);
+  }
+  REQUIRE(links.client.send(text(), two_files()));
+  for (int i = 0; i != 1000 && links.received.empty(); ++i) {
+    REQUIRE(links.client.poll(deaf));
+    REQUIRE(links.server.poll(links));
+  }
+  REQUIRE(links.received.size() == 1);
+  strait::Rights& rights = links.received.front();
+  REQUIRE(rights.size() == 2);
+  for (int i = 0; i != 2; ++i) {
+    const auto file = rights.take<Descriptor>().value();
+    CHECK(::fcntl(file.get(), F_GETFD) == FD_CLOEXEC);
+    char byte = 0;
+    CHECK(::read(file.get(), &byte, 1) == 1);
+  }
+}
+
+TEST_CASE("a queue of events can't travel, and stays with its owner", "[darwin][rights]") {
+  ConnectedLinks links;
+  auto rights = two_files();
+  REQUIRE(rights.add(Descriptor(::dup(strait::posix::WaitSet::create()->native_handle()))));
+  CHECK(links.client.send(text(), std::move(rights)).error() == Errc::unsupported);
+  CHECK(rights.size() == 3);
+  REQUIRE(links.client.send(text()));
+  CHECK(links.server.poll(deaf).value() == 1);
+}
+
+TEST_CASE("without room for a file that came the message is not given, and the channel ends",
+          "[darwin][rights]") {
+  ConnectedLinks links;
+  REQUIRE(links.client.send(text(), two_files()));
+  MachScript::fail_descriptors(1);
+  CHECK(links.server.poll(links).error() == Errc::rights_lost);
+  CHECK(links.received.empty());
+}
+
+TEST_CASE("a right that is to no file is none, and all that came is given back",
+          "[darwin][rights][hostile]") {
+  RawClient client;
+  RawMessage message = client.message();
+  const Descriptor device = strait::posix::open("/dev/null", O_RDONLY).value();
+  const OwnedSend file(ScriptedTraps::make_fileport(device.get()).value());
+  const OwnedSend object(MachScript::kernel_object(2));
+  RawPort port;
+  std::optional<RawPort> dying(std::in_place);
+  auto kind = whole;
+  message.right(file.name());
+  SECTION("a port of messages") { message.right(port.name()); }
+  SECTION("an object of the kernel") { message.right(object.name()); }
+  SECTION("dead") { message.right(dying->name()); }
+  SECTION("null") { message.right(mach::null_port); }
+  SECTION("a right to receive") {
+    mach::PortName moved = 0;
+    REQUIRE(ScriptedTraps::construct_port(1, moved) == mach::success);
+    message.right(moved, Disposition::move_receive);
+  }
+  SECTION("where memory should be") { kind = region; }
+  SECTION("in the middle of a message") {
+    REQUIRE(client.message().parcel(fragment, text()).send() == mach::success);
+  }
+  SECTION("more than any message has") {
+    for (int i = 0; i != 127; ++i) message.right(file.name());
+  }
+  SECTION("more than the channel allows") {
+    for (int i = 0; i != 126; ++i) message.right(file.name());
+    REQUIRE(message.parcel(whole, text()).send() == mach::success);
+    CHECK(client.verdict() == Errc::too_many_rights);
+    return;
+  }
+  REQUIRE(message.parcel(kind, text()).send() == mach::success);
+  dying.reset();
+  CHECK(client.verdict() == Errc::malformed);
 }
 
 // --- a server that is none -------------------------------------------------------------------------

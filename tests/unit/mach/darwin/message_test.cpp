@@ -92,7 +92,8 @@ TEST_CASE("a message with a right, and one with memory, say so in the header's f
   CHECK(read_at<Body>(right, 24).descriptors == 1);
   CHECK(right[38] == std::byte{17});
   CHECK(right[39] == std::byte{0});
-  CHECK(parse(right)->right == 0x3303);
+  CHECK(parse(right)->rights == 1);
+  CHECK(right_in(right, 0) == 0x3303);
   CHECK(parse(right)->header.descriptors == 1);
 
   auto descriptor = copy_of_memory(nullptr, 70'000);
@@ -103,12 +104,13 @@ TEST_CASE("a message with a right, and one with memory, say so in the header's f
   const auto parcel = parse(memory).value();
   CHECK(parcel.region_address == 0x1'2345'6789'abc0);
   CHECK(parcel.region_bytes == 70'000);
-  CHECK(parcel.right == null_port);
+  CHECK(parcel.rights == 0);
   CHECK(std::memcmp(memory.data() + parcel.body_at, text.data(), text.size()) == 0);
 }
 
 TEST_CASE("a right that died under way is one, and a null right is none", "[darwin]") {
-  CHECK(parse(with_right(dead_port))->right == dead_port);
+  CHECK(parse(with_right(dead_port))->rights == 1);
+  CHECK(right_in(with_right(dead_port), 0) == dead_port);
   CHECK(parse(with_right(null_port)).error() == Errc::malformed);
 }
 
@@ -155,10 +157,46 @@ TEST_CASE("memory of no size is none", "[darwin]") {
   CHECK(parse(received(laid_out(descriptor))).error() == Errc::malformed);
 }
 
-TEST_CASE("two descriptors are one too many", "[darwin]") {
-  const Bytes one = with_right();
-  Bytes two(one.begin(), one.begin() + descriptor_at + sizeof(PortDescriptor));
-  two.insert(two.end(), one.begin() + descriptor_at, one.end());
+TEST_CASE("a message has as many rights as one of ours can have, and no more", "[darwin]") {
+  constexpr std::size_t most = strait::detail::max_rights;
+  static_assert(most == 127);
+  const std::size_t count = GENERATE(1u, 2u, 127u, 128u, 255u);
+  CAPTURE(count);
+  std::vector<PortName> names(count);
+  for (std::size_t i = 0; i != count; ++i) names[i] = static_cast<PortName>(0x1003 + 4 * i);
+  Bytes bytes(body_behind_rights(count) + text.size() + 3);
+  std::memcpy(bytes.data() + body_behind_rights(count), text.data(), text.size());
+  const MessageHeader header{static_cast<std::uint32_t>(text.size()), 7, 3, 99};
+  bytes.resize(lay_out_rights(bytes.data(), 0x1103, header, names));
+  // As the receiver gets them.
+  for (std::size_t i = 0; i != count; ++i) {
+    patch(bytes, type_at - 1 + i * sizeof(PortDescriptor), Disposition::move_send);
+  }
+  bytes = received(std::move(bytes));
+  CHECK(visited(bytes) == count);
+  const auto parcel = parse(bytes);
+  if (count > most) {
+    CHECK(parcel.error() == Errc::malformed);
+    return;
+  }
+  REQUIRE(parcel);
+  CHECK(parcel->rights == count);
+  CHECK(parcel->header.descriptors == count);
+  for (std::size_t i = 0; i != count; ++i) CHECK(right_in(bytes, i) == names[i]);
+  CHECK(std::memcmp(bytes.data() + parcel->body_at, text.data(), text.size()) == 0);
+}
+
+TEST_CASE("rights and memory do not come together, nor memory twice", "[darwin]") {
+  const Bytes right = with_right();
+  const Bytes memory = received(laid_out(copy_of_memory(nullptr, 5)));
+  const auto first = GENERATE(true, false);
+  const auto second = GENERATE(true, false);
+  if (first && second) return;  // two rights
+  const Bytes& front = first ? right : memory;
+  const Bytes& back = second ? right : memory;
+  Bytes two(front.begin(), front.begin() + descriptor_at +
+                               (first ? sizeof(PortDescriptor) : sizeof(MemoryDescriptor)));
+  two.insert(two.end(), back.begin() + descriptor_at, back.end());
   patch(two, count_at, 2u);
   CHECK(visited(two) == 2);
   CHECK(parse(two).error() == Errc::malformed);
