@@ -136,21 +136,29 @@ struct Launcher {
     return input;
   }
 
+  /// Leaves alone what stands behind the line.
+  ///
   /// Errors: `malformed`; `peer_closed`; `handshake_timeout`.
   static Result<std::string> read_line(const posix::Descriptor& input, Deadline deadline) {
     std::array<char, max_line_bytes> line;
     std::size_t size = 0;
     for (;;) {
-      const ssize_t got = posix::retry(
-          [&] { return ::recv(input.get(), &line[size], line.size() - size, MSG_DONTWAIT); });
+      const auto receive = [&](std::size_t bytes, int how) {
+        return posix::retry(
+            [&] { return ::recv(input.get(), &line[size], bytes, MSG_DONTWAIT | how); });
+      };
+      const ssize_t got = receive(line.size() - size, MSG_PEEK);
       if (got == 0) return Errc::peer_closed;
       if (got > 0) {
-        size += static_cast<std::size_t>(got);
-        const std::string_view seen(line.data(), size);
-        const std::size_t end = seen.find('\n');
-        if (end == seen.npos && size != line.size()) continue;
-        return end + 1 == size ? Result<std::string>(std::string(seen.substr(0, end)))
-                               : Errc::malformed;
+        const std::string_view fresh(&line[size], static_cast<std::size_t>(got));
+        const std::size_t end = fresh.find('\n');
+        const bool ends = end != fresh.npos;
+        const ssize_t taken = receive(ends ? end + 1 : fresh.size(), 0);
+        if (taken < 0) return posix::last_error();
+        size += static_cast<std::size_t>(taken);
+        if (ends) return std::string(line.data(), size - 1);
+        if (size == line.size()) return Errc::malformed;
+        continue;
       }
       if (errno != EAGAIN) return posix::last_error();
       if (deadline.passed()) return Errc::handshake_timeout;
@@ -174,9 +182,16 @@ struct Launcher {
       return ChannelT::connect(name, *token, deadline.left(), std::move(observer));
     }
     if constexpr (Inheritable<typename ChannelT::transport>) {
-      auto server = ChannelT::transport::look_up(std::move(*input));
-      if (!server) return server.error();
-      return ChannelT::greet(std::move(*server), *token, deadline, std::move(observer));
+      for (;;) {
+        auto server = ChannelT::transport::look_up(std::move(*input));
+        if (server) {
+          return ChannelT::greet(std::move(*server), *token, deadline, std::move(observer));
+        }
+        if (server.error() != Errc::would_block) return server.error();
+        if (deadline.passed()) return Errc::handshake_timeout;
+        auto slept = posix::wait_for({{input->get(), POLLIN, 0}, {-1, 0, 0}}, deadline);
+        if (!slept) return slept.error();
+      }
     } else {
       return Errc::malformed;
     }

@@ -146,7 +146,7 @@ class BasicMachTransport {
     return Server(std::move(*port));
   }
 
-  static Result<Name> look_up(posix::Descriptor server) requires
+  static Result<Name> look_up(posix::Descriptor&& server) requires
       MachKernelWithInheritance<KernelT> {
     auto right = KernelT::look_up(std::move(server));
     if (!right) return right.error();

@@ -140,7 +140,9 @@ concept Transport = std::movable<T> &&
 ///   T15 `T::connected_pair()` makes two; text can be sent from either to the other. Of one,
 ///       `T::listen(descriptor, credentials, limits)` makes a `Server` for whoever has the other,
 ///       with the credentials that its maker knows; once that one client is through, `accept()` is
-///       `peer_closed`. Of the other, `T::look_up(descriptor)` makes a `Name`.
+///       `peer_closed`. Of the other, `T::look_up(descriptor)` makes a `Name`; or it is
+///       `would_block`, the descriptor unchanged, until that is readable, because the other side
+///       has not listened yet.
 template <class T>
 concept Inheritable = Transport<T> &&
     requires(posix::Descriptor descriptor, const PeerCredentials& credentials,

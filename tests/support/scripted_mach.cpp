@@ -832,6 +832,10 @@ ScriptedTraps::PortEvents::~PortEvents() {
   if (const PortRef port = bell_->port.lock()) std::erase(port->bells, bell_.get());
 }
 
+strait::Result<void> ScriptedTraps::PortEvents::watch_too(int descriptor) {
+  return bell_->set.watch(descriptor, POLLIN);
+}
+
 int ScriptedTraps::PortEvents::native_handle() const {
   return bell_ ? bell_->set.native_handle() : -1;
 }

@@ -54,6 +54,7 @@ struct ScriptedTraps {
     ~PortEvents();
 
     static strait::Result<PortEvents> watch(Name port);
+    strait::Result<void> watch_too(int descriptor);
     explicit operator bool() const { return bell_ != nullptr; }
     int native_handle() const;
     /// Its timer runs out at once.

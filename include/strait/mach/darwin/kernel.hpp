@@ -1,7 +1,11 @@
 #pragma once
 
+#include <sys/socket.h>
+
+#include <array>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "strait/detail/half_open.hpp"
 #include "strait/mach/darwin/name.hpp"
@@ -9,6 +13,9 @@
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/mach/kernel.hpp"
+#include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/native_descriptors.hpp"
 
 namespace strait {
 
@@ -46,6 +53,19 @@ struct BasicDarwinKernel {
   }
   static Result<ReceiveRight> allocate_for(const Request& request, std::size_t queue_bytes) {
     return ReceiveRight::create_for(request.sender, queue_bytes);
+  }
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() {
+    return posix::socket_pair(SOCK_STREAM);
+  }
+  /// Only the process that the credentials name is believed to be the client.
+  static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+                                   detail::AcceptLimits) {
+    const auto name = darwin_mach::PrivateName::generate();
+    if (!name) return name.error();
+    return NamePort::check_in(*name, ServicePrefix::prefix, std::move(client), who);
+  }
+  static Result<NameRight> look_up(posix::Descriptor&& server) {
+    return NameRight::look_up(ServicePrefix::prefix, std::move(server));
   }
   static bool carries(int descriptor) { return SendRight::carries(descriptor); }
 };

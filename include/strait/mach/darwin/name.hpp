@@ -1,9 +1,13 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -16,6 +20,10 @@
 #include "strait/mach/darwin/receive_right.hpp"
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/poll_wait.hpp"
+#include "strait/posix/random.hpp"
+#include "strait/posix/socket.hpp"
 
 namespace strait::darwin_mach {
 
@@ -36,6 +44,54 @@ class ServiceName {
 
  private:
   char text_[bootstrap::max_name_bytes] = {};
+};
+
+/// A name for two processes that have a socket between them: a socket can't carry a right, but what
+/// to look up. Nobody guesses it, it is gone once they have met, and whoever finds it among
+/// `launchd`'s is told from the right process by the kernel.
+class PrivateName {
+ public:
+  /// Errors: those of the system's random source.
+  static Result<PrivateName> generate() {
+    std::array<std::byte, size / 2> random;
+    if (auto filled = posix::fill_random(random); !filled) return filled.error();
+    PrivateName name;
+    for (std::size_t i = 0; i != size; ++i) {
+      const auto byte = std::to_integer<unsigned>(random[i / 2]);
+      name.text_[i] = digits[i % 2 == 0 ? byte >> 4 : byte & 15];
+    }
+    return name;
+  }
+
+  /// Errors: `peer_closed`; those of `sendmsg`.
+  Result<void> tell(int socket) const {
+    return posix::send_packet(socket, std::as_bytes(std::span(text_)));
+  }
+
+  /// Errors: `would_block` when it was not told whole; `peer_closed`; `malformed` if that is no
+  /// name.
+  static Result<PrivateName> told(int socket) {
+    PrivateName name;
+    const ssize_t got = posix::retry(
+        [&] { return ::recv(socket, name.text_.data(), size, MSG_PEEK | MSG_DONTWAIT); });
+    if (got < 0) return errno == EAGAIN ? make_error_code(Errc::would_block) : posix::last_error();
+    if (got == 0) return Errc::peer_closed;
+    if (static_cast<std::size_t>(got) != size) return Errc::would_block;
+    if (name.text().find_first_not_of(digits) != std::string_view::npos) return Errc::malformed;
+    return name;
+  }
+
+  Result<ServiceName> service(std::string_view prefix) const {
+    return ServiceName::of(prefix, text());
+  }
+
+ private:
+  static constexpr std::size_t size = 32;
+  static constexpr char digits[] = "0123456789abcdef";
+
+  std::string_view text() const { return {text_.data(), size}; }
+
+  std::array<char, size> text_{};
 };
 
 inline std::error_code bootstrap_error(Return result) {
@@ -79,8 +135,27 @@ class NamePort {
     return claimed;
   }
 
-  /// Errors: `empty`, `EINVAL`.
+  /// The same for one client alone: the process at the other end of a socket, which learns the
+  /// name there.
+  ///
+  /// Errors: also `peer_closed`.
+  static Result<NamePort> check_in(const PrivateName& name, std::string_view prefix,
+                                   posix::Descriptor client, const PeerCredentials& who) {
+    const auto service = name.service(prefix);
+    if (!service) return service.error();
+    auto port = check_in(*service);
+    if (!port) return port;
+    if (auto watched = port->events_.watch_too(client.get()); !watched) return watched.error();
+    if (auto told = name.tell(client.get()); !told) return told.error();
+    port->client_ = std::move(client);
+    port->process_ = who.pid;
+    return port;
+  }
+
+  /// Errors: `empty`, `EINVAL`; `peer_closed` when there was but one client and it is through.
   Result<Request<Traps>> receive() {
+    // It says nothing over the socket, and closes it after it has sent its request.
+    const bool through = client_ && posix::events_now(client_.get(), POLLIN) != 0;
     for (;;) {
       const auto received = inbox_.receive(
           port_.name(), received_bytes(strait::detail::HandshakeBytes::capacity), now());
@@ -91,7 +166,7 @@ class NamePort {
           return failed(Errc::malformed);
         }
         if (why == Errc::malformed || why == std::errc::not_enough_memory) return failed(why);
-        return why;
+        return why == Errc::empty && through ? make_error_code(Errc::peer_closed) : why;
       }
       if (!inbox_.sender().is_kernel()) return understand();
       destroy<Traps>(inbox_.message());  // it has nothing to say here
@@ -112,6 +187,11 @@ class NamePort {
     request.sender = inbox_.sender();
     request.credentials = credentials_of(request.sender);
     const auto parcel = parse(message);
+    if (client_ && request.credentials.pid != process_) {
+      destroy<Traps>(message);
+      request.failure = make_error_code(Errc::permission_denied);
+      return request;
+    }
     if (!parcel || parcel->rights != 1 ||
         parcel->header.bytes > strait::detail::HandshakeBytes::capacity) {
       destroy<Traps>(message);
@@ -127,6 +207,9 @@ class NamePort {
   OwnedReceive<Traps> port_;
   Inbox<Traps> inbox_;
   typename Traps::PortEvents events_;
+  /// Where there is but one client.
+  posix::Descriptor client_;
+  std::int32_t process_ = 0;
 };
 
 /// The right to send one request to whoever holds a name. Who that is, only its answer tells.
@@ -141,6 +224,21 @@ class NameRight {
     }
     NameRight right;
     right.right_ = OwnedSend<Traps>(port);
+    return right;
+  }
+
+  /// The right to the name that `PrivateName::tell` told at the other end of a socket.
+  ///
+  /// Errors: also `would_block` before it did, `malformed`, `peer_closed`: the socket is then still
+  /// the caller's.
+  static Result<NameRight> look_up(std::string_view prefix, posix::Descriptor&& server) {
+    const auto name = PrivateName::told(server.get());
+    if (!name) return name.error();
+    const auto service = name->service(prefix);
+    if (!service) return service.error();
+    auto right = look_up(*service);
+    // Kept until the request has been sent: its end tells the other side that there is no other.
+    if (right) right->socket_ = std::move(server);
     return right;
   }
 
@@ -164,6 +262,7 @@ class NameRight {
 
  private:
   OwnedSend<Traps> right_;
+  posix::Descriptor socket_;
 };
 
 }  // namespace strait::darwin_mach

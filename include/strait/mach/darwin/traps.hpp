@@ -138,6 +138,11 @@ struct Traps {
       return events;
     }
 
+    /// Has it be readable also when a descriptor is, as long as that is open.
+    Result<void> watch_too(int descriptor) {
+      return change(static_cast<std::uint64_t>(descriptor), EVFILT_READ, EV_ADD, 0);
+    }
+
     explicit operator bool() const { return static_cast<bool>(queue_); }
     int native_handle() const { return queue_.get(); }
 
