@@ -52,9 +52,10 @@ class SharedMemory {
     if (auto sealed = posix::add_seals(file->get(), posix::seals_of_size); !sealed) {
       return sealed.error();
     }
-    return SharedMemory(std::move(*file), size_bytes);
+    return SharedMemory(std::move(*file), posix::memory_file_bytes(size_bytes));
   }
 
+  /// As many as it was made with; on macOS rounded up to whole pages.
   std::size_t size_bytes() const noexcept { return size_bytes_; }
 
   /// Maps the memory; to read only with `map<const T>()`. May be called several times.

@@ -269,7 +269,7 @@ class BasicSocketTransport {
 
   Result<PeerCredentials> credentials() const { return posix::peer_credentials(socket_.get()); }
 
-  /// The socket; or, if something was read and not given yet, a parcel with the socket, a sealed
+  /// The socket; or, if something was read and not given yet, a parcel with the socket, a memory
   /// file of the bytes, and the descriptors that came with them.
   Result<detail::Right> detach() {
     detail::ByteBuffer unread;
@@ -282,7 +282,7 @@ class BasicSocketTransport {
     }
     const auto file = posix::memory_file_of(unread.bytes());
     if (!file) return file.error();
-    auto parcel = posix::socket_pair(SOCK_SEQPACKET);
+    auto parcel = posix::packet_pair();
     if (!parcel) return parcel.error();
     const auto& [in, out_end] = *parcel;
     const std::array contents{socket_.get(), file->get()};
@@ -301,7 +301,7 @@ class BasicSocketTransport {
     if (posix::is_connected_socket(right.descriptor.get(), SOCK_STREAM)) {
       return BasicSocketTransport(std::move(right.descriptor));
     }
-    if (!posix::is_connected_socket(right.descriptor.get(), SOCK_SEQPACKET)) {
+    if (!posix::is_connected_socket(right.descriptor.get(), posix::packet_socket)) {
       return Errc::wrong_right;
     }
     return open_parcel(right.descriptor);
@@ -357,10 +357,7 @@ class BasicSocketTransport {
     posix::Descriptor socket = contents.pop();
     const posix::Descriptor file = contents.pop();
     if (!posix::is_connected_socket(socket.get(), SOCK_STREAM)) return Errc::wrong_right;
-    const auto size = posix::sealed_size(file.get(), posix::seals_of_content);
-    if (!size) return size.error();
-    if (*size > max_backlog_bytes) return Errc::bad_region;
-    auto backlog = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, file.get());
+    auto backlog = posix::contents_of(file.get(), max_backlog_bytes);
     if (!backlog) return backlog.error();
     BasicSocketTransport link(std::move(socket));
     link.backlog_ = std::move(*backlog);

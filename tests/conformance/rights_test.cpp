@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "conformance/transports.hpp"
+#include "strait/posix/native_descriptors.hpp"
 #include "strait/serializers/trivial.hpp"
 
 using namespace strait_test;
@@ -28,9 +29,8 @@ using FewRights =
 TEMPLATE_TEST_CASE("each kind of right arrives and works", "[rights]", STRAIT_TEST_RIGHTS) {
   auto pair = connected_pair<RawLink<TestType>>();
   RightsInbox at_server;
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  const Descriptor read_end(ends[0]);
+  auto ends = strait::posix::pipe_pair().value();
+  const Descriptor& read_end = ends[0];
   auto memory = SharedMemory::create(10'000).value();
   auto here = memory.map().value();
   auto semaphore = Semaphore::create(1).value();
@@ -39,7 +39,7 @@ TEMPLATE_TEST_CASE("each kind of right arrives and works", "[rights]", STRAIT_TE
   auto channels = End::pair().value();
 
   Rights rights;
-  REQUIRE(rights.add(Descriptor(ends[1])));
+  REQUIRE(rights.add(std::move(ends[1])));
   REQUIRE(rights.add(std::move(memory)));
   REQUIRE(rights.add(std::move(semaphore)));
   REQUIRE(rights.add(std::move(channels.second)));
@@ -60,10 +60,10 @@ TEMPLATE_TEST_CASE("each kind of right arrives and works", "[rights]", STRAIT_TE
   CHECK(got == 'x');
 
   const auto there_memory = arrived.take<SharedMemory>().value();
-  CHECK(there_memory.size_bytes() == 10'000);
+  CHECK(there_memory.size_bytes() == strait::posix::memory_file_bytes(10'000));
   const auto there = there_memory.map().value();
   fill_pattern(here.span(), 3);
-  CHECK(same_bytes(there.span(), pattern(10'000, 3)));
+  CHECK(same_bytes(there.span(), pattern(there.span().size(), 3)));
 
   auto there_semaphore = arrived.take<Semaphore>().value();
   CHECK(there_semaphore.try_wait());
@@ -256,10 +256,9 @@ TEMPLATE_TEST_CASE("a listener that takes no rights gets the messages, and the r
                    "[rights]", STRAIT_TEST_RIGHTS) {
   auto ends = Ends<RawLink<TestType>>::make();
   Inbox plain;
-  int pipe_ends[2];
-  REQUIRE(::pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) == 0);
-  const Descriptor read_end(pipe_ends[0]);
-  REQUIRE(ends.near.send(pattern(10), rights_of(Descriptor(pipe_ends[1]))));
+  auto pipe_ends = strait::posix::pipe_pair().value();
+  const Descriptor& read_end = pipe_ends[0];
+  REQUIRE(ends.near.send(pattern(10), rights_of(std::move(pipe_ends[1]))));
   REQUIRE(poll_until(ends.far, plain, [&] { return plain.messages.size() == 1; }));
   char byte;
   CHECK(::read(read_end.get(), &byte, 1) == 0);

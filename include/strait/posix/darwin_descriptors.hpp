@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
@@ -37,6 +38,33 @@ inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
     if (::setsockopt(end.get(), SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0) return last_error();
   }
   return pair;
+}
+
+/// A type of Unix socket that keeps packets apart, and gives what an end had sent that is closed.
+inline constexpr int packet_socket = SOCK_DGRAM;
+/// Two of them. What is in them before anybody reads has to fit the reader's room, which is 4 KiB
+/// unless more is asked for; descriptors need some, too.
+inline Result<std::array<Descriptor, 2>> packet_pair() {
+  auto pair = socket_pair(packet_socket);
+  if (!pair) return pair;
+  const int room = 64 << 10;
+  for (const Descriptor& end : *pair) {
+    for (const int which : {SO_RCVBUF, SO_SNDBUF}) {
+      if (::setsockopt(end.get(), SOL_SOCKET, which, &room, sizeof room) != 0) return last_error();
+    }
+  }
+  return pair;
+}
+
+/// Whether a Unix socket of this type is connected, or was until its peer closed. From what XNU's
+/// sources say; not tried on a Mac yet.
+inline bool was_connected(int fd, int type) {
+  sockaddr_un address;
+  socklen_t size = sizeof address;
+  // Of a datagram socket nothing tells that it had a peer once. A stream that both sides have shut
+  // says EINVAL, one that never was connected ENOTCONN.
+  return type == packet_socket ||
+         ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 || errno == EINVAL;
 }
 
 /// A stream socket that does not block, closed on exec.

@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <span>
 
+#include "strait/posix/counted_memory.hpp"
 #include "strait/posix/descriptor.hpp"
+#include "strait/posix/mapping.hpp"
 #include "strait/posix/random.hpp"
 
 namespace strait::posix {
@@ -40,10 +42,19 @@ inline Result<Descriptor> create_memory_file(const char*, std::size_t size) {
   return memory;
 }
 
-/// Not on this system: it rounds sizes up to pages, so how many bytes there are would be lost.
-///
-/// Errors: `unsupported`.
-inline Result<Descriptor> memory_file_of(std::span<const std::byte>) { return Errc::unsupported; }
+/// The size that `sealed_size` gives for memory of so many bytes: the system makes whole pages.
+inline std::size_t memory_file_bytes(std::size_t size) {
+  const std::size_t beyond = size % page_size();
+  return beyond == 0 ? size : size + (page_size() - beyond);
+}
+
+/// Memory with a copy of these bytes, for `contents_of`.
+inline Result<Descriptor> memory_file_of(std::span<const std::byte> bytes) {
+  auto file = create_memory_file("", counted_memory_bytes(bytes.size()));
+  if (!file) return file;
+  if (auto written = write_counted_memory(file->get(), bytes); !written) return written.error();
+  return file;
+}
 
 /// The size of a shared memory object that a peer sent, in whole pages.
 ///
@@ -55,6 +66,14 @@ inline Result<std::size_t> sealed_size(int fd, unsigned) {
     return Errc::bad_region;
   }
   return static_cast<std::size_t>(object.st_size);
+}
+
+/// What is in memory that a peer made with `memory_file_of`: a copy, as nothing seals the bytes.
+///
+/// Errors: `bad_region` if it is none, or holds more than `max_bytes`; those of `mmap`.
+inline Result<Mapping> contents_of(int fd, std::size_t max_bytes) {
+  const auto size = sealed_size(fd, seals_of_content);
+  return size ? read_counted_memory(fd, *size, max_bytes) : size.error();
 }
 
 }  // namespace strait::posix

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,6 +27,17 @@ inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
   int ends[2];
   if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) return last_error();
   return std::array{Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+/// A type of Unix socket that keeps packets apart, and gives what an end had sent that is closed.
+inline constexpr int packet_socket = SOCK_SEQPACKET;
+inline Result<std::array<Descriptor, 2>> packet_pair() { return socket_pair(packet_socket); }
+
+/// Whether a Unix socket of this type is connected, or was until its peer closed.
+inline bool was_connected(int fd, int) {
+  sockaddr_un address;
+  socklen_t size = sizeof address;
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
 }
 
 /// A stream socket that does not block, closed on exec.

@@ -28,15 +28,17 @@ struct SocketPath {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
 };
 
-/// Whether somebody else's descriptor is one end of a connected Unix socket of this type.
+/// Whether somebody else's descriptor is one end of a Unix socket of this type that is connected, or
+/// was until its peer closed.
 inline bool is_connected_socket(int fd, int type) {
   sockaddr_un address;
   socklen_t size = sizeof address;
   int actual = 0;
   socklen_t actual_size = sizeof actual;
-  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
          address.sun_family == AF_UNIX &&
-         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &actual_size) == 0 && actual == type;
+         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &actual_size) == 0 && actual == type &&
+         was_connected(fd, type);
 }
 
 }  // namespace strait::posix
