@@ -21,7 +21,7 @@
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
-#include "strait/posix/poll_wait.hpp"
+#include "strait/posix/poll.hpp"
 #include "strait/posix/random.hpp"
 #include "strait/posix/socket.hpp"
 
