@@ -42,6 +42,10 @@ struct ByName {};
 
 /// How a parent and its child meet: over a descriptor that the child inherits, so that there is no
 /// name at all that another process could find. For transports that are `Inheritable`.
+///
+/// On macOS no descriptor carries Mach's rights. There the child is told a name over it, which
+/// nobody can guess and which is gone once they have met, and only the process that was started is
+/// let in: not one that it starts, even with the descriptor.
 struct Inherited {};
 
 struct LaunchOptions {

@@ -17,6 +17,10 @@
 
 namespace strait::posix {
 
+/// Shared memory is a POSIX object here, too, not a Mach memory entry: its descriptor travels over
+/// every transport that carries descriptors (over Mach's ports as a right to the file), is closed,
+/// duplicated and counted as all others are, and tells its size, which an entry does not.
+///
 /// XNU lets a shared memory object be given a size once (`pshm_truncate` in bsd/kern/posix_shm.c),
 /// so that is sealed from the start. Its content can't be: what counts is copied out before it is
 /// looked at.
