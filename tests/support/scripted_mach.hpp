@@ -16,8 +16,8 @@ namespace strait_test {
 
 /// Mach, played in one process by its rules: names that coalesce and their references, queues with
 /// limits, what a send that found no room gives back, notifications, out-of-line copies, files as
-/// ports, audit trailers, launchd's names. One task that talks to itself, as the two ends of a channel in one
-/// process do on macOS; `AsTask` sends in the name of another.
+/// ports, audit trailers, launchd's names. One task that talks to itself, as the two ends of a
+/// channel in one process do on macOS; `AsTask` sends in the name of another.
 ///
 /// Threads: any.
 struct ScriptedTraps {

@@ -28,8 +28,8 @@ struct SocketPath {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
 };
 
-/// Whether somebody else's descriptor is one end of a Unix socket of this type that is connected, or
-/// was until its peer closed.
+/// Whether somebody else's descriptor is one end of a Unix socket of this type that is connected,
+/// or was until its peer closed.
 inline bool is_connected_socket(int fd, int type) {
   sockaddr_un address;
   socklen_t size = sizeof address;
