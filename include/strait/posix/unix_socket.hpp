@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "strait/posix/native_descriptors.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {
