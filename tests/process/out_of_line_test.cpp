@@ -1,11 +1,8 @@
-// Large messages between two processes: neither ever sees what the other writes later, all sizes
-// mixed both ways, and memory that comes home when its borrower is killed.
-
-#include <signal.h>
+// Large messages between two processes: neither ever sees what the other writes later, and all
+// sizes mixed both ways.
 
 #include <atomic>
 #include <cstring>
-#include <fstream>
 #include <thread>
 
 #include "process/peers.hpp"
@@ -47,7 +44,7 @@ class Scribbler {
   std::thread thread_;
 };
 
-/// What `sum` is told of a message now and some time later, while its sender goes on writing.
+/// Whether a message stays as it is while its sender goes on writing.
 bool holds_still(View bytes, Scribbler& own) {
   const Bytes now(bytes.begin(), bytes.end());
   own.wait_for_rounds(20);
@@ -187,29 +184,6 @@ const ChildRole mixer("peer.mixer", [](const ChildArguments& arguments) {
       Crossing());
 });
 
-// --- a borrower that dies --------------------------------------------------------------------------
-
-const ChildRole hoarder("peer.hoarder", [](const ChildArguments&) {
-  const auto rendezvous = Rendezvous::take_over();
-  auto link = RawLink<MachLoan>::connect(rendezvous.name, rendezvous.token, long_enough);
-  child::require(link.has_value(), "connected");
-  std::vector<OutOfLineBytes> kept;
-  const auto keep = [&](OutOfLineBytes bytes) {
-    kept.push_back(std::move(bytes));
-    if (kept.size() == 5) child::write_line("five");
-  };
-  return link->run(keep) ? 1 : 0;
-});
-
-std::size_t mapped_segments() {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t count = 0;
-  for (std::string line; std::getline(maps, line);) {
-    if (line.find("strait-loan") != std::string::npos) ++count;
-  }
-  return count;
-}
-
 }  // namespace
 
 // A loan's sender could write to what its receiver reads, so it is not in this list.
@@ -234,23 +208,4 @@ TEMPLATE_TEST_CASE("10,000 messages of all sizes up to 8 MiB go both ways at onc
   CHECK(child.read_line(patience) == "done");
   child.write_line("done");
   CHECK(child.wait().success());
-}
-
-TEST_CASE("what was lent to a process that is killed is the lender's again",
-          "[process][out_of_line]") {
-  const Rendezvous rendezvous;
-  auto link = RawLink<MachLoan>::listen(rendezvous.name, rendezvous.token).value();
-  Child child = Child::spawn("peer.hoarder");
-  rendezvous.hand_over(child);
-  const auto deaf = [](View) {};
-  REQUIRE(wait_while(link, deaf, [&] { return link.waiting_connect(); }));
-  for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(link.send(buffer_of(link, 100'000, i)));
-  CHECK(child.read_line() == "five");
-  auto unsent = buffer_of(link, 100'000, 9);
-  CHECK(mapped_segments() == 6);
-  child.kill(SIGKILL);
-  CHECK(wait_until_error(link, deaf) == Errc::peer_closed);
-  // Those that were lent are gone with the channel; the one that was not is still its owner's.
-  CHECK(mapped_segments() == 1);
-  CHECK(same_bytes(unsent, pattern(100'000, 9)));
 }
