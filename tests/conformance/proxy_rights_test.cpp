@@ -220,7 +220,7 @@ TEMPLATE_TEST_CASE("a listener that takes no rights hears the messages all the s
 
 TEMPLATE_TEST_CASE("a channel's end goes through a proxy, with what is unread in it",
                    "[proxy][rights][ends]", STRAIT_TEST_RIGHTS) {
-  using Passed = RawLink<TestType>;
+  using Passed = RawLink<Passable<TestType>>;
   const auto heard = std::make_shared<Heard>();
   Proxied<TestType> ends(Listener{heard});
   auto inner = Ends<Passed>::make();

@@ -62,9 +62,16 @@ inline bool take_numbers(Rights& rights, std::uint64_t first, std::size_t count)
   return rights.empty();
 }
 
+/// An end with lent memory in it does not travel.
+template <class T>
+inline constexpr bool lends = false;
+template <std::size_t threshold, class Wait, std::size_t queue>
+inline constexpr bool lends<strait::BasicMachTransport<
+    strait::NativeMachKernel, strait::OolThreshold<threshold, strait::Loan>, Wait, queue>> = true;
+
 /// The transport whose ends travel over `T`.
 template <class T>
-using Passable = std::conditional_t<strait::PassesEnds<T>, T, strait::SocketTransport>;
+using Passable = std::conditional_t<strait::PassesEnds<T> && !lends<T>, T, strait::SocketTransport>;
 
 /// Two ends of a new pair of channels.
 template <class Link>

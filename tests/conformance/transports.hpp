@@ -63,11 +63,12 @@ using DarwinCow =
 /// The ones that carry rights; to other processes, and all of them.
 #define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, STRAIT_TEST_IN_PROCESS
-/// The ones whose ends are rights themselves.
+/// The ones whose ends are rights themselves, whatever is in them; to other processes, and all.
 #if STRAIT_HAS_LINUX
-#define STRAIT_TEST_ENDS Socket, Mach, MachCow, Loopback
+#define STRAIT_TEST_ENDS_CROSSING Socket, Mach, MachCow
 #else
-#define STRAIT_TEST_ENDS Socket, Loopback
+#define STRAIT_TEST_ENDS_CROSSING Socket
 #endif
+#define STRAIT_TEST_ENDS STRAIT_TEST_ENDS_CROSSING, Loopback
 /// The rest of the combinations of policies.
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS, MachCowBlock, MachCowSpin

@@ -209,7 +209,7 @@ TEMPLATE_TEST_CASE("rights of a process killed in mid-stream arrive as a prefix,
 }
 
 TEMPLATE_TEST_CASE("an end that goes from hand to hand while its peer streams loses nothing",
-                   "[process][rights][ends]", STRAIT_TEST_RIGHTS_CROSSING) {
+                   "[process][rights][ends]", STRAIT_TEST_ENDS_CROSSING) {
   Employed<TestType> source("rights.source");
   const bool watched = GENERATE(false, true);
   std::uint64_t count = 0;
