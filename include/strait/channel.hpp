@@ -197,8 +197,8 @@ class Channel {
   /// `Rights::add`. This object is `closed` then.
   ///
   /// Errors: `would_block` before the handshake is done, or while there are messages queued that
-  /// the peer has no room for (`flush` them); `busy` from inside a listener; `unsupported` while the
-  /// ends hold memory that is sent again or lent; those of the system, and those that ended the
+  /// the peer has no room for (`flush` them); `busy` from inside a listener; `unsupported` while
+  /// the ends hold memory that is sent again or lent; those of the system, and those that ended the
   /// channel. The channel is then as it was.
   Result<detail::Right> into_right() requires PassesEnds<TransportT> {
     if (ended_) return ended_;
