@@ -20,9 +20,16 @@
 
 namespace bench {
 
+/// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's; makes
+/// it there once and sends it again and again.
+enum class How { plain, lending, repeating };
+
 /// A channel of bytes, used as a program would use it: `send`, and `wait` for what comes.
-template <class TransportT, class ObserverT>
+template <class TransportT, class ObserverT, How how>
 class LibraryLink {
+  static constexpr bool lends = how == How::lending;
+  static constexpr bool repeats = how == How::repeating;
+
   using Channel =
       strait::Channel<TransportT, strait::RawSerializer, strait::ChannelOptions{}, ObserverT>;
 
@@ -59,6 +66,24 @@ class LibraryLink {
     check(channel_.send(message), "send");
     if (channel_.queued_bytes() > backlog_bytes) [[unlikely]]
       flush();
+  }
+
+  /// A message that is made where the receiver will read it.
+  template <class Make>
+  void send_made(std::size_t bytes, const Make& make) requires(lends) {
+    auto buffer = channel_.out_of_line_bytes(bytes).value();
+    make(buffer.writable().value());
+    check(channel_.send(std::move(buffer)), "send");
+  }
+
+  /// The message that was made first, as long as it is of that size.
+  template <class Make>
+  void send_again(std::size_t bytes, const Make& make) requires(repeats) {
+    if (again_.size() != bytes) {
+      again_ = channel_.out_of_line_bytes(bytes).value();
+      make(again_.writable().value());
+    }
+    check(channel_.send(again_), "send");
   }
 
   void flush() {
@@ -99,12 +124,13 @@ class LibraryLink {
   }
 
   Channel channel_;
+  strait::OutOfLineBytes again_;
 };
 
-template <class TransportT>
+template <class TransportT, How how = How::plain>
 Case library_case(std::string_view name, std::string_view about) {
-  using Plain = LibraryLink<TransportT, strait::NoObserver>;
-  using Observed = LibraryLink<TransportT, strait::MessageSizeHistogram>;
+  using Plain = LibraryLink<TransportT, strait::NoObserver, how>;
+  using Observed = LibraryLink<TransportT, strait::MessageSizeHistogram, how>;
   return {name, about,
           [](bool observed, const std::function<void(Invitation)>& invite) {
             return observed ? Observed::host(invite) : Plain::host(invite);

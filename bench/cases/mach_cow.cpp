@@ -15,6 +15,11 @@ Case mach_cow_case() {
       "mach-cow", "MachTransport, all out of line, default wait policy");
 }
 
+Case mach_cow_again_case() {
+  return library_case<strait::MachTransport<OutOfLine>, How::repeating>(
+      "mach-cow-again", "the same, one message sent again and again");
+}
+
 Case mach_cow_block_case() {
   return library_case<strait::MachTransport<OutOfLine, strait::Block>>(
       "mach-cow-block", "the same, sleeping at once");

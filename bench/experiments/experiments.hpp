@@ -34,7 +34,7 @@ int run_idle(const Options& options);
 int run_allocations(const Options& options);
 
 /// What table, replay and stream measure unless told otherwise.
-inline constexpr std::array<std::string_view, 11> standard_cases = {"fifo",
+inline constexpr std::array<std::string_view, 12> standard_cases = {"fifo",
                                                                     "unix-stream",
                                                                     "pipe",
                                                                     "socket",
@@ -44,6 +44,7 @@ inline constexpr std::array<std::string_view, 11> standard_cases = {"fifo",
                                                                     "mach-cow",
                                                                     "mach-cow-block",
                                                                     "mach-cow-spin",
+                                                                    "mach-loan",
                                                                     "ring"};
 
 /// The cases asked for, or else these, as far as this build has them.

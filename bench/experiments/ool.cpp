@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,9 +19,11 @@ namespace bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> ool_cases = {
-    "fifo", "mach-inline", "mach-cow", "mach-cow-again", "mach-loan", "ring", "shared-buffer"};
+constexpr std::array<std::string_view, 8> ool_cases = {
+    "fifo",      "mach-inline",    "mach-cow", "mach-cow-again",
+    "mach-loan", "mach-loan-spin", "ring",     "shared-buffer"};
 
+constexpr std::size_t small_bytes = 100;
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t reference_bytes = 7 * 1024 * 1024;
 
@@ -31,9 +34,10 @@ struct Comparison {
 constexpr std::array<Comparison, 4> handed_over = {
     Comparison{"fifo", "mach-cow"}, Comparison{"fifo", "mach-cow-again"},
     Comparison{"fifo", "mach-loan"}, Comparison{"mach-inline", "ring"}};
-constexpr std::array<Comparison, 4> worked_on = {
-    Comparison{"mach-loan", "shared-buffer"}, Comparison{"mach-cow", "shared-buffer"},
-    Comparison{"mach-inline", "shared-buffer"}, Comparison{"mach-inline", "ring"}};
+constexpr std::array<Comparison, 5> worked_on = {
+    Comparison{"mach-loan", "shared-buffer"}, Comparison{"mach-loan-spin", "shared-buffer"},
+    Comparison{"mach-cow", "shared-buffer"}, Comparison{"mach-inline", "shared-buffer"},
+    Comparison{"mach-inline", "ring"}};
 
 Batch batch_for(std::size_t bytes, bool quick) {
   if (quick) return {1, 2};
@@ -71,12 +75,16 @@ void print_ratios(const LatencyGrid& grid, std::span<const Comparison> compariso
 
 /// How much of its price is the size's.
 void print_growth(const LatencyGrid& grid) {
+  fmt::print("\nHow many times as long {} B take, 98th percentile\n\n", reference_bytes);
   for (const Case* one : grid.cases()) {
-    const auto small = grid.at(page_bytes, one->name);
-    const auto large = grid.at(reference_bytes, one->name);
-    if (!small || !large) continue;
-    fmt::print("{}{}: {} B take {} times as long as {} B\n", one == grid.cases()[0] ? "\n" : "",
-               one->name, reference_bytes, short_number(large->p98_us / small->p98_us), page_bytes);
+    const auto times = [&](std::size_t bytes) -> std::optional<double> {
+      const auto small = grid.at(bytes, one->name);
+      const auto large = grid.at(reference_bytes, one->name);
+      if (!small || !large) return {};
+      return large->p98_us / small->p98_us;
+    };
+    fmt::print("{:>16}{:>10} as {} B{:>10} as {} B\n", one->name, cell_text(times(small_bytes)),
+               small_bytes, cell_text(times(page_bytes)), page_bytes);
   }
 }
 
@@ -120,6 +128,7 @@ void plot(const std::string& path, const LatencyGrid& handed, const LatencyGrid&
 int run_ool(const Options& options) {
   std::vector<std::size_t> sizes = options.sizes;
   if (sizes.empty()) {
+    sizes.push_back(small_bytes);
     for (std::size_t bytes = 1024; bytes <= std::size_t{64} << 20; bytes *= 4) {
       sizes.push_back(bytes);
       if (bytes == std::size_t{4} << 20) sizes.push_back(reference_bytes);
@@ -131,7 +140,9 @@ int run_ool(const Options& options) {
   Session session(options.cores, cases, false);
   const auto batches = [&](std::size_t bytes) { return batch_for(bytes, options.quick); };
   LatencyGrid handed(sizes, cases, batches);
-  LatencyGrid worked(sizes, cases, batches, {}, Work::produce_consume);
+  std::vector<const Case*> working = cases;  // what is only sent again is not made again
+  std::erase_if(working, [](const Case* one) { return one->name == "mach-cow-again"; });
+  LatencyGrid worked(sizes, working, batches, {}, Work::produce_consume);
   in_rounds(rounds, handed.batches_in_a_round() + worked.batches_in_a_round(),
             handed.work_in_a_round() + worked.work_in_a_round(), [&](Progress& progress) {
               handed.measure_round(session, progress);

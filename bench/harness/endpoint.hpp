@@ -85,6 +85,13 @@ concept IdleLink = requires(Link& link, std::chrono::milliseconds duration) {
   { link.idle(duration) } -> std::same_as<bool>;
 };
 
+/// Links that send one message again and again: `send_again(bytes, make)` calls `make(room)` for the
+/// first of that size.
+template <class Link>
+concept RepeatingLink = requires(Link& link) {
+  link.send_again(std::size_t{}, [](std::span<std::byte>) {});
+};
+
 template <MeasurableLink Link>
 class EndpointOver final : public Endpoint {
  public:
@@ -169,11 +176,21 @@ class EndpointOver final : public Endpoint {
       link_.send(room);
     }
   }
+  std::uint64_t next_received() { return RepeatingLink<Link> ? only_number : received_++; }
+
+  /// The number of the message that is always the same.
+  static constexpr std::uint64_t only_number = 1;
+
   template <Work work>
   void send_one(std::size_t bytes) {
+    if constexpr (RepeatingLink<Link>) return send_last(bytes);
     send_made(bytes, [&](std::span<std::byte> room) { Payload::make<work>(room, sent_++); });
   }
   void send_last(std::size_t bytes) {
+    if constexpr (RepeatingLink<Link>) {
+      return link_.send_again(
+          bytes, [&](std::span<std::byte> room) { payload_.make_whole(room, only_number); });
+    }
     send_made(bytes, [&](std::span<std::byte> room) { payload_.make_whole(room, sent_++); });
   }
 
@@ -184,12 +201,12 @@ class EndpointOver final : public Endpoint {
   template <Work work>
   void receive_one(std::size_t bytes) {
     receive_one(bytes, [&](std::span<const std::byte> message) {
-      Payload::check<work>(message, bytes, received_++);
+      Payload::check<work>(message, bytes, next_received());
     });
   }
   void receive_last(std::size_t bytes) {
     receive_one(bytes, [&](std::span<const std::byte> message) {
-      payload_.check_whole(message, bytes, received_++);
+      payload_.check_whole(message, bytes, next_received());
     });
   }
 
