@@ -59,7 +59,7 @@ class Mapping {
 
   /// Has the system bring in, ready to be written, the pages of the first `size` bytes, if it can:
   /// cheaper than a fault for each.
-  void populate(std::size_t size = SIZE_MAX) noexcept {
+  void populate([[maybe_unused]] std::size_t size = SIZE_MAX) noexcept {
 #if defined(MADV_POPULATE_WRITE)
     if (data_ != nullptr) ::madvise(data_, size < size_ ? size : size_, MADV_POPULATE_WRITE);
 #endif
