@@ -23,8 +23,9 @@ class Scribbler {
           for (unsigned round = 1; !stop_; ++round) {
             // Words, one by one, as atomics: the race is with another process, not undefined here.
             for (std::size_t at = 0; at + 8 <= bytes.size() && !stop_; at += 512) {
-              std::atomic_ref(*reinterpret_cast<std::uint64_t*>(bytes.data() + at))
-                  .store(round, std::memory_order_relaxed);
+              // Not by std::atomic_ref, which not every libc++ has.
+              __atomic_store_n(reinterpret_cast<std::uint64_t*>(bytes.data() + at),
+                               std::uint64_t{round}, __ATOMIC_RELAXED);
             }
             rounds_ = round;
           }
