@@ -43,7 +43,7 @@ Batch batch_for(std::size_t bytes, bool quick) {
   if (quick) return {1, 2};
   if (bytes <= 64 * 1024) return {50, 400};
   if (bytes <= 1024 * 1024) return {5, 100};
-  return bytes <= reference_bytes ? Batch{3, 50} : Batch{1, 10};
+  return bytes <= reference_bytes ? Batch{5, 200} : Batch{1, 20};
 }
 
 bool has(const LatencyGrid& grid, std::string_view name) {
@@ -140,9 +140,9 @@ int run_ool(const Options& options) {
   Session session(options.cores, cases, false);
   const auto batches = [&](std::size_t bytes) { return batch_for(bytes, options.quick); };
   LatencyGrid handed(sizes, cases, batches);
-  std::vector<const Case*> working = cases;  // what is only sent again is not made again
-  std::erase_if(working, [](const Case* one) { return one->name == "mach-cow-again"; });
-  LatencyGrid worked(sizes, working, batches, {}, Work::produce_consume);
+  // What is only sent again is not made again.
+  const auto made = [](const Case& one, std::size_t) { return one.name != "mach-cow-again"; };
+  LatencyGrid worked(sizes, cases, batches, made, Work::produce_consume);
   in_rounds(rounds, handed.batches_in_a_round() + worked.batches_in_a_round(),
             handed.work_in_a_round() + worked.work_in_a_round(), [&](Progress& progress) {
               handed.measure_round(session, progress);
