@@ -331,7 +331,9 @@ class BasicMachTransport {
           if (!lease) return lease.error();
           if (*lease) {
             const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
-            if (!sink(announced.tag, bytes, std::move(*lease))) return {};
+            const bool more = sink(announced.tag, bytes, std::move(*lease));
+            if constexpr (MachKernelWithRegions<KernelT>) regions_.done();
+            if (!more) return {};
           }
           break;
         }

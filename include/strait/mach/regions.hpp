@@ -88,6 +88,16 @@ class RegionMemory final : public Memory {
   bool was_sent() const { return sent_; }
   void set_sent() { sent_ = true; }
 
+  /// Stands for another region from now on, which came frozen; for its only user.
+  void refill(Region region) {
+    region_ = std::move(region);
+    data_ = region_.data();
+    copy_ = Region();
+    frozen_ = true;
+    written_ = copied_ = kept_ = false;
+    renew();
+  }
+
   /// From now on later messages may be read here, too.
   void keep() {
     kept_ = true;
@@ -273,16 +283,33 @@ class RegionReceiver {
         note.slot >= kept_regions) {
       return Errc::malformed;
     }
+    done();  // if a listener has thrown
     auto region = in.take_region(static_cast<std::size_t>(note.bytes));
     if (!region) return region.error();
-    Lease lease = RegionMemory<Region>::create(std::move(*region), true);
-    if (!lease) return std::make_error_code(std::errc::not_enough_memory);
+    if (last_) {
+      RegionMemory<Region>::in(last_)->refill(std::move(*region));
+    } else {
+      last_ = RegionMemory<Region>::create(std::move(*region), true);
+      if (!last_) return std::make_error_code(std::errc::not_enough_memory);
+    }
+    auto* memory = RegionMemory<Region>::in(last_);
     if (keeps) {
-      auto* memory = RegionMemory<Region>::in(lease);
       memory->keep();
       kept_[note.slot] = memory->share();
     }
-    return lease;
+    return memory->share();
+  }
+
+  /// To be called when the receiver's listener is done. What it has not kept is unmapped, and what
+  /// stood for it serves the next message, so that none needs memory from the heap.
+  void done() {
+    auto* memory = RegionMemory<Region>::in(last_);
+    if (memory == nullptr) return;
+    if (memory->is_shared()) {
+      last_.reset();
+    } else {
+      memory->refill(Region());
+    }
   }
 
   /// Whether there is nothing that the sender may name.
@@ -302,6 +329,7 @@ class RegionReceiver {
 
  private:
   std::array<Lease, kept_regions> kept_;
+  Lease last_;
 };
 
 }  // namespace strait::detail
