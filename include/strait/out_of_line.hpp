@@ -137,7 +137,7 @@ class OutOfLinePayload {
 
   auto size() const { return SerializerT::size(message_); }
   std::uint16_t tag() const { return SerializerT::tag(message_); }
-  void write_to(std::byte* out) const { std::memcpy(out, bytes().data(), bytes().size()); }
+  void write_to(std::byte* out) const { SerializerT::write(message_, out); }
 
   static constexpr bool contiguous = true;
   std::span<const std::byte> bytes() const { return SerializerT::bytes(message_); }
