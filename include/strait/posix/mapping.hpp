@@ -58,10 +58,15 @@ class Mapping {
   }
 
   /// Has the system bring in, ready to be written, the pages of the first `size` bytes, if it can:
-  /// cheaper than a fault for each.
+  /// cheaper than a fault for each. In large pages where shared memory has them.
   void populate([[maybe_unused]] std::size_t size = SIZE_MAX) noexcept {
+    if (data_ == nullptr) return;
+#if defined(MADV_HUGEPAGE)
+    constexpr std::size_t huge = std::size_t{2} << 20;
+    if (size_ >= huge) ::madvise(data_, size_, MADV_HUGEPAGE);
+#endif
 #if defined(MADV_POPULATE_WRITE)
-    if (data_ != nullptr) ::madvise(data_, size < size_ ? size : size_, MADV_POPULATE_WRITE);
+    ::madvise(data_, size < size_ ? size : size_, MADV_POPULATE_WRITE);
 #endif
   }
 
