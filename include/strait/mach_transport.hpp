@@ -433,6 +433,7 @@ class BasicMachTransport {
   };
 
   static constexpr std::size_t publish_bytes = std::size_t{4} << 10;
+  static constexpr std::size_t copied_in_a_ns = 4;
 
   static_assert((queue_bytes & (queue_bytes - 1)) == 0 && queue_bytes >= (std::size_t{16} << 10),
                 "strait: a port's queue is a power of two of at least 16 KiB.");
@@ -545,6 +546,7 @@ class BasicMachTransport {
       rest = payload.bytes();
       // From where it lies as far as it goes; only what finds no room is copied to the queue.
       while (rest.size() > fragment_bytes) {
+        await_room(fragment_bytes, rest.size());
         const auto piece = copy_of(rest.first(fragment_bytes));
         if (auto sent = put(out_, header(Kind::fragment, payload.tag(), fragment_bytes), piece);
             !sent) {
@@ -564,6 +566,19 @@ class BasicMachTransport {
       return queued;
     }
     return flush(queue);
+  }
+
+  /// Waits for a receiver that is reading now, no longer than it would take to copy `rest` bytes
+  /// to the queue, where they would be copied from once more.
+  void await_room(std::size_t bytes, std::size_t rest) {
+    if (out_.reserve(bytes).error() != Errc::would_block || posix::single_processor()) return;
+    const auto end = detail::Deadline::after(std::chrono::nanoseconds{rest / copied_in_a_ns});
+    do {
+      for (int i = 0; i != 64; ++i) {
+        if (out_.reserve(bytes).error() != Errc::would_block) return;
+        posix::pause_processor();
+      }
+    } while (!end.passed());
   }
 
   template <class Payload>

@@ -10,22 +10,14 @@
 #include "strait/overloaded.hpp"
 #include "strait/serializers/trivial.hpp"
 #include "support/descriptor_limit.hpp"
+#include "support/refusals.hpp"
 
 using namespace strait_test;
 
 namespace {
 
-struct Refusals {
-  std::shared_ptr<std::vector<std::error_code>> why =
-      std::make_shared<std::vector<std::error_code>>();
-
-  void on_refused(std::error_code reason, const strait::PeerCredentials&) {
-    why->push_back(reason);
-  }
-};
-
 template <class T>
-using ManyLink = RawLink<T, strait::ChannelOptions{.handshake_timeout_ms = 100}, Refusals>;
+using ManyLink = RawLink<T, strait::ChannelOptions{.handshake_timeout_ms = 100}, SharedRefusals>;
 
 /// Sends back what it gets and keeps account of who is there.
 template <class Link>
@@ -52,7 +44,7 @@ struct Hall {
 
   const strait::Token token = new_token();
   const std::string name = unique_name("hall");
-  Refusals refusals{};
+  SharedRefusals refusals{};
   strait::Acceptor<Link, options> server =
       strait::Acceptor<Link, options>::listen(name, token, refusals).value();
   Echo<Link> at_server{};
@@ -108,7 +100,7 @@ TEMPLATE_TEST_CASE("each of many clients talks to the server by itself", "[accep
     CHECK(same_bytes(hall.inboxes[i].messages[4], pattern(i, i)));
   }
   for (const auto& [client, heard] : hall.at_server.heard) CHECK(heard == 5);
-  CHECK(hall.refusals.why->empty());
+  CHECK(hall.refusals.log->why.empty());
 }
 
 TEMPLATE_TEST_CASE("a client that leaves is told of once, after all that it said", "[acceptor]",
@@ -136,7 +128,7 @@ TEMPLATE_TEST_CASE("a wrong token among right ones is told so and takes no place
     return static_cast<bool>(told);
   }));
   CHECK(told == Errc::bad_token);
-  CHECK(*hall.refusals.why == std::vector{make_error_code(Errc::bad_token)});
+  CHECK(hall.refusals.log->why == std::vector{make_error_code(Errc::bad_token)});
   hall.clients.clear();
   hall.inboxes.clear();
   CHECK(hall.join_all(2));
@@ -154,7 +146,7 @@ TEMPLATE_TEST_CASE("one client too many is refused until another one leaves", "[
       return static_cast<bool>(told);
     }));
     CHECK(told == Errc::refused);
-    CHECK(*hall.refusals.why == std::vector{make_error_code(Errc::refused)});
+    CHECK(hall.refusals.log->why == std::vector{make_error_code(Errc::refused)});
     hall.clients.pop_back();
     hall.inboxes.pop_back();
     hall.clients.front()->close();

@@ -69,19 +69,9 @@ using Link = RawLink<T, strait::ChannelOptions{.max_queued_bytes = 256 << 10}>;
 template <class T>
 using Proxy = strait::ChannelProxy<Link<T>>;
 
-/// For what the test's own thread has to work for; see `Watched` for the rest.
-template <class Done>
-bool repeat_until(Done done) {
-  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
-    if (done()) return true;
-    std::this_thread::yield();
-  }
-  return done();
-}
-
 /// A proxy and at the other end a plain channel, which the test's thread polls.
 template <class T>
-struct Ends {
+struct ProxyEnds {
   std::shared_ptr<Heard> heard = std::make_shared<Heard>();
   Inbox at_peer{};
   std::optional<Link<T>> peer{};
@@ -125,7 +115,7 @@ std::optional<std::vector<std::size_t>> in_order(const std::vector<Bytes>& messa
 
 TEMPLATE_TEST_CASE("a proxy hears and says all, whole and in order", "[proxy]",
                    STRAIT_TEST_TRANSPORTS) {
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start();
   constexpr std::size_t count = 500;
   std::size_t sent = 0;
@@ -149,7 +139,7 @@ TEMPLATE_TEST_CASE("a proxy hears and says all, whole and in order", "[proxy]",
 
 TEMPLATE_TEST_CASE("many threads send at once: each one's messages come in order, none is lost",
                    "[proxy]", STRAIT_TEST_TRANSPORTS) {
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start();
   constexpr std::size_t threads = 4;
   constexpr std::size_t count = 1500;
@@ -180,7 +170,7 @@ TEMPLATE_TEST_CASE("many threads send at once: each one's messages come in order
 TEMPLATE_TEST_CASE("the listener is called on the loop that the user names, to the end", "[proxy]",
                    STRAIT_TEST_TRANSPORTS) {
   auto queue = strait::TaskQueue::create().value();
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start(Listener{ends.heard}, queue->executor());
   for (int i = 0; i != 10; ++i) REQUIRE(ends.peer->send(pattern(10)));
   const auto run_until = [&](auto done) {
@@ -202,7 +192,7 @@ TEMPLATE_TEST_CASE("the listener is called on the loop that the user names, to t
 
 TEMPLATE_TEST_CASE("a peer that leaves is told of last, after all that it said", "[proxy]",
                    STRAIT_TEST_TRANSPORTS) {
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start();
   for (int i = 0; i != 100; ++i) REQUIRE(ends.peer->send(pattern(1000)));
   REQUIRE(ends.peer->flush(long_enough));
@@ -215,7 +205,7 @@ TEMPLATE_TEST_CASE("a peer that leaves is told of last, after all that it said",
 
 TEMPLATE_TEST_CASE("what was sent before close arrives, and nothing can be sent afterwards",
                    "[proxy]", STRAIT_TEST_TRANSPORTS) {
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start();
   // More than any transport takes at once, so that a part is queued.
   std::size_t sent = 0;
@@ -241,7 +231,7 @@ TEMPLATE_TEST_CASE("what was sent before close arrives, and nothing can be sent 
 
 TEMPLATE_TEST_CASE("a proxy closes while others send: who was told success is not lost", "[proxy]",
                    STRAIT_TEST_TRANSPORTS) {
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start();
   constexpr std::size_t threads = 3;
   std::atomic<std::size_t> sent[threads] = {};
@@ -279,7 +269,7 @@ TEMPLATE_TEST_CASE("a listener may answer, close and destroy its own proxy", "[p
   const bool own_thread = GENERATE(true, false);
   const bool destroys = GENERATE(true, false);
   CAPTURE(own_thread, destroys);
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   std::atomic<int> calls = 0;
   std::atomic<bool> ready = false;
   std::atomic<bool> left = false;
@@ -322,7 +312,7 @@ TEMPLATE_TEST_CASE("a listener may answer, close and destroy its own proxy", "[p
 TEMPLATE_TEST_CASE("a listener that nobody calls holds up the peer, and not what is sent to it",
                    "[proxy]", STRAIT_TEST_TRANSPORTS) {
   auto queue = strait::TaskQueue::create().value();
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start(Listener{ends.heard}, queue->executor());
   // Until the peer has no room: the inbox, what the transport holds, the peer's own queue.
   std::size_t sent = 0;
@@ -349,7 +339,7 @@ TEMPLATE_TEST_CASE("a listener that nobody calls holds up the peer, and not what
 
 TEMPLATE_TEST_CASE("a peer that does not read is queue_full, and would_block when flushed",
                    "[proxy]", STRAIT_TEST_TRANSPORTS) {
-  Ends<TestType> ends;
+  ProxyEnds<TestType> ends;
   ends.start();
   // Again and again, because a bridge at the other end reads ahead when it gets round to it.
   std::error_code flushed;
@@ -403,7 +393,7 @@ TEMPLATE_TEST_CASE("a server that never answers is on_closed with handshake_time
 
 TEST_CASE("a task that is late, lost, or called twice does no harm", "[proxy]") {
   using Task = Proxy<Mach>::Task;
-  Ends<Mach> ends;
+  ProxyEnds<Mach> ends;
   Watched watched;
   std::vector<Task> tasks;
   ends.start(Listener{ends.heard}, [&](Task task) {
@@ -438,7 +428,7 @@ TEST_CASE("a task that is late, lost, or called twice does no harm", "[proxy]") 
 
 TEST_CASE("a listener that throws loses nothing but what it threw at", "[proxy]") {
   auto queue = strait::TaskQueue::create().value();
-  Ends<Mach> ends;
+  ProxyEnds<Mach> ends;
   std::vector<std::size_t> seen;
   ends.start(
       [&](View bytes) {
@@ -496,7 +486,7 @@ TEST_CASE("a message that the listener has no callable for ends the proxy's chan
 }
 
 TEST_CASE("a proxy that moves goes on, and what it leaves is closed", "[proxy]") {
-  Ends<Mach> ends;
+  ProxyEnds<Mach> ends;
   ends.start();
   Proxy<Mach> moved = std::move(*ends.proxy);
   CHECK(ends.proxy->send(pattern(1)).error() == Errc::closed);

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -141,6 +142,32 @@ Pair<ServerT, ClientT> connected_pair() {
   auto pair = fresh_pair<ServerT, ClientT>();
   REQUIRE(pair.connect());
   return pair;
+}
+
+/// The bound of a `BoundLink`'s queue.
+inline constexpr std::size_t bound = 64 << 10;
+template <class T>
+using BoundLink = RawLink<T, strait::ChannelOptions{.max_queued_bytes = bound}>;
+
+/// Sends patterns 0, 1, ... until the queue is full; returns how many were taken.
+template <class Link>
+std::size_t fill(Link& link, std::size_t size = 1000) {
+  for (std::size_t count = 0;; ++count) {
+    const auto sent = link.send(pattern(size, count));
+    if (sent) continue;
+    CHECK(sent.error() == Errc::queue_full);
+    return count;
+  }
+}
+
+/// Repeats it on the test's own thread, for as long as it may take, until it is so.
+template <class Done>
+bool repeat_until(Done done) {
+  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
+    if (done()) return true;
+    std::this_thread::yield();
+  }
+  return done();
 }
 
 /// Messages 0, 1, ... of sizes that mix the small with the large, the same on both sides.

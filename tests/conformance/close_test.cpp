@@ -9,9 +9,6 @@ using namespace strait_test;
 
 namespace {
 
-template <class T>
-using BoundLink = RawLink<T, strait::ChannelOptions{.max_queued_bytes = 64 << 10}>;
-
 /// A listener that stops its channel after every message.
 template <class Link>
 struct OneByOne {

@@ -2,32 +2,17 @@
 
 #include <unistd.h>
 
-#include <memory>
-
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "support/refusals.hpp"
 
 using namespace strait_test;
 
 namespace {
 
-/// An observer that remembers who was refused, in a place that outlives the channel.
-struct Refusals {
-  struct Log {
-    std::vector<std::error_code> why;
-    std::vector<strait::PeerCredentials> who;
-  };
-  std::shared_ptr<Log> log = std::make_shared<Log>();
-
-  void on_refused(std::error_code why, const strait::PeerCredentials& who) {
-    log->why.push_back(why);
-    log->who.push_back(who);
-  }
-};
-
 template <class T>
-using WatchedLink = RawLink<T, strait::ChannelOptions{}, Refusals>;
+using WatchedLink = RawLink<T, strait::ChannelOptions{}, SharedRefusals>;
 
 template <class T>
 using HastyLink = RawLink<T, strait::ChannelOptions{.handshake_timeout_ms = 30}>;
@@ -43,7 +28,7 @@ template <class T>
 struct Door {
   const strait::Token token = new_token();
   const std::string name = unique_name("door");
-  Refusals refusals{};
+  SharedRefusals refusals{};
   WatchedLink<T> server = WatchedLink<T>::listen(name, token, refusals).value();
   Inbox at_server{};
 

@@ -13,10 +13,6 @@ using namespace strait_test;
 
 namespace {
 
-constexpr std::size_t bound = 64 << 10;
-template <class T>
-using BoundLink = RawLink<T, strait::ChannelOptions{.max_queued_bytes = bound}>;
-
 bool readable(auto& link, std::chrono::milliseconds within = 0ms) {
   pollfd entry{link.native_handle(), POLLIN, 0};
   return ::poll(&entry, 1, static_cast<int>(within.count())) == 1;
@@ -40,13 +36,6 @@ Pair<Link> watched_pair() {
     drain(pair.client, pair.at_client);
   }
   return pair;
-}
-
-template <class Link>
-std::size_t fill(Link& link) {
-  std::size_t count = 0;
-  while (link.send(pattern(1000, count))) ++count;
-  return count;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ using namespace strait_test;
 namespace {
 
 /// What a proxy's listener heard, for the test's thread to look at.
-struct Heard {
+struct HeardRights {
   std::mutex mutex;
   RightsInbox inbox;
   std::error_code closed;
@@ -30,8 +30,8 @@ struct Heard {
   }
 };
 
-struct Listener {
-  std::shared_ptr<Heard> heard;
+struct RightsListener {
+  std::shared_ptr<HeardRights> heard;
 
   void operator()(View bytes, Rights rights) {
     const std::lock_guard locked(heard->mutex);
@@ -64,15 +64,6 @@ struct Proxied {
   std::optional<Proxy> proxy{};
 };
 
-template <class Done>
-bool wait_for(Done done) {
-  for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
-    if (done()) return true;
-    std::this_thread::yield();
-  }
-  return done();
-}
-
 /// Rights that are made outside of the test's thread, where Catch's checks are not to be used.
 bool add_numbered(Rights& rights, std::uint64_t first, std::size_t count) {
   for (std::size_t i = 0; i != count; ++i) {
@@ -88,8 +79,8 @@ bool add_numbered(Rights& rights, std::uint64_t first, std::size_t count) {
 
 TEMPLATE_TEST_CASE("a proxy's listener gets each message's rights, whole and in order",
                    "[proxy][rights]", STRAIT_TEST_RIGHTS) {
-  const auto heard = std::make_shared<Heard>();
-  Proxied<TestType> ends(Listener{heard});
+  const auto heard = std::make_shared<HeardRights>();
+  Proxied<TestType> ends(RightsListener{heard});
   constexpr std::size_t count = 200;
   std::size_t sent = 0;
   REQUIRE(poll_until(*ends.peer, ends.at_peer, [&] {
@@ -109,7 +100,7 @@ TEMPLATE_TEST_CASE("a proxy's listener gets each message's rights, whole and in 
 
 TEMPLATE_TEST_CASE("many threads send rights through one proxy", "[proxy][rights]",
                    STRAIT_TEST_RIGHTS) {
-  Proxied<TestType> ends(Listener{std::make_shared<Heard>()});
+  Proxied<TestType> ends(RightsListener{std::make_shared<HeardRights>()});
   constexpr std::size_t count = 60;
   constexpr std::uint64_t threads = 3;
   std::atomic<int> failed = 0;
@@ -146,8 +137,8 @@ TEMPLATE_TEST_CASE("many threads send rights through one proxy", "[proxy][rights
 TEMPLATE_TEST_CASE("rights go by the loop that the user names", "[proxy][rights]",
                    STRAIT_TEST_RIGHTS) {
   const auto queue = strait::TaskQueue::create().value();
-  const auto heard = std::make_shared<Heard>();
-  Proxied<TestType> ends(Listener{heard}, queue->executor());
+  const auto heard = std::make_shared<HeardRights>();
+  Proxied<TestType> ends(RightsListener{heard}, queue->executor());
   REQUIRE(ends.peer->send(pattern(5), numbered_rights(7, 3)));
   REQUIRE(poll_until(*ends.peer, ends.at_peer, [&] {
     queue->run();
@@ -158,7 +149,7 @@ TEMPLATE_TEST_CASE("rights go by the loop that the user names", "[proxy][rights]
 
 TEMPLATE_TEST_CASE("rights that a proxy did not send are still the caller's", "[proxy][rights]",
                    STRAIT_TEST_RIGHTS) {
-  Proxied<TestType> ends(Listener{std::make_shared<Heard>()});
+  Proxied<TestType> ends(RightsListener{std::make_shared<HeardRights>()});
   auto rights = numbered_rights(3, 2);
   SECTION("after close") {
     ends.proxy->close();
@@ -181,9 +172,9 @@ TEMPLATE_TEST_CASE("rights that wait for a listener are few, and closed when nob
                    "[proxy][rights]", STRAIT_TEST_RIGHTS) {
   // Nothing runs in this loop until the end.
   const auto queue = strait::TaskQueue::create().value();
-  const auto heard = std::make_shared<Heard>();
+  const auto heard = std::make_shared<HeardRights>();
   using Few = Proxied<TestType, strait::ProxyOptions{.max_inbox_rights = 8}>;
-  Few ends(Listener{heard}, queue->executor());
+  Few ends(RightsListener{heard}, queue->executor());
   std::size_t sent = 0;
   const auto send = [&](std::size_t count) {
     for (; sent != count; ++sent) {
@@ -201,7 +192,7 @@ TEMPLATE_TEST_CASE("rights that wait for a listener are few, and closed when nob
   SECTION("with the proxy") {}
   SECTION("with the peer gone") {
     ends.peer->close();
-    REQUIRE(wait_for([&] {
+    REQUIRE(repeat_until([&] {
       queue->run();
       return heard->is_closed();
     }));
@@ -221,8 +212,8 @@ TEMPLATE_TEST_CASE("a listener that takes no rights hears the messages all the s
 TEMPLATE_TEST_CASE("a channel's end goes through a proxy, with what is unread in it",
                    "[proxy][rights][ends]", STRAIT_TEST_RIGHTS) {
   using Passed = RawLink<Passable<TestType>>;
-  const auto heard = std::make_shared<Heard>();
-  Proxied<TestType> ends(Listener{heard});
+  const auto heard = std::make_shared<HeardRights>();
+  Proxied<TestType> ends(RightsListener{heard});
   auto inner = Ends<Passed>::make();
   REQUIRE(inner.near.send(pattern(4)));
   REQUIRE(ends.peer->send(pattern(1), rights_of(std::move(inner.far))));

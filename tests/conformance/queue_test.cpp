@@ -9,21 +9,6 @@ using namespace strait_test;
 
 namespace {
 
-constexpr std::size_t bound = 64 << 10;
-template <class T>
-using BoundLink = RawLink<T, strait::ChannelOptions{.max_queued_bytes = bound}>;
-
-/// Sends messages 0, 1, ... until the queue is full; returns how many were taken.
-template <class Link>
-std::size_t fill(Link& link, std::size_t size = 1000) {
-  for (std::size_t count = 0;; ++count) {
-    const auto sent = link.send(pattern(size, count));
-    if (sent) continue;
-    CHECK(sent.error() == Errc::queue_full);
-    return count;
-  }
-}
-
 void check_patterns(const Inbox& inbox, std::size_t count, std::size_t size = 1000) {
   REQUIRE(inbox.messages.size() == count);
   for (std::size_t i = 0; i != count; ++i) {

@@ -197,7 +197,7 @@ class RingReader {
   [[nodiscard]] bool pop(const MessageHeader& header) {
     head_ += detail::word_bytes + detail::round_up(header.bytes);
     // A quarter is little enough: a writer that waits has half of the ring or more to wait for.
-    if (head_ - shown_head_ < capacity_ / 4) return false;
+    if (head_ - shown_head_ < capacity_ / 8) return false;
     return release_space();
   }
 
