@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "strait/detail/channel_name.hpp"
+#include "strait/detail/entrance.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_reader.hpp"
 #include "strait/detail/frame_stream.hpp"
-#include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/fwd.hpp"
 #include "strait/posix/fifo.hpp"
@@ -137,8 +137,9 @@ class BasicPipeTransport {
   class Server {
    public:
     Result<Request> accept() {
-      if (auto read = read_announcements(); !read) return read.error();
-      return half_open_.next(
+      const auto read = entrance_.open([this] { return read_announcements(); });
+      if (!read) return read.error();
+      return entrance_.next(
           [](Request& client) { return detail::read_hello(reading(client.in_)); },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
             client.failure = hello.error();
@@ -146,8 +147,8 @@ class BasicPipeTransport {
             return std::move(client);
           });
     }
-    pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
-    detail::Deadline deadline() const { return half_open_.deadline(); }
+    pollfd interest() const { return entrance_.interest(); }
+    detail::Deadline deadline() const { return entrance_.deadline(); }
 
    private:
     friend class BasicPipeTransport;
@@ -159,18 +160,11 @@ class BasicPipeTransport {
     /// A line is shorter than PIPE_BUF, so lines of different clients do not mix; and a line of
     /// nonsense ends where it ends.
     Result<void> read_announcements() {
-      if (half_open_.paused()) {
-        if (!half_open_.resume()) return {};
-        if (auto watched = ready_.watch(hello_.get(), POLLIN); !watched) {
-          return pause_if_exhausted(watched.error());
-        }
-      }
-      for (int reads = 0; !half_open_.overfull();) {
+      for (int reads = 0; !entrance_.overfull();) {
         const std::string_view seen(line_.data(), line_size_);
         if (const std::size_t end = seen.find('\n'); end != seen.npos) {
-          if (auto added = add_client(seen.substr(0, end)); !added) {
-            return pause_if_exhausted(added.error());
-          }
+          // Without a descriptor to spare it stays for later, and so do those behind it.
+          if (auto added = add_client(seen.substr(0, end)); !added) return added;
           line_size_ -= end + 1;
           std::memmove(line_.data(), line_.data() + end + 1, line_size_);
           continue;
@@ -178,20 +172,11 @@ class BasicPipeTransport {
         // What is left keeps the FIFO readable: nobody has the server for himself.
         if (++reads > max_reads) return {};
         if (line_size_ == line_.size()) line_size_ = 0;
-        const auto got =
-            posix::read_some(hello_, std::as_writable_bytes(std::span(line_).subspan(line_size_)));
+        const auto got = posix::read_some(
+            entrance_.door(), std::as_writable_bytes(std::span(line_).subspan(line_size_)));
         if (!got) return got.error() == Errc::would_block ? Result<void>() : got.error();
         line_size_ += *got;
       }
-      return {};
-    }
-
-    /// Without a descriptor to spare the announcement stays for later, and so do those behind it,
-    /// which would keep the FIFO readable: it is left alone for a while.
-    Result<void> pause_if_exhausted(std::error_code error) {
-      if (!posix::is_exhaustion(error)) return error;
-      ready_.forget(hello_.get());
-      half_open_.pause();
       return {};
     }
 
@@ -216,20 +201,18 @@ class BasicPipeTransport {
       }
       const auto who = posix::owner(in->get());
       if (!who || posix::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *who) return {};
-      if (auto watched = ready_.watch(in->get(), POLLIN); !watched) return watched;
+      const int to_watch = in->get();
       Request client;
       client.credentials = *who;
       client.in_ = std::move(*in);
       client.out_ = std::move(*out);
-      return half_open_.add(std::move(client));
+      return entrance_.add(std::move(client), to_watch);
     }
 
     posix::NameDirectory directory_;
-    posix::Descriptor hello_;
-    posix::WaitSet ready_;
+    detail::Entrance<Request> entrance_;
     std::array<char, 8 * line_bytes> line_;
     std::size_t line_size_ = 0;
-    detail::HalfOpen<Request> half_open_;
   };
 
   class Name {
@@ -289,12 +272,9 @@ class BasicPipeTransport {
     // Open for writing, too, or it would be at its end whenever no client has it open.
     auto hello = posix::open_fifo(server.directory_.get(), hello_name, posix::FifoEnd::write);
     if (!hello) return hello.error();
-    auto ready = posix::WaitSet::create();
-    if (!ready) return ready.error();
-    if (auto watched = ready->watch(hello->get(), POLLIN); !watched) return watched.error();
-    server.hello_ = std::move(*hello);
-    server.ready_ = std::move(*ready);
-    server.half_open_ = detail::HalfOpen<Request>(limits);
+    auto entrance = detail::Entrance<Request>::create(std::move(*hello), limits);
+    if (!entrance) return entrance.error();
+    server.entrance_ = std::move(*entrance);
     return server;
   }
 

@@ -15,10 +15,10 @@
 
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/channel_name.hpp"
+#include "strait/detail/entrance.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_reader.hpp"
 #include "strait/detail/frame_stream.hpp"
-#include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/detail/right_list.hpp"
@@ -73,8 +73,12 @@ class BasicSocketTransport {
   class Server {
    public:
     Result<Request> accept() {
-      if (auto accepted = accept_waiting(); !accepted) return accepted.error();
-      return half_open_.next(
+      const auto accepted =
+          entrance_.accept([](posix::Descriptor&& socket, const PeerCredentials& who) {
+            return request(std::move(socket), who);
+          });
+      if (!accepted) return accepted.error();
+      return entrance_.next(
           [](Request& client) {
             posix::DescriptorQueue rights;
             auto hello = detail::read_hello([&](std::span<std::byte> room) {
@@ -88,52 +92,21 @@ class BasicSocketTransport {
             return std::move(client);
           });
     }
-    pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
-    detail::Deadline deadline() const { return half_open_.deadline(); }
+    pollfd interest() const { return entrance_.interest(); }
+    detail::Deadline deadline() const { return entrance_.deadline(); }
 
    private:
     friend class BasicSocketTransport;
 
-    Result<void> accept_waiting() {
-      if (!socket_) return half_open_.empty() ? Errc::peer_closed : Result<void>();
-      if (half_open_.paused()) {
-        if (!half_open_.resume()) return {};
-        if (auto watched = ready_.watch(socket_.get(), POLLIN); !watched) {
-          return pause_if_exhausted(watched.error());
-        }
-      }
-      while (!half_open_.overfull()) {
-        auto socket = posix::accept_from(socket_);
-        if (!socket) {
-          if (socket.error() == Errc::would_block) return {};
-          return pause_if_exhausted(socket.error());
-        }
-        const auto credentials = posix::peer_credentials(socket->get());
-        if (!credentials) continue;
-        if (auto watched = ready_.watch(socket->get(), POLLIN); !watched) {
-          return pause_if_exhausted(watched.error());
-        }
-        Request client;
-        client.credentials = *credentials;
-        client.socket_ = std::move(*socket);
-        if (auto added = half_open_.add(std::move(client)); !added) return added;
-      }
-      return {};
-    }
-
-    /// Those who wait can't be let in, but would keep the socket readable: it is left alone for a
-    /// while, and they wait.
-    Result<void> pause_if_exhausted(std::error_code error) {
-      if (!posix::is_exhaustion(error)) return error;
-      ready_.forget(socket_.get());
-      half_open_.pause();
-      return {};
+    static Request request(posix::Descriptor socket, const PeerCredentials& who) {
+      Request request;
+      request.credentials = who;
+      request.socket_ = std::move(socket);
+      return request;
     }
 
     posix::NameDirectory directory_;
-    posix::Descriptor socket_;
-    posix::WaitSet ready_;
-    detail::HalfOpen<Request> half_open_;
+    detail::Entrance<Request> entrance_;
   };
 
   class Name {
@@ -163,14 +136,11 @@ class BasicSocketTransport {
     // The directory lets nobody else near it, whatever the umask makes of the socket's mode.
     if (::bind(socket->get(), path->get(), path->size) != 0) return posix::last_error();
     if (::listen(socket->get(), SOMAXCONN) != 0) return posix::last_error();
-    auto ready = posix::WaitSet::create();
-    if (!ready) return ready.error();
-    if (auto watched = ready->watch(socket->get(), POLLIN); !watched) return watched.error();
+    auto entrance = detail::Entrance<Request>::create(std::move(*socket), limits);
+    if (!entrance) return entrance.error();
     Server server;
     server.directory_ = std::move(*directory);
-    server.socket_ = std::move(*socket);
-    server.ready_ = std::move(*ready);
-    server.half_open_ = detail::HalfOpen<Request>(limits);
+    server.entrance_ = std::move(*entrance);
     return server;
   }
 
@@ -180,16 +150,12 @@ class BasicSocketTransport {
 
   static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
                                detail::AcceptLimits limits) {
-    auto ready = posix::WaitSet::create();
-    if (!ready) return ready.error();
-    if (auto watched = ready->watch(client.get(), POLLIN); !watched) return watched.error();
+    const int socket = client.get();
+    auto entrance =
+        detail::Entrance<Request>::create(Server::request(std::move(client), who), socket, limits);
+    if (!entrance) return entrance.error();
     Server server;
-    server.ready_ = std::move(*ready);
-    server.half_open_ = detail::HalfOpen<Request>(limits);
-    Request request;
-    request.credentials = who;
-    request.socket_ = std::move(client);
-    if (auto added = server.half_open_.add(std::move(request)); !added) return added.error();
+    server.entrance_ = std::move(*entrance);
     return server;
   }
 

@@ -41,25 +41,32 @@ using DarwinCow =
 
 }  // namespace strait_test
 
-#if defined(STRAIT_TEST_EVERY_POLICY)
+// How many of them there are is most of what compilers take their time for (STRAIT_TEST_BREADTH).
+#if STRAIT_TEST_BREADTH >= 2  // every transport with every policy
 #define STRAIT_TEST_MACH Mach, MachCow, MachLoan, MachBlock, MachSpin
-#define STRAIT_TEST_BRIDGED BridgedMach, BridgedPipe
-#define STRAIT_TEST_DARWIN Darwin, DarwinCow
-#else
-// Every transport, but not with every policy: most of what compilers take their time for.
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket, BridgedMach, BridgedPipe
+#define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
+#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS, MachCowBlock, MachCowSpin
+#elif STRAIT_TEST_BREADTH == 1  // every transport
 #define STRAIT_TEST_MACH Mach, MachCow, MachLoan
-#define STRAIT_TEST_BRIDGED BridgedMach
-#define STRAIT_TEST_DARWIN Darwin
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket, BridgedMach
+#define STRAIT_TEST_IN_PROCESS Loopback, Darwin
+#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
+#else  // those that reach another process without another's help
+#define STRAIT_TEST_MACH Mach, MachLoan
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket
+#define STRAIT_TEST_IN_PROCESS Loopback
+#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
 #endif
 
-/// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
-#define STRAIT_TEST_UNREAD STRAIT_TEST_MACH, Pipe, Socket, STRAIT_TEST_IN_PROCESS
-/// The ones that reach another process.
-#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket, STRAIT_TEST_BRIDGED
-/// The ones that exist once, also in a child process: what needs a second one can't run over them.
-#define STRAIT_TEST_IN_PROCESS Loopback, STRAIT_TEST_DARWIN
+// STRAIT_TEST_CROSSING: all that reach another process. STRAIT_TEST_IN_PROCESS: those that exist
+// once, also in a child process; what needs a second one can't run over them.
+// STRAIT_TEST_WAITING: for what depends on the waiting.
+
 /// All of them.
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
+/// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
+#define STRAIT_TEST_UNREAD STRAIT_TEST_MACH, Pipe, Socket, STRAIT_TEST_IN_PROCESS
 /// The ones that carry rights; to other processes, and all of them.
 #define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, STRAIT_TEST_IN_PROCESS
@@ -70,5 +77,3 @@ using DarwinCow =
 #define STRAIT_TEST_ENDS_CROSSING Socket
 #endif
 #define STRAIT_TEST_ENDS STRAIT_TEST_ENDS_CROSSING, Loopback
-/// The rest of the combinations of policies.
-#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS, MachCowBlock, MachCowSpin

@@ -9,7 +9,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <new>
 #include <span>
 #include <system_error>
@@ -196,24 +195,16 @@ class LoanSender {
     return i;
   }
 
-  Result<void> send_slot(SendRight& out, MessageHeader header, std::size_t slot, Lease& lease,
-                         std::size_t bytes) {
+  Result<void> send_slot(SendRight& out, const MessageHeader& header, std::size_t slot,
+                         Lease& lease, std::size_t bytes) {
     OutOfLineNote note{bytes, static_cast<std::uint32_t>(slot), OutOfLineNote::Place::again};
     posix::Descriptor& file = slots_[slot].segment->file();
-    if (file) {
-      note.place = OutOfLineNote::Place::fresh;
-      const int descriptor = file.get();
-      auto sent = out.send(header, note.bytes_of(), std::span(&descriptor, 1));
-      if (!sent) return sent;
-      file.reset();
-    } else {
-      header.bytes = sizeof note;
-      const auto room = out.reserve(sizeof note);
-      if (!room) return room.error();
-      std::memcpy(*room, &note, sizeof note);
-      if (auto staged = out.stage(header); !staged) return staged;
-      out.publish();
-    }
+    if (file) note.place = OutOfLineNote::Place::fresh;
+    const int descriptor = file.get();
+    auto sent = file ? out.send(header, note.bytes_of(), std::span(&descriptor, 1))
+                     : send_note(out, header, note);
+    if (!sent) return sent;
+    file.reset();
     // The loan is the receiver's to end.
     static_cast<LoanSegment*>(lease.release())->release();
     return {};

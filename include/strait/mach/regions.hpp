@@ -32,6 +32,18 @@ struct OutOfLineNote {
   std::span<const std::byte> bytes_of() const { return std::as_bytes(std::span(this, 1)); }
 };
 
+/// Sends a note whose memory the receiver has already.
+template <class SendRight>
+Result<void> send_note(SendRight& out, MessageHeader header, const OutOfLineNote& note) {
+  header.bytes = sizeof note;
+  const auto room = out.reserve(sizeof note);
+  if (!room) return room.error();
+  std::memcpy(*room, &note, sizeof note);
+  if (auto staged = out.stage(header); !staged) return staged;
+  out.publish();
+  return {};
+}
+
 /// How many regions a receiver keeps for a sender that sends them again and again.
 inline constexpr std::size_t kept_regions = 8;
 
@@ -227,16 +239,6 @@ class RegionSender {
     std::uint64_t snapshot = 0;
     std::uint64_t used = 0;
   };
-
-  static Result<void> send_note(SendRight& out, MessageHeader header, const OutOfLineNote& note) {
-    header.bytes = sizeof note;
-    const auto room = out.reserve(sizeof note);
-    if (!room) return room.error();
-    std::memcpy(*room, &note, sizeof note);
-    if (auto staged = out.stage(header); !staged) return staged;
-    out.publish();
-    return {};
-  }
 
   Kept* find(const Memory& memory) {
     for (Kept& kept : kept_) {

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "strait/detail/channel_name.hpp"
-#include "strait/detail/half_open.hpp"
+#include "strait/detail/entrance.hpp"
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/peer.hpp"
@@ -154,7 +154,6 @@ class NamePort {
     auto socket = new_socket();
     if (!socket) return socket.error();
     NamePort port;
-    port.half_open_ = strait::detail::HalfOpen<Candidate>(limits);
     if (address->is_path()) {
       if (auto bound = bind_path(*socket, *address); !bound) return bound.error();
       auto file = SocketFile::of(address->path());
@@ -163,24 +162,20 @@ class NamePort {
     } else if (auto bound = bind(*socket, *address); !bound) {
       return bound.error();
     }
-    port.socket_ = std::move(*socket);
-    auto ready = posix::WaitSet::create();
-    if (!ready) return ready.error();
-    port.ready_ = std::move(*ready);
-    if (auto added = port.ready_.watch(port.socket_.get(), POLLIN); !added) return added.error();
+    auto entrance = Entrance::create(std::move(*socket), limits);
+    if (!entrance) return entrance.error();
+    port.entrance_ = std::move(*entrance);
     return port;
   }
 
   /// A port without a name, for the one client at the other end of a socket.
   static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
                                    strait::detail::AcceptLimits limits) {
-    auto ready = posix::WaitSet::create();
-    if (!ready) return ready.error();
+    const int socket = client.get();
+    auto entrance = Entrance::create({std::move(client), who}, socket, limits);
+    if (!entrance) return entrance.error();
     NamePort port;
-    port.ready_ = std::move(*ready);
-    port.half_open_ = strait::detail::HalfOpen<Candidate>(limits);
-    if (auto added = port.ready_.watch(client.get(), POLLIN); !added) return added.error();
-    if (auto added = port.half_open_.add({std::move(client), who}); !added) return added.error();
+    port.entrance_ = std::move(*entrance);
     return port;
   }
 
@@ -189,23 +184,29 @@ class NamePort {
   /// Errors: `empty`; `peer_closed` when there was but one client and it is through; those of
   /// `accept`.
   Result<Request> receive() {
-    if (auto accepted = accept_waiting(); !accepted) return accepted.error();
-    return half_open_.next([](Candidate& candidate) { return receive_from(candidate); },
-                           [](Candidate& candidate, Result<Request> request) -> Result<Request> {
-                             if (request) return request;
-                             return Request{candidate.credentials, request.error(), {}, {}};
-                           });
+    const auto accepted =
+        entrance_.accept([](posix::Descriptor&& client, const PeerCredentials& who) {
+          return Candidate{std::move(client), who};
+        });
+    if (!accepted) return accepted.error();
+    return entrance_.next([](Candidate& candidate) { return receive_from(candidate); },
+                          [](Candidate& candidate, Result<Request> request) -> Result<Request> {
+                            if (request) return request;
+                            return Request{candidate.credentials, request.error(), {}, {}};
+                          });
   }
 
   /// Readable when `receive` may have something; not when a client's time is up: see `deadline`.
-  pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
-  strait::detail::Deadline deadline() const { return half_open_.deadline(); }
+  pollfd interest() const { return entrance_.interest(); }
+  strait::detail::Deadline deadline() const { return entrance_.deadline(); }
 
  private:
   struct Candidate {
     posix::Descriptor socket;
     PeerCredentials credentials;
   };
+  using Entrance = strait::detail::Entrance<Candidate>;
+
   static Result<void> bind(const posix::Descriptor& socket, const Address& address) {
     if (::bind(socket.get(), address.get(), address.size) != 0) {
       return errno == EADDRINUSE ? Errc::name_taken : Result<void>(posix::last_error());
@@ -249,45 +250,6 @@ class NamePort {
     return {};
   }
 
-  Result<void> accept_waiting() {
-    if (!socket_) return half_open_.empty() ? Errc::peer_closed : Result<void>();
-    if (half_open_.paused()) {
-      if (!half_open_.resume()) return {};
-      if (auto watched = ready_.watch(socket_.get(), POLLIN); !watched) {
-        return pause_if_exhausted(watched.error());
-      }
-    }
-    while (!half_open_.overfull()) {
-      posix::Descriptor client = accept();
-      if (!client) {
-        if (errno == ECONNABORTED) continue;
-        if (errno == EAGAIN) return {};
-        return pause_if_exhausted(posix::last_error());
-      }
-      const auto credentials = posix::peer_credentials(client.get());
-      if (!credentials) continue;
-      if (auto watched = ready_.watch(client.get(), POLLIN); !watched) {
-        return pause_if_exhausted(watched.error());
-      }
-      if (auto added = half_open_.add({std::move(client), *credentials}); !added) return added;
-    }
-    return {};
-  }
-
-  /// Those who wait can't be let in, but would keep the socket readable: it is left alone for a
-  /// while, and they wait.
-  Result<void> pause_if_exhausted(std::error_code error) {
-    if (!posix::is_exhaustion(error)) return error;
-    ready_.forget(socket_.get());
-    half_open_.pause();
-    return {};
-  }
-
-  posix::Descriptor accept() {
-    return posix::Descriptor(posix::retry(
-        [&] { return ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); }));
-  }
-
   static Result<Request> receive_from(Candidate& candidate) {
     Request request{candidate.credentials, {}, {}, {}};
     posix::DescriptorQueue descriptors;
@@ -300,10 +262,8 @@ class NamePort {
     return request;
   }
 
-  posix::Descriptor socket_;
   SocketFile file_;
-  posix::WaitSet ready_;
-  strait::detail::HalfOpen<Candidate> half_open_;
+  Entrance entrance_;
 };
 
 }  // namespace strait::linux_mach
