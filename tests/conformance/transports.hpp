@@ -53,7 +53,7 @@ using DarwinCow =
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
 #else  // those that reach another process without another's help
-#define STRAIT_TEST_MACH Mach, MachLoan
+#define STRAIT_TEST_MACH Mach, MachCow, MachLoan
 #define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket
 #define STRAIT_TEST_IN_PROCESS Loopback
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
