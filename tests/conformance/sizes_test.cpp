@@ -66,8 +66,9 @@ TEMPLATE_TEST_CASE("a message of 8 MiB goes there and back unchanged", "[sizes]"
   echo_sizes(pair, {8 << 20, (8 << 20) + 1, 3});
 }
 
+// Under the thread sanitizer it takes four times as long, for nothing that smaller ones do not show.
 TEMPLATE_TEST_CASE("a message of 256 MiB arrives unchanged, and one more byte is too large",
-                   "[sizes][slow][serial]", STRAIT_TEST_TRANSPORTS) {
+                   "[sizes][slow][serial][no-tsan]", STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<RawLink<TestType>>();
   Bytes message = pattern((256ul << 20) + 1, 1);
   CHECK(pair.client.send(message).error() == Errc::message_too_large);

@@ -201,8 +201,9 @@ TEMPLATE_TEST_CASE("what is written after a message was sent is never seen by th
   CHECK(child.wait().success());
 }
 
+// Each process has one thread, so the thread sanitizer would only be slow.
 TEMPLATE_TEST_CASE("10,000 messages of all sizes up to 8 MiB go both ways at once",
-                   "[process][out_of_line][slow]", Mach, MachCow, MachLoan, Pipe, Socket) {
+                   "[process][out_of_line][slow][no-tsan]", Mach, MachCow, MachLoan, Pipe, Socket) {
   const Rendezvous rendezvous;
   auto link = MixedLink<TestType>::listen(rendezvous.name, rendezvous.token).value();
   Child child = spawn_peer<TestType>("peer.mixer", rendezvous);
