@@ -15,10 +15,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const strait_test::ChildRole echo("child_test.echo", [](const strait_test::ChildArguments&) {
-  while (auto line = strait_test::child::read_line()) strait_test::child::write_line(*line);
-  return 0;
-});
+const strait_test::ChildRole line_echo_role("child_test.echo",
+                                            [](const strait_test::ChildArguments&) {
+                                              while (auto line = strait_test::child::read_line())
+                                                strait_test::child::write_line(*line);
+                                              return 0;
+                                            });
 
 const strait_test::ChildRole answer("child_test.answer",
                                     [](const strait_test::ChildArguments& arguments) {

@@ -11,7 +11,7 @@ using namespace strait_test;
 
 namespace {
 
-const ChildRole echo("peer.echo", [](const ChildArguments& arguments) {
+const ChildRole peer_echo_role("peer.echo", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {

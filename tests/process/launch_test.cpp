@@ -26,7 +26,7 @@ int echo() {
   return end.error() == Errc::peer_closed ? 7 : 1;
 }
 
-const ChildRole echo_role("launch.echo", [](const ChildArguments& arguments) {
+const ChildRole launched_echo_role("launch.echo", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0), []<class T>() { return echo<T>(); }, Crossing());
 });

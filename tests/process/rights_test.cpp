@@ -53,7 +53,7 @@ const ChildRole worker_role("rights.worker", [](const ChildArguments& arguments)
 });
 
 /// Takes the end of a channel and echoes there.
-const ChildRole echo_role("rights.echo", [](const ChildArguments& arguments) {
+const ChildRole rights_echo_role("rights.echo", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {

@@ -12,6 +12,7 @@
 namespace strait_test {
 namespace {
 
+std::size_t started = 0;
 std::size_t leaking = 0;
 
 #if STRAIT_TEST_CATCH_MAJOR >= 3
@@ -25,13 +26,16 @@ const std::string& name_of(const Catch::TestCaseStats& stats) { return stats.tes
 #endif
 
 // When Catch tells a listener that a test case has ended, its verdict has already been reached, so
-// the listener can only keep count and the main program has to fail. (ctest runs each test case by
-// itself, so there the right one fails.)
+// the listener can only keep count and the main program has to fail. (ctest runs each test case, or a
+// few, by themselves, so there the right one fails.)
 class LeakListener : public ListenerBase {
  public:
   using ListenerBase::ListenerBase;
 
-  void testCaseStarting(const Catch::TestCaseInfo&) override { before_ = ResourceSnapshot::take(); }
+  void testCaseStarting(const Catch::TestCaseInfo&) override {
+    ++started;
+    before_ = ResourceSnapshot::take();
+  }
 
   void testCaseEnded(const Catch::TestCaseStats& stats) override {
     const auto leaks = differences(before_, ResourceSnapshot::take());
@@ -49,6 +53,8 @@ class LeakListener : public ListenerBase {
 CATCH_REGISTER_LISTENER(LeakListener)
 
 }  // namespace
+
+std::size_t started_test_cases() { return started; }
 
 std::size_t leaking_test_cases() { return leaking; }
 

@@ -1,14 +1,17 @@
 // The main program of every test executable. Besides Catch's own arguments it knows
 //   --child ROLE ARGUMENTS...   be the second process of a test (support/process.hpp)
-//   --write-ctest FILE PREFIX TIMEOUT
-//                               write one ctest test for each test case, for CMake to include
+//   --write-ctest FILE PREFIX TIMEOUT TOGETHER
+//                               write the test cases as ctest tests, for CMake to include: each by
+//                               itself, or with TOGETHER over 1 up to so many in one process
 
 #define CATCH_CONFIG_RUNNER
 
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -30,7 +33,7 @@ constexpr const char* no_tests_fail = "";
 constexpr const char* no_tests_fail = " --warn NoTests";
 #endif
 
-int skipped_tests = 0;
+std::size_t skipped_tests = 0;
 
 #if STRAIT_TEST_CATCH_MAJOR >= 3
 const Catch::TestCaseInfo& info_of(const Catch::TestCaseHandle& test) {
@@ -56,31 +59,59 @@ std::string as_specification(const std::string& name) {
   return escaped;
 }
 
+// What becomes one ctest test: a test case, or several with the same tags.
+struct CtestTest {
+  std::string name;
+  std::string specification;
+  std::string labels;
+  std::size_t cases = 0;
+  bool slow = false;
+  bool serial = false;
+};
+
+CtestTest ctest_test_of(const Catch::TestCaseInfo& info, const std::string& prefix) {
+  CtestTest test{prefix + ": " + info.name, as_specification(info.name), prefix, 1};
+  for (const std::string& tag : tags_of(info)) {
+    test.labels += ";" + tag;
+    test.slow = test.slow || tag == "slow";
+    test.serial = test.serial || tag == "serial";
+  }
+  return test;
+}
+
 // Tags become labels, and three of them mean more: [slow] gets five times the time, [serial] runs
 // with nothing beside it, and [.] is left out as Catch itself does.
 bool write_ctest(Catch::Session& session, const char* self, const char* const* arguments) {
   std::ofstream file(arguments[0]);
   const std::string prefix = arguments[1];
   const int timeout = std::stoi(arguments[2]);
+  const std::size_t together = std::stoul(arguments[3]);
   const auto quote = [](const std::string& text) { return "[==[" + text + "]==]"; };
 
-  auto& config = session.config();
-  for (const auto& test : Catch::getAllTestCasesSorted(config)) {
-    const Catch::TestCaseInfo& info = info_of(test);
+  std::vector<CtestTest> tests;
+  std::map<std::string, std::size_t> open;  // by labels: a test that has room for more cases
+  for (const auto& one : Catch::getAllTestCasesSorted(session.config())) {
+    const Catch::TestCaseInfo& info = info_of(one);
     if (info.isHidden()) continue;
-    const std::string name = quote(prefix + ": " + info.name);
-    std::string labels = prefix;
-    bool slow = false;
-    bool serial = false;
-    for (const std::string& tag : tags_of(info)) {
-      labels += ";" + tag;
-      slow = slow || tag == "slow";
-      serial = serial || tag == "serial";
+    CtestTest test = ctest_test_of(info, prefix);
+    const auto [place, fresh] = open.try_emplace(test.labels, tests.size());
+    if (fresh || test.slow || tests[place->second].cases >= together) {
+      place->second = tests.size();
+      tests.push_back(std::move(test));
+    } else {
+      CtestTest& group = tests[place->second];
+      group.specification += "," + test.specification;
+      ++group.cases;
     }
-    file << "add_test(" << name << " " << quote(self) << " " << quote(as_specification(info.name))
-         << no_tests_fail << ")\nset_tests_properties(" << name << " PROPERTIES TIMEOUT "
-         << (slow ? 5 * timeout : timeout) << " SKIP_RETURN_CODE " << exit_skipped << " LABELS "
-         << quote(labels) << (serial ? " RUN_SERIAL ON" : "") << ")\n";
+  }
+  for (const CtestTest& test : tests) {
+    std::string name = test.name;
+    if (test.cases > 1) name += " (and " + std::to_string(test.cases - 1) + " more)";
+    file << "add_test(" << quote(name) << " " << quote(self) << " " << quote(test.specification)
+         << no_tests_fail << ")\nset_tests_properties(" << quote(name) << " PROPERTIES TIMEOUT "
+         << (test.slow || test.cases > 1 ? 5 * timeout : timeout) << " SKIP_RETURN_CODE "
+         << exit_skipped << " LABELS " << quote(test.labels)
+         << (test.serial ? " RUN_SERIAL ON" : "") << ")\n";
   }
   return static_cast<bool>(file.flush());
 }
@@ -98,7 +129,7 @@ int main(int argc, char** argv) {
   close_inherited_descriptors_on_exec();
   const RuntimeDir directory;
   Catch::Session session;
-  if (argc == 5 && std::strcmp(argv[1], "--write-ctest") == 0)
+  if (argc == 6 && std::strcmp(argv[1], "--write-ctest") == 0)
     return write_ctest(session, argv[0], argv + 2) ? 0 : 1;
 
   const int result = session.run(argc, argv);
@@ -106,5 +137,6 @@ int main(int argc, char** argv) {
     std::cerr << "FAILED: " << leaking_test_cases() << " test case(s) left something behind\n";
     return exit_leak;
   }
-  return result == 0 && skipped_tests != 0 ? exit_skipped : result;
+  return result == 0 && skipped_tests != 0 && skipped_tests == started_test_cases() ? exit_skipped
+                                                                                    : result;
 }
