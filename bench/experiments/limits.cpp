@@ -46,7 +46,7 @@ bool wanted(const Case& one, std::size_t bytes) {
   return is_one_of(one.name, {"ring", "fifo", "mach-inline", "mach-inline-spin"});
 }
 
-Batch batch_for(std::size_t bytes, bool quick) {
+Batch limits_batch(std::size_t bytes, bool quick) {
   const std::size_t budget = (quick ? std::size_t{4} : std::size_t{128}) << 20;
   const std::size_t timed = std::clamp<std::size_t>(budget / bytes, 2, quick ? 100 : 2000);
   return {std::max<std::size_t>(timed / 10, 1), timed};
@@ -137,7 +137,7 @@ struct Bar {
   std::string_view bar;
 };
 
-void print_ratios(const LatencyGrid& grid) {
+void print_limit_ratios(const LatencyGrid& grid) {
   static const Bar bars[] = {
       {"p50, mach-inline-spin over ring",
        "mach-inline-spin",
@@ -203,7 +203,7 @@ int run_limits(const Options& options) {
   CsvFile csv(options.csv_path);
   Session session(options.cores, cases, false);
   LatencyGrid grid(
-      sizes, cases, [&](std::size_t bytes) { return batch_for(bytes, options.quick); },
+      sizes, cases, [&](std::size_t bytes) { return limits_batch(bytes, options.quick); },
       asked ? LatencyGrid::Wanted() : wanted);
   Copies copies(copied);
   in_rounds(rounds, grid.batches_in_a_round(), grid.work_in_a_round(), [&](Progress& progress) {
@@ -217,7 +217,7 @@ int run_limits(const Options& options) {
 
   print_heading("strait_bench limits", options);
   print_small(grid, asked);
-  print_ratios(grid);
+  print_limit_ratios(grid);
   print_copies(copies, grid);
   return 0;
 }

@@ -39,7 +39,7 @@ constexpr std::array<Comparison, 5> worked_on = {
     Comparison{"mach-cow", "shared-buffer"}, Comparison{"mach-inline", "shared-buffer"},
     Comparison{"mach-inline", "ring"}};
 
-Batch batch_for(std::size_t bytes, bool quick) {
+Batch ool_batch(std::size_t bytes, bool quick) {
   if (quick) return {1, 2};
   if (bytes <= 64 * 1024) return {50, 400};
   if (bytes <= 1024 * 1024) return {5, 100};
@@ -138,7 +138,7 @@ int run_ool(const Options& options) {
   const std::vector<const Case*> cases = chosen_cases(options, ool_cases);
   CsvFile csv(options.csv_path);
   Session session(options.cores, cases, false);
-  const auto batches = [&](std::size_t bytes) { return batch_for(bytes, options.quick); };
+  const auto batches = [&](std::size_t bytes) { return ool_batch(bytes, options.quick); };
   LatencyGrid handed(sizes, cases, batches);
   // What is only sent again is not made again.
   const auto made = [](const Case& one, std::size_t) { return one.name != "mach-cow-again"; };

@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 3> ours = {"mach", "mach-inline", "mach-c
 constexpr std::array<std::string_view, 3> theirs = {"boost-mq", "zmq-ipc", "nng-ipc"};
 
 // By bytes, so that the large ones don't take forever.
-Batch batch_for(std::size_t bytes, bool quick) {
+Batch peers_batch(std::size_t bytes, bool quick) {
   const std::size_t budget = (quick ? std::size_t{8} : std::size_t{128}) << 20;
   const std::size_t timed = std::clamp<std::size_t>(budget / bytes, 2, quick ? 40 : 400);
   return {std::max<std::size_t>(timed / 4, 1), timed};
@@ -79,7 +79,7 @@ int run_peers(const Options& options) {
   CsvFile csv(options.csv_path);
   Session session(options.cores, cases, false);
   LatencyGrid latencies(sizes, cases,
-                        [&](std::size_t bytes) { return batch_for(bytes, options.quick); });
+                        [&](std::size_t bytes) { return peers_batch(bytes, options.quick); });
   RateGrid rates(sizes, cases, options.quick);
   // As much work for the rates as for the latencies, roughly.
   const double work = latencies.work_in_a_round();

@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t timed_messages = 2000;
 constexpr std::size_t large_bytes = 256 * 1024;
 
-Batch batch_for(std::size_t bytes, std::size_t rounds, bool quick) {
+Batch table_batch(std::size_t bytes, std::size_t rounds, bool quick) {
   const bool large = bytes >= large_bytes;
   if (quick) return large ? Batch{1, 2} : Batch{10, 40};
   return {large ? 5u : 100u, (timed_messages + rounds - 1) / rounds};
@@ -83,7 +83,7 @@ int run_table(const Options& options) {
   CsvFile csv(options.csv_path);
   Session session(options.cores, cases, false);
   LatencyGrid grid(sizes, cases,
-                   [&](std::size_t bytes) { return batch_for(bytes, rounds, options.quick); });
+                   [&](std::size_t bytes) { return table_batch(bytes, rounds, options.quick); });
   grid.measure(session, rounds);
   session.finish();
   grid.write(csv, "table");
