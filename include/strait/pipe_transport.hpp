@@ -58,18 +58,18 @@ class FifoPair {
     return pair;
   }
 
-  /// A name that a client sent. Errors: `malformed`.
-  static Result<FifoPair> parse(std::string_view stem, posix::Descriptor directory) {
+  /// A name that a client sent, in no directory yet. Errors: `malformed`.
+  static Result<FifoPair> parse(std::string_view stem) {
     if (stem.size() != stem_bytes) return Errc::malformed;
     if (stem.find_first_not_of("0123456789abcdef") != stem.npos) return Errc::malformed;
     FifoPair pair;
     std::memcpy(pair.stem_.data(), stem.data(), stem_bytes);
-    pair.directory_ = std::move(directory);
     return pair;
   }
 
   std::string_view stem() const { return {stem_.data(), stem_bytes}; }
   int directory() const { return directory_.get(); }
+  void set_directory(posix::Descriptor directory) { directory_ = std::move(directory); }
   /// Client to server.
   std::array<char, stem_bytes + 4> up() const { return file(".up"); }
   /// Server to client.
@@ -187,10 +187,11 @@ class BasicPipeTransport {
       const auto unless_theirs = [](std::error_code error) {
         return posix::is_exhaustion(error) ? Result<void>(error) : Result<void>();
       };
+      auto pair = detail::FifoPair::parse(stem);
+      if (!pair) return {};
       auto directory = posix::open_directory(directory_.get(), ".");
       if (!directory) return unless_theirs(directory.error());
-      auto pair = detail::FifoPair::parse(stem, std::move(*directory));
-      if (!pair) return {};
+      pair->set_directory(std::move(*directory));
       auto in = posix::open_fifo(pair->directory(), pair->up().data(), posix::FifoEnd::read);
       auto out = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::write);
       for (const auto* end : {&in, &out}) {

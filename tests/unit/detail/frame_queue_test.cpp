@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <random>
@@ -24,7 +25,11 @@ struct ModelFrame {
 
 Bytes random_bytes(std::mt19937& random, std::size_t size) {
   Bytes bytes(size);
-  for (std::byte& b : bytes) b = static_cast<std::byte>(random());
+  // Four at a time: sanitizers make the generator dear.
+  for (std::size_t at = 0; at < size; at += 4) {
+    const auto word = static_cast<std::uint32_t>(random());
+    std::memcpy(bytes.data() + at, &word, std::min<std::size_t>(4, size - at));
+  }
   return bytes;
 }
 
@@ -49,7 +54,8 @@ bool front_is(const FrameQueue& queue, const ModelFrame& wanted) {
   const auto frame = queue.front();
   return frame.header.tag == wanted.tag && frame.header.bytes == wanted.payload.size() &&
          (frame.header.continued != 0) == wanted.continued &&
-         std::equal(wanted.payload.begin(), wanted.payload.end(), frame.payload);
+         (wanted.payload.empty() ||
+          std::memcmp(frame.payload, wanted.payload.data(), wanted.payload.size()) == 0);
 }
 
 Bytes gathered(const FrameQueue& queue) {
@@ -69,6 +75,7 @@ TEST_CASE("a queue taken frame by frame is a first-in-first-out of them", "[fram
   std::mt19937 random(1);
   FrameQueue queue;
   std::deque<ModelFrame> model;
+  std::size_t bytes = 0;
   for (int step = 0; step != 20'000; ++step) {
     const auto action = random() % 8;
     // Grows and drains in turns, so that it is deep and empty again several times.
@@ -77,19 +84,20 @@ TEST_CASE("a queue taken frame by frame is a first-in-first-out of them", "[fram
       ModelFrame frame{static_cast<std::uint16_t>(random()), random() % 8 == 0,
                        random_bytes(random, random_size(random))};
       REQUIRE(push(queue, frame.tag, frame.payload, frame.continued));
+      bytes += sizeof(FrameHeader) + frame.payload.size();
       model.push_back(std::move(frame));
     } else if (!model.empty() && action == 7 && model.front().payload.size() > 1) {
       const std::size_t cut = 1 + random() % (model.front().payload.size() - 1);
       queue.advance(cut);
+      bytes -= cut;
       auto& payload = model.front().payload;
       payload.erase(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(cut));
       model.front().continued = true;
     } else if (!model.empty()) {
       queue.pop();
+      bytes -= sizeof(FrameHeader) + model.front().payload.size();
       model.pop_front();
     }
-    std::size_t bytes = 0;
-    for (const ModelFrame& frame : model) bytes += sizeof(FrameHeader) + frame.payload.size();
     if (queue.bytes() != bytes || queue.empty() != model.empty()) {
       FAIL("size differs at step " << step << ": " << queue.bytes() << " for " << bytes);
     }
