@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "strait/detail/channel_name.hpp"
 #include "strait/detail/entrance.hpp"
+#include "strait/detail/fifo_pair.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_reader.hpp"
 #include "strait/detail/frame_stream.hpp"
@@ -19,85 +19,11 @@
 #include "strait/posix/fifo.hpp"
 #include "strait/posix/name_directory.hpp"
 #include "strait/posix/poll.hpp"
-#include "strait/posix/random.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
 
 namespace strait {
-
-namespace detail {
-
-/// The names of a client's two FIFOs: chosen at random by the client, told to the server, and gone
-/// as soon as both have them open.
-class FifoPair {
- public:
-  static constexpr std::size_t stem_bytes = 32;
-
-  FifoPair() = default;
-  FifoPair(FifoPair&& other) noexcept
-      : directory_(std::move(other.directory_)), stem_(other.stem_) {}
-  FifoPair& operator=(FifoPair&& other) noexcept {
-    remove();
-    directory_ = std::move(other.directory_);
-    stem_ = other.stem_;
-    return *this;
-  }
-  ~FifoPair() { remove(); }
-
-  /// A new name, not yet made.
-  static Result<FifoPair> choose(posix::Descriptor directory) {
-    std::array<std::byte, stem_bytes / 2> random;
-    if (auto filled = posix::fill_random(random); !filled) return filled.error();
-    FifoPair pair;
-    for (std::size_t i = 0; i != random.size(); ++i) {
-      pair.stem_[2 * i] = "0123456789abcdef"[std::to_integer<unsigned>(random[i]) >> 4];
-      pair.stem_[2 * i + 1] = "0123456789abcdef"[std::to_integer<unsigned>(random[i]) & 15];
-    }
-    pair.directory_ = std::move(directory);
-    return pair;
-  }
-
-  /// A name that a client sent, in no directory yet. Errors: `malformed`.
-  static Result<FifoPair> parse(std::string_view stem) {
-    if (stem.size() != stem_bytes) return Errc::malformed;
-    if (stem.find_first_not_of("0123456789abcdef") != stem.npos) return Errc::malformed;
-    FifoPair pair;
-    std::memcpy(pair.stem_.data(), stem.data(), stem_bytes);
-    return pair;
-  }
-
-  std::string_view stem() const { return {stem_.data(), stem_bytes}; }
-  int directory() const { return directory_.get(); }
-  void set_directory(posix::Descriptor directory) { directory_ = std::move(directory); }
-  /// Client to server.
-  std::array<char, stem_bytes + 4> up() const { return file(".up"); }
-  /// Server to client.
-  std::array<char, stem_bytes + 4> down() const { return file(".dn"); }
-
-  /// Leaves the names where they are.
-  void keep() { directory_.reset(); }
-
-  void remove() {
-    if (!directory_) return;
-    ::unlinkat(directory_.get(), up().data(), 0);
-    ::unlinkat(directory_.get(), down().data(), 0);
-    directory_.reset();
-  }
-
- private:
-  std::array<char, stem_bytes + 4> file(const char (&suffix)[4]) const {
-    std::array<char, stem_bytes + 4> name;
-    std::memcpy(name.data(), stem_.data(), stem_bytes);
-    std::memcpy(name.data() + stem_bytes, suffix, sizeof suffix);
-    return name;
-  }
-
-  posix::Descriptor directory_;
-  std::array<char, stem_bytes> stem_{};
-};
-
-}  // namespace detail
 
 /// Messages as length-prefixed frames over a pair of FIFOs: the plain way, on any POSIX system.
 ///
