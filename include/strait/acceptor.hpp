@@ -17,6 +17,7 @@
 #include "strait/detail/deadline.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
+#include "strait/posix/error.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
@@ -72,7 +73,8 @@ class Acceptor {
                                                ObserverT observer = {}) {
     auto server = TransportT::listen(
         name, {options.max_half_open,
-               std::chrono::milliseconds{ChannelT::channel_options.handshake_timeout_ms}});
+               std::chrono::milliseconds{ChannelT::channel_options.handshake_timeout_ms},
+               ChannelT::channel_options.peers});
     if (!server) return server.error();
     auto set = posix::WaitSet::create();
     if (!set) return set.error();
@@ -96,21 +98,33 @@ class Acceptor {
     if (!server_) return Errc::closed;
     const Listening listening(*this);
     set_.calm();
-    std::array<int, 64> ready;
-    const auto count = set_.ready(ready);
-    if (!count) return count.error();
+    // In turn, and what there was no time for comes first in the next call.
+    if (next_ready_ == ready_count_) {
+      const auto count = set_.ready(ready_);
+      if (!count) return count.error();
+      ready_count_ = *count;
+      next_ready_ = 0;
+    }
+    const auto turn_ends = detail::Deadline::after(turn);
     std::size_t handled = 0;
     bool knocked = crowded_ || server_->deadline().passed();
-    for (const int fd : std::span(ready).first(*count)) {
+    while (next_ready_ != ready_count_) {
       if (stopped_ || closing_) return handled;
+      const int fd = ready_[next_ready_++];
       if (fd == server_->interest().fd) {
         knocked = true;
       } else if (const auto client = clients_.find(fd); client != clients_.end()) {
         handled += serve(client, listener);
+        if (turn_ends.passed()) break;
       }
     }
+    if (next_ready_ != ready_count_) {
+      crowded_ = crowded_ || knocked;
+      if (auto rung = set_.nudge(); !rung) return rung.error();
+      return handled;
+    }
     if (!knocked || stopped_ || closing_) return handled;
-    const auto let_in = this->let_in(listener);
+    const auto let_in = this->let_in(listener, turn_ends);
     if (!let_in && handled == 0) return let_in.error();
     return handled + let_in.value_or(0);
   }
@@ -147,8 +161,7 @@ class Acceptor {
     }
   }
 
-  /// One descriptor for everything: when it is readable, call `poll`. Call it now and then, too: it
-  /// is what notices that the time of a silent client is up. Ownership: the acceptor's.
+  /// One descriptor for everything: when it is readable, call `poll`. Ownership: the acceptor's.
   int native_handle() const noexcept { return set_.native_handle(); }
 
   /// How many clients are there.
@@ -169,6 +182,8 @@ class Acceptor {
   /// How many are let in or turned away in one `poll`: a crowd at the door does not keep those
   /// waiting who are in.
   static constexpr int max_handshakes = 16;
+  /// How long one `poll` goes on with those who are there, but for the listener's own time.
+  static constexpr std::chrono::milliseconds turn{5};
 
   /// A listener may be called while this lives.
   class Listening {
@@ -180,6 +195,7 @@ class Acceptor {
     ~Listening() {
       acceptor_.listening_ = false;
       if (acceptor_.closing_) acceptor_.close();
+      if (acceptor_.server_) acceptor_.set_.wake_at(acceptor_.server_->deadline());
     }
     Listening(const Listening&) = delete;
     Listening& operator=(const Listening&) = delete;
@@ -206,9 +222,10 @@ class Acceptor {
   }
 
   template <class Listener>
-  Result<std::size_t> let_in(Listener& listener) {
+  Result<std::size_t> let_in(Listener& listener, detail::Deadline turn_ends) {
     std::size_t handled = 0;
     for (int i = 0; i != max_handshakes && !stopped_ && !closing_; ++i) {
+      if (i != 0 && turn_ends.passed()) break;
       auto request = server_->accept();
       crowded_ = request.has_value();
       if (!request) {
@@ -216,11 +233,14 @@ class Acceptor {
         return request.error();
       }
       const PeerCredentials who = request->credentials;
+      const bool came = !request->failure;
       auto client = admit(std::move(*request));
       if (client) {
         handled += serve(*client, listener);
       } else {
         detail::observe_refused(observer_, client.error(), who);
+        // No client can ever be let in.
+        if (came && posix::is_permanent(client.error())) return client.error();
       }
     }
     // There may be more, which not every transport's name still shows.
@@ -266,6 +286,10 @@ class Acceptor {
   detail::Held<typename TransportT::Server> server_;
   posix::WaitSet set_;
   Clients clients_;
+  /// Who has something to say, and was not asked yet from this one on.
+  std::array<int, 64> ready_{};
+  std::size_t ready_count_ = 0;
+  std::size_t next_ready_ = 0;
   bool listening_ = false;
   bool stopped_ = false;
   bool closing_ = false;

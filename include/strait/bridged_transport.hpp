@@ -11,6 +11,7 @@
 #include "strait/detail/bridge.hpp"
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/frame_queue.hpp"
+#include "strait/detail/handshake.hpp"
 #include "strait/fwd.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
@@ -35,6 +36,7 @@ class BridgedTransport {
  public:
   /// The pipe has nothing to spin on.
   using wait_policy = Block;
+  static constexpr detail::WireOptions wire_options = detail::wire_options_of<T>();
 
   class Request {
    public:
@@ -120,19 +122,21 @@ class BridgedTransport {
   Result<void> flush(detail::FrameQueue& queue) { return bridge_->flush(queue); }
 
   template <class Sink>
-  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+  Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
     if (!bridge_->started()) {
-      if (auto started = bridge_->start(max_message_bytes); !started) return started;
+      if (auto started = bridge_->start(limits.max_message_bytes); !started) return started;
     }
-    for (int i = 0; i != detail::fair_share; ++i) {
+    std::size_t left = detail::fair_share_bytes;
+    for (int i = 0; i != detail::fair_share && left != 0; ++i) {
       if (taken_.empty()) {
-        if (auto more = bridge_->take(taken_, max_message_bytes); !more) return more;
+        if (auto more = bridge_->take(taken_, limits.max_message_bytes); !more) return more;
       }
       const auto frame = taken_.front();
       incoming_.clear();
       std::byte* copy = incoming_.extend(frame.header.bytes);
       if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(copy, frame.payload, frame.header.bytes);
+      left -= detail::least(left, std::size_t{frame.header.bytes});
       taken_.pop();
       if (!sink(frame.header.tag, incoming_.bytes())) return {};
     }

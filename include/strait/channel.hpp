@@ -21,7 +21,9 @@
 #include "strait/observer.hpp"
 #include "strait/out_of_line.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/error.hpp"
 #include "strait/posix/poll.hpp"
+#include "strait/posix/process.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/rights.hpp"
@@ -64,38 +66,41 @@ class Channel {
   [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
                                               ObserverT observer = {}) {
     auto server = TransportT::listen(
-        name, {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms}});
+        name, {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms},
+               options.peers});
     if (!server) return server.error();
     return Channel(std::move(*server), token, std::move(observer));
   }
 
   /// Looks a name up and says Hello. The answer comes in later calls (until then `waiting_connect`
-  /// is true and what is sent is queued), or, with patience, within this one.
+  /// is true and what is sent is queued), or, with patience, within this one. Patience covers the
+  /// whole way: a server that is not there yet, is busy, or goes and comes again.
   ///
   /// Errors: `not_found`, `invalid_name`, `permission_denied` (the name belongs to somebody else),
   /// the system's; with patience also those of a refusal: `bad_token`, `version_mismatch`,
-  /// `schema_mismatch`, `refused`, `handshake_timeout`.
+  /// `schema_mismatch`, `send_policy_mismatch`, `queue_size_mismatch`, `refused`,
+  /// `handshake_timeout`.
   /// Blocking: up to `patience`, for the server to appear and to answer; never by default.
   template <class Rep = std::int64_t, class Period = std::milli>
   [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
                                                std::chrono::duration<Rep, Period> patience = {},
                                                ObserverT observer = {}) {
     const auto deadline = detail::Deadline::after(patience);
-    auto found = TransportT::look_up(name);
-    while (!found && (found.error() == Errc::not_found || found.error() == Errc::would_block) &&
-           !deadline.passed()) {
+    constexpr std::chrono::milliseconds longest{50};
+    for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
+      auto connected = connect_once(name, token, deadline, observer);
+      if (connected || !passes(connected.error()) || deadline.passed()) {
+        if (!connected && connected.error() == Errc::peer_closed) return Errc::refused;
+        return connected;
+      }
       // No system tells when a name appears.
-      constexpr std::chrono::milliseconds pause{1};
       const auto slept =
           posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
       if (!slept) return slept.error();
-      found = TransportT::look_up(name);
     }
-    if (!found) return found.error();
-    return greet(std::move(*found), token, deadline, std::move(observer));
   }
 
-  /// Two channels connected to each other: keep one, send the other with `Rights`. Their peer's
+  /// Two channels connected to each other: keep one, send the other with `Rights`. The peer's
   /// credentials are those of this process, whoever has the other end later.
   ///
   /// Errors: the system's. Blocking: never.
@@ -106,10 +111,9 @@ class Channel {
                   "MachTransport.");
     auto links = TransportT::pair();
     if (!links) return links.error();
-    const auto who = links->first.credentials();
-    if (!who) return who.error();
-    return std::pair(Channel(std::move(links->first), *who, std::move(first)),
-                     Channel(std::move(links->second), *who, std::move(second)));
+    const Peer self{posix::own_credentials(), true};
+    return std::pair(Channel(std::move(links->first), self, std::move(first)),
+                     Channel(std::move(links->second), self, std::move(second)));
   }
 
   Channel(Channel&&) noexcept = default;
@@ -215,21 +219,20 @@ class Channel {
     return right;
   }
 
-  /// The inverse, for `Rights::take`: an end that somebody else was connected with.
+  /// The inverse, for `Rights::take`: an end that somebody else was connected with. It is trusted
+  /// as far as whoever passed it on, whose credentials are its peer's from now on.
   ///
   /// Errors: `wrong_right`, `bad_region`, `malformed`: it is no such end; `rights_lost`: this
-  /// process has no descriptor left for it; those of the system; `permission_denied` if the kernel
-  /// says that the other end belongs to somebody whom `ChannelOptions::peers` does not allow.
+  /// process has no descriptor left for it; those of the system; `permission_denied` if whoever
+  /// passed it on is not allowed by `ChannelOptions::peers`.
   static Result<Channel> from_right(detail::Right& right) requires PassesEnds<TransportT> {
-    auto link = TransportT::attach(right);
-    if (!link) return link.error();
-    const auto who = link->credentials();
-    auto checked = who ? detail::check_peer(*who, options.peers) : who.error();
-    if (!checked) {
-      if (auto back = link->detach()) right = std::move(*back);
+    const Peer passer{right.received ? right.sender : posix::own_credentials(), true};
+    if (auto checked = detail::check_peer(passer.credentials, options.peers); !checked) {
       return checked.error();
     }
-    return Channel(std::move(*link), *who, ObserverT());
+    auto link = TransportT::attach(right);
+    if (!link) return link.error();
+    return Channel(std::move(*link), passer, ObserverT());
   }
 
   /// Handles what is there. Returns how many times the listener was called: 0 when nothing is
@@ -314,8 +317,7 @@ class Channel {
   }
 
   /// A descriptor for a loop of your own: when it is readable, call `poll`. From the first call of
-  /// this on, `poll` asks the peer for wake-ups; call it once before the first wait. While
-  /// `waiting_connect` call `poll` now and then, too: it is what notices that time is up.
+  /// this on, `poll` asks the peer for wake-ups; call it once before the first wait.
   ///
   /// Errors: -1 when the system has no descriptor left. Ownership: the channel's.
   int native_handle() {
@@ -384,9 +386,25 @@ class Channel {
     server_.emplace(std::move(server));
   }
 
+  /// Whether another attempt to connect may succeed.
+  static bool passes(const std::error_code& error) {
+    return error == Errc::not_found || error == Errc::would_block || error == Errc::peer_closed ||
+           error == Errc::handshake_timeout || error == std::errc::connection_refused ||
+           error == std::errc::no_such_file_or_directory;
+  }
+
+  /// On failure the observer is still the caller's. Errors: `peer_closed` when the server hung up
+  /// without a word.
+  static Result<Channel> connect_once(std::string_view name, const Token& token,
+                                      detail::Deadline deadline, ObserverT& observer) {
+    auto found = TransportT::look_up(name);
+    if (!found) return found.error();
+    return greet(std::move(*found), token, deadline, observer);
+  }
+
   /// Says Hello to a server that was found, and waits for its answer until the deadline.
   static Result<Channel> greet(typename TransportT::Name server, const Token& token,
-                               detail::Deadline deadline, ObserverT observer) {
+                               detail::Deadline deadline, ObserverT& observer) {
     PeerCredentials credentials;
     if constexpr (names_tell_credentials) {
       credentials = server.credentials();
@@ -394,8 +412,9 @@ class Channel {
         return checked.error();
       }
     }
-    auto link =
-        std::move(server).hello(detail::encode_hello(SerializerT::schema_hash, token).bytes());
+    auto link = std::move(server).hello(
+        detail::encode_hello(SerializerT::schema_hash, token, detail::wire_options_of<TransportT>())
+            .bytes());
     if (!link) return link.error();
 
     Channel channel(token, std::move(observer));
@@ -405,20 +424,28 @@ class Channel {
     channel.handshake_deadline_ =
         detail::Deadline::after(std::chrono::milliseconds{options.handshake_timeout_ms});
     if (deadline.is_now()) return channel;
-    for (;;) {
+    std::error_code failure;
+    while (!failure) {
       channel.await_welcome();
-      if (channel.ended_) return channel.ended_;
-      if (!channel.waiting_connect()) return channel;
-      if (deadline.passed()) return Errc::handshake_timeout;
-      if (auto slept = channel.sleep(deadline); !slept) return slept.error();
+      if (channel.ended_) {
+        failure = channel.ended_ == Errc::refused ? channel.turned_away_ : channel.ended_;
+      } else if (!channel.waiting_connect()) {
+        return channel;
+      } else if (deadline.passed()) {
+        failure = make_error_code(Errc::handshake_timeout);
+      } else if (auto slept = channel.sleep(deadline); !slept) {
+        failure = slept.error();
+      }
     }
+    observer = std::move(channel.observer_);
+    return failure;
   }
 
-  Channel(TransportT link, const PeerCredentials& who, ObserverT observer)
+  Channel(TransportT link, const Peer& peer, ObserverT observer)
       : Channel(Token::from_bytes(std::array<std::byte, Token::size_bytes>()),
                 std::move(observer)) {
     link_.emplace(std::move(link));
-    peer_.credentials = who;
+    peer_ = peer;
     state_ = State::connected;
   }
 
@@ -563,37 +590,55 @@ class Channel {
           }
           return read && !stopped_ && !closing_;
         },
-        options.max_message_bytes);
+        ReceiveLimits{options.max_message_bytes, options.max_rights});
     if (broken) {
       end(broken);
     } else if (!received && received.error() != Errc::empty) {
       end(received.error());
     } else if (!received && unsendable_) {
       end(unsendable_);
+    } else if constexpr (requires { link_->unfinished(); }) {
+      if (!received) look_for_an_end();
     }
     return handled;
   }
 
+  /// A peer that has sent its own end of the link, with a message that it will never finish, keeps
+  /// the link open by that when it dies.
+  void look_for_an_end() {
+    const std::uint64_t unfinished = link_->unfinished();
+    if (unfinished != unfinished_ || unfinished == 0) [[likely]] {
+      if (unfinished == unfinished_) return;
+      unfinished_ = unfinished;
+    } else if (!look_again_at_.passed()) {
+      return;
+    } else if (!peer_.passed_on && posix::has_ended(peer_.credentials.pid)) {
+      return end(make_error_code(Errc::peer_closed));
+    }
+    look_again_at_ = unfinished == 0 ? detail::Deadline::never()
+                                     : detail::Deadline::after(std::chrono::seconds{2});
+  }
+
   template <class Listener>
-  static Result<void> give(Listener& listener, std::uint16_t tag,
-                           std::span<const std::byte> bytes) {
+  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes) {
     return give(listener, tag, bytes, Rights(), detail::Lease());
   }
   template <class Listener>
-  static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                           detail::RightList& list) {
+  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                    detail::RightList& list) {
     if (list.size() > options.max_rights) return Errc::too_many_rights;
+    list.for_each([&](detail::Right& right) { right.sender = peer_.credentials; });
     return give(listener, tag, bytes, Rights(std::move(list)), detail::Lease());
   }
   template <class Listener>
-  static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                           detail::Lease& lease) {
+  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                    detail::Lease& lease) {
     return give(listener, tag, bytes, Rights(), std::move(lease));
   }
 
   template <class Listener>
-  static Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                           Rights rights, detail::Lease lease) {
+  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                    Rights rights, detail::Lease lease) {
     if constexpr (std::derived_from<Listener, detail::FrameSink>) {
       return listener.take(tag, bytes, rights);
     } else {
@@ -628,11 +673,14 @@ class Channel {
         return;
       }
       const PeerCredentials who = request->credentials;
+      const bool came = !request->failure;
       if (auto link = answer(std::move(*request), token_)) {
         admit(std::move(*link), who);
       } else {
         turned_away_ = link.error();
         detail::observe_refused(observer_, link.error(), who);
+        // No client can ever be let in.
+        if (came && posix::is_permanent(link.error())) end(link.error());
       }
     }
   }
@@ -664,7 +712,9 @@ class Channel {
     if (auto checked = detail::check_peer(request.credentials, options.peers); !checked) {
       return checked.error();
     }
-    auto why = detail::check_hello(request.hello(), SerializerT::schema_hash, token).error();
+    auto why = detail::check_hello(request.hello(), SerializerT::schema_hash, token,
+                                   detail::wire_options_of<TransportT>())
+                   .error();
     if (!why && full) why = Errc::refused;
     const auto status = detail::encode_welcome(why);
     if (!why) return std::move(request).welcome(status.bytes());
@@ -690,8 +740,10 @@ class Channel {
           welcome = checked;
         }
       }
+      if (!welcome) turned_away_ = welcome.error();
       welcome ? connected() : end(welcome.error());
     } else if (answer.error() != Errc::empty) {
+      // Without a word.
       end(answer.error() == Errc::peer_closed ? make_error_code(Errc::refused) : answer.error());
     } else if (handshake_deadline_.passed()) {
       end(make_error_code(Errc::handshake_timeout));
@@ -711,6 +763,7 @@ class Channel {
     server_.reset();
     link_.reset();
     queue_.clear();
+    look_again_at_ = detail::Deadline::never();
     watched_ = {};
   }
 
@@ -720,17 +773,28 @@ class Channel {
     return state_ == State::connected ? queue_ : nothing;
   }
 
+  /// When there is something to do even if nothing comes.
+  detail::Deadline due() const {
+    if (state_ == State::listening) return server_->deadline();
+    if (state_ == State::greeting) return handshake_deadline_;
+    if constexpr (requires { link_->retries(); }) {
+      if (!queue_.empty() && link_ && link_->retries()) {
+        constexpr std::chrono::milliseconds pause{10};
+        return detail::Deadline::earlier(look_again_at_, detail::Deadline::after(pause));
+      }
+    }
+    return look_again_at_;
+  }
+
   /// Waits for something to do, at most until the deadline.
   Result<void> sleep(detail::Deadline deadline, Until until = Until::message) {
     if (state_ == State::ended) return ended_;
     if (state_ == State::listening) {
       return posix::wait_for({server_->interest(), {-1, 0, 0}},
-                             detail::Deadline::earlier(deadline, server_->deadline()));
+                             detail::Deadline::earlier(deadline, due()));
     }
     if (until == Until::message && spin_([&] { return link_->readable(); }, deadline)) return {};
-    if (state_ == State::greeting) {
-      deadline = detail::Deadline::earlier(deadline, handshake_deadline_);
-    }
+    deadline = detail::Deadline::earlier(deadline, due());
     Result<void> slept;
     bool ready = link_->arm(sendable());
     // Who flushes wants room; messages that are there already must not keep it awake.
@@ -775,6 +839,7 @@ class Channel {
     }
     if (auto watched = watch(watched_.in, wanted.in); !watched) return watched;
     if (auto watched = watch(watched_.out, wanted.out); !watched) return watched;
+    wait_set_->wake_at(due());
     if (ready) return wait_set_->nudge();
     wait_set_->calm();
     return {};
@@ -817,6 +882,9 @@ class Channel {
   Token token_;
   detail::Held<typename TransportT::Server> server_;
   detail::Deadline handshake_deadline_ = detail::Deadline::never();
+  /// What `look_for_an_end` saw last, and when that counts.
+  std::uint64_t unfinished_ = 0;
+  detail::Deadline look_again_at_ = detail::Deadline::never();
   detail::Held<posix::WaitSet> wait_set_;
   Watched watched_;
   [[no_unique_address]] ObserverT observer_;

@@ -63,6 +63,11 @@ enum class Errc {
   busy,
   /// This system can't do that.
   unsupported,
+  /// The peer's transport lends memory and this side's does not, or lends another amount of it.
+  /// Build both sides with the same send policy.
+  send_policy_mismatch,
+  /// The peer's ports have queues of another size. Build both sides with the same `queue_bytes`.
+  queue_size_mismatch,
 };
 
 namespace detail {
@@ -92,6 +97,8 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::wrong_right: return "not the kind of right it was taken for";
     case Errc::busy: return "not possible from inside this callback";
     case Errc::unsupported: return "not supported on this system";
+    case Errc::send_policy_mismatch: return "the peer's transport has another send policy";
+    case Errc::queue_size_mismatch: return "the peer's transport has queues of another size";
   }
   return "unknown strait error";
 }

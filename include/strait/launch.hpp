@@ -189,7 +189,7 @@ struct Launcher {
       for (;;) {
         auto server = ChannelT::transport::look_up(std::move(*input));
         if (server) {
-          return ChannelT::greet(std::move(*server), *token, deadline, std::move(observer));
+          return ChannelT::greet(std::move(*server), *token, deadline, observer);
         }
         if (server.error() != Errc::would_block) return server.error();
         if (deadline.passed()) return Errc::handshake_timeout;

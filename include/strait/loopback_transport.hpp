@@ -277,11 +277,13 @@ class LoopbackTransport {
   }
 
   template <class Sink>
-  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
-    for (int i = 0; i != detail::fair_share; ++i) {
+  Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
+    std::size_t left = detail::fair_share_bytes;
+    for (int i = 0; i != detail::fair_share && left != 0; ++i) {
       detail::RightList rights;
-      const auto tag = take_frame(max_message_bytes, rights);
+      const auto tag = take_frame(limits.max_message_bytes, rights);
       if (!tag) return tag.error();
+      left -= detail::least(left, incoming_.size());
       if (!sink(*tag, incoming_.bytes(), std::move(rights))) return {};
     }
     return {};
@@ -313,7 +315,6 @@ class LoopbackTransport {
     return std::pair(LoopbackTransport(detail::LoopbackEnd(*wire, 0)),
                      LoopbackTransport(detail::LoopbackEnd(*wire, 1)));
   }
-  Result<PeerCredentials> credentials() const { return own_credentials(); }
   Result<detail::Right> detach() {
     auto* parcel = new (std::nothrow) detail::LoopbackParcel(std::move(end_));
     if (parcel == nullptr) return std::make_error_code(std::errc::not_enough_memory);

@@ -12,16 +12,20 @@
 #include <utility>
 
 #include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/handshake.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/detail/linger.hpp"
+#include "strait/detail/moved_from.hpp"
 #include "strait/detail/right_list.hpp"
 #include "strait/fwd.hpp"
 #include "strait/mach/kernel.hpp"
+#include "strait/mach/message_header.hpp"
 #include "strait/mach/native_kernel.hpp"
 #include "strait/mach/out_of_line_way.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/mapping.hpp"
 #include "strait/posix/memory_file.hpp"
+#include "strait/posix/poll.hpp"
 #include "strait/send_policy.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
@@ -32,8 +36,7 @@ namespace strait {
 /// fragments, or out of line from the policy's threshold up. The same code over every `MachKernel`.
 ///
 /// A link is two ports: each side receives on its own and has the send right to the other's. The
-/// client sends its Hello to the server's name with a right to the client's port; the server
-/// answers there, with a right to a fresh port for this client alone.
+/// client sends its Hello to the server's name; with the answer it gets its ports.
 template <class KernelT, class SendPolicy, class WaitPolicy, std::size_t queue_bytes>
 class BasicMachTransport {
   using SendRight = typename KernelT::SendRight;
@@ -47,6 +50,8 @@ class BasicMachTransport {
   using kernel = KernelT;
   using send_policy = SendPolicy;
   using wait_policy = WaitPolicy;
+  static constexpr detail::WireOptions wire_options{detail::loan_bytes_of<typename SendPolicy::way>,
+                                                    queue_bytes};
 
   /// A message larger than this travels in fragments, so that the receiver copies out while the
   /// sender copies in.
@@ -66,18 +71,13 @@ class BasicMachTransport {
     std::span<const std::byte> hello() const { return request_.body.bytes(); }
 
     Result<BasicMachTransport> welcome(std::span<const std::byte> bytes) && {
-      auto out = roomy(SendRight::adopt(std::move(request_.reply)));
-      if (!out) return out.error();
-      auto in = KernelT::allocate_for(request_, queue_bytes);
-      if (!in) return in.error();
-      const auto right = in->make_send_right();
-      if (auto sent = out->send(header(Kind::welcome), bytes, right); !sent) return sent.error();
-      return BasicMachTransport(std::move(*in), std::move(*out));
+      auto ports = KernelT::welcome(std::move(request_), queue_bytes, bytes);
+      if (!ports) return ports.error();
+      return BasicMachTransport(std::move(ports->in), std::move(ports->out));
     }
 
     void refuse(std::span<const std::byte> bytes) && {
-      auto out = SendRight::adopt(std::move(request_.reply));
-      if (out && put(*out, header(Kind::refusal, 0, bytes.size()), copy_of(bytes))) out->publish();
+      KernelT::refuse(std::move(request_), bytes);
     }
 
    private:
@@ -110,11 +110,11 @@ class BasicMachTransport {
     }
 
     Result<BasicMachTransport> hello(std::span<const std::byte> bytes) && {
-      auto in = KernelT::allocate(queue_bytes);
-      if (!in) return in.error();
-      const auto right = in->make_send_right();
-      if (auto sent = right_.send(bytes, right); !sent) return sent.error();
-      return BasicMachTransport(std::move(*in), SendRight());
+      auto greeting = KernelT::greet(std::move(right_), queue_bytes, bytes);
+      if (!greeting) return greeting.error();
+      BasicMachTransport link{ReceiveRight(), SendRight()};
+      link.greeting_.emplace(std::move(*greeting));
+      return link;
     }
 
    private:
@@ -154,27 +154,22 @@ class BasicMachTransport {
   }
 
   Result<detail::HandshakeBytes> welcome() {
-    const auto received = in_.peek();
-    if (!received) return received.error();
-    const auto kind = static_cast<Kind>(received->kind);
-    if (received->bytes > detail::HandshakeBytes::capacity ||
-        (kind != Kind::welcome && kind != Kind::refusal)) {
-      return Errc::malformed;
+    auto answer = greeting_->answer();
+    if (!answer) return answer.error();
+    if (answer->ports) {
+      in_ = std::move(answer->ports->in);
+      out_ = std::move(answer->ports->out);
+      greeting_.reset();
+    } else if (detail::check_welcome(answer->body.bytes())) {
+      return Errc::malformed;  // all is well, and there is no link
     }
-    const detail::HandshakeBytes bytes({in_.body(), received->bytes});
-    in_.pop(*received);
-    if (kind == Kind::welcome) {
-      auto out = roomy(in_.take_send_right());
-      if (!out) return out.error();
-      out_ = std::move(*out);
-    }
-    return bytes;
+    return answer->body;
   }
 
   /// Whom the welcome was from, where the name did not tell.
   PeerCredentials server_credentials() const
       requires(!detail::TellsCredentials<typename KernelT::NameRight>) {
-    return in_.sender();
+    return greeting_ ? greeting_->sender() : in_.sender();
   }
 
   /// Memory for a message that will be sent here.
@@ -232,7 +227,8 @@ class BasicMachTransport {
 
   Result<void> flush(detail::FrameQueue& queue) {
     std::size_t staged_bytes = 0;
-    while (!queue.empty()) {
+    std::size_t left = detail::fair_share_flushed;
+    while (!queue.empty() && left != 0) {
       const auto frame = queue.front();
       const std::span payload(frame.payload, frame.header.bytes);
       if constexpr (OutOfLineWay::exists) {
@@ -245,6 +241,7 @@ class BasicMachTransport {
           const auto sent =
               way_.send_copy(out_, header(out_of_line_kind, frame.header.tag), Queued{payload});
           if (sent) {
+            left -= detail::least(left, payload.size());
             queue.pop();
             continue;
           }
@@ -253,6 +250,7 @@ class BasicMachTransport {
         }
       }
       const std::size_t size = detail::least(payload.size(), fragment_bytes);
+      left -= detail::least(left, size + sizeof(detail::FrameHeader));
       const bool last = size == payload.size();
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
@@ -285,11 +283,16 @@ class BasicMachTransport {
   }
 
   template <class Sink>
-  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
+  Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
+    const std::size_t max_message_bytes = limits.max_message_bytes;
     if (assembling_ && begun_) [[unlikely]] {
       if (auto resumed = resume(max_message_bytes); !resumed) return resumed;
     }
-    for (int i = 0; i != detail::fair_share; ++i) {
+    if constexpr (requires { in_.set_max_descriptors(limits.max_rights); }) {
+      in_.set_max_descriptors(limits.max_rights);
+    }
+    std::size_t left = detail::fair_share_bytes;
+    for (int i = 0; i != detail::fair_share && left != 0; ++i) {
       auto received = in_.peek();
       if (!received) {
         if (i < 2 || received.error() != Errc::empty) return received.error();
@@ -307,6 +310,9 @@ class BasicMachTransport {
           if (message.descriptors != 0 && (assembling_ || !carries_descriptors)) {
             return Errc::malformed;
           }
+          // An honest sender cuts what is larger.
+          if (message.bytes > fragment_bytes) return Errc::malformed;
+          left -= detail::least(left, std::size_t{message.bytes});
           if (!assembling_) incoming_.clear();
           if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
           std::byte* copy = incoming_.extend(message.bytes);
@@ -315,6 +321,7 @@ class BasicMachTransport {
           in_.pop(message);
           if constexpr (carries_descriptors) {
             if (message.descriptors != 0) [[unlikely]] {
+              left -= detail::least(left, posix::page_size());
               if (auto taken = take_rights(message.descriptors); !taken) return taken;
             }
           }
@@ -325,6 +332,8 @@ class BasicMachTransport {
         case Kind::region:
         case Kind::loan:
         case Kind::forget: {
+          // Mapping it costs more than its few bytes.
+          left -= detail::least(left, posix::page_size());
           const MessageHeader announced = message;
           detail::OutOfLineNote note;
           auto lease = take_out_of_line(announced, note, max_message_bytes);
@@ -343,9 +352,11 @@ class BasicMachTransport {
     return {};
   }
 
-  bool readable() const { return in_.readable(); }
+  bool readable() const { return greeting_ ? greeting_->readable() : in_.readable(); }
 
   bool arm(const detail::FrameQueue& queue) {
+    if (greeting_) [[unlikely]]
+      return greeting_->arm();
     // Both, always: who flushes waits for room though there are messages.
     const bool message = in_.arm();
     if constexpr (OutOfLineWay::exists) way_.tidy(out_, header(Kind::forget));
@@ -354,32 +365,48 @@ class BasicMachTransport {
   }
 
   posix::Interest interest(const detail::FrameQueue& queue) const {
+    if (greeting_) [[unlikely]]
+      return {greeting_->interest(), {-1, 0, 0}};
     return {in_.interest(), queue.empty() ? pollfd{-1, 0, 0} : out_.interest()};
   }
 
-  bool disarm() { return in_.disarm(); }
-  Result<void> wait(detail::Deadline deadline) { return in_.wait(deadline); }
+  /// Only time tells when what waits can be sent.
+  bool retries() const {
+    if constexpr (requires { out_.retries(); }) {
+      return out_.retries();
+    } else {
+      return false;
+    }
+  }
+
+  std::uint64_t unfinished() const {
+    std::uint64_t bytes = 0;
+    if constexpr (requires { in_.has_early_descriptors(); }) {
+      if (in_.has_early_descriptors()) bytes = 1;
+    }
+    return assembling_ && !rights_.empty() ? 1 + incoming_.size() : bytes;
+  }
+
+  bool disarm() { return greeting_ ? greeting_->disarm() : in_.disarm(); }
+  Result<void> wait(detail::Deadline deadline) {
+    if (greeting_) [[unlikely]]
+      return posix::wait_for({greeting_->interest(), {-1, 0, 0}}, deadline);
+    return in_.wait(deadline);
+  }
 
   void take_doorbells() {
+    if (greeting_) [[unlikely]]
+      return greeting_->take_doorbells();
     in_.take_doorbells();
     out_.take_doorbells();
   }
 
   static Result<std::pair<BasicMachTransport, BasicMachTransport>> pair() requires packs_parcels {
-    auto first = KernelT::allocate(queue_bytes);
-    if (!first) return first.error();
-    auto second = KernelT::allocate(queue_bytes);
-    if (!second) return second.error();
-    auto to_first = SendRight::adopt(first->make_send_right());
-    if (!to_first) return to_first.error();
-    auto to_second = SendRight::adopt(second->make_send_right());
-    if (!to_second) return to_second.error();
-    return std::pair(BasicMachTransport(std::move(*first), std::move(*to_second)),
-                     BasicMachTransport(std::move(*second), std::move(*to_first)));
-  }
-
-  Result<PeerCredentials> credentials() const requires packs_parcels {
-    return KernelT::maker(in_, out_);
+    auto ports = KernelT::pair(queue_bytes);
+    if (!ports) return ports.error();
+    auto& [first, second] = *ports;
+    return std::pair(BasicMachTransport(std::move(first.in), std::move(first.out)),
+                     BasicMachTransport(std::move(second.in), std::move(second.out)));
   }
 
   /// A parcel with both ports and what has come of an unfinished message.
@@ -410,16 +437,7 @@ class BasicMachTransport {
   }
 
  private:
-  enum class Kind : std::uint8_t {
-    whole = 1,
-    fragment,
-    last_fragment,
-    region,
-    welcome,
-    refusal,
-    loan,
-    forget,
-  };
+  using Kind = detail::MessageKind;
   static constexpr Kind out_of_line_kind = OutOfLineWay::lends ? Kind::loan : Kind::region;
 
   /// A queued message, as a payload.
@@ -472,10 +490,10 @@ class BasicMachTransport {
 
   Result<void> take_rights(std::size_t count) {
     if (count > detail::max_rights) return Errc::malformed;
-    std::array<posix::Descriptor, detail::max_rights> taken;
+    std::array<posix::UnseenDescriptor, detail::max_rights> taken;
     if (auto found = in_.take_descriptors(std::span(taken).first(count)); !found) return found;
-    for (posix::Descriptor& descriptor : std::span(taken).first(count)) {
-      if (!rights_.push({std::move(descriptor)})) {
+    for (posix::UnseenDescriptor& descriptor : std::span(taken).first(count)) {
+      if (!rights_.push(detail::Right::from_peer(std::move(descriptor)))) {
         return std::make_error_code(std::errc::not_enough_memory);
       }
     }
@@ -502,12 +520,6 @@ class BasicMachTransport {
 
   static MessageHeader header(Kind kind, std::uint16_t tag = 0, std::size_t bytes = 0) {
     return {static_cast<std::uint32_t>(bytes), tag, static_cast<std::uint8_t>(kind), 0};
-  }
-
-  /// A right is of use only if its queue takes all that is sent in one piece.
-  static Result<SendRight> roomy(Result<SendRight> right) {
-    if (right && right->max_inline_bytes() < fragment_bytes) return Errc::bad_region;
-    return right;
   }
 
   /// Stages one inline message that `write(std::byte*)` writes.
@@ -545,8 +557,9 @@ class BasicMachTransport {
     if constexpr (Payload::contiguous) {
       rest = payload.bytes();
       // From where it lies as far as it goes; only what finds no room is copied to the queue.
+      Patience patience(rest.size());
       while (rest.size() > fragment_bytes) {
-        await_room(fragment_bytes, rest.size());
+        await_room(fragment_bytes, patience);
         const auto piece = copy_of(rest.first(fragment_bytes));
         if (auto sent = put(out_, header(Kind::fragment, payload.tag(), fragment_bytes), piece);
             !sent) {
@@ -568,17 +581,40 @@ class BasicMachTransport {
     return flush(queue);
   }
 
-  /// Waits for a receiver that is reading now, no longer than it would take to copy `rest` bytes
-  /// to the queue, where they would be copied from once more.
-  void await_room(std::size_t bytes, std::size_t rest) {
-    if (out_.reserve(bytes).error() != Errc::would_block || posix::single_processor()) return;
-    const auto end = detail::Deadline::after(std::chrono::nanoseconds{rest / copied_in_a_ns});
-    do {
-      for (int i = 0; i != 64; ++i) {
-        if (out_.reserve(bytes).error() != Errc::would_block) return;
-        posix::pause_processor();
-      }
-    } while (!end.passed());
+  /// How long one `send` waits for room, in all: about as long as it would take to copy the message
+  /// to the queue, from where it would be copied once more.
+  class Patience {
+   public:
+    explicit Patience(std::size_t bytes) : left_(bytes / copied_in_a_ns) {
+      if (left_ > longest) left_ = longest;
+    }
+    /// Calls `ready` until it says so, or there is no patience left.
+    template <class Ready>
+    void spin(Ready&& ready) {
+      if (left_.count() <= 0) return;
+      const auto start = detail::Deadline::Clock::now();
+      auto now = start;
+      do {
+        for (int i = 0; i != 64; ++i) {
+          if (ready()) break;
+          posix::pause_processor();
+        }
+        now = detail::Deadline::Clock::now();
+      } while (!ready() && now - start < left_);
+      left_ -= now - start;
+    }
+
+   private:
+    static constexpr std::chrono::nanoseconds longest = std::chrono::microseconds{5000};
+
+    std::chrono::nanoseconds left_;
+  };
+
+  /// Waits for a receiver that is reading now.
+  void await_room(std::size_t bytes, Patience& patience) {
+    const auto ready = [&] { return out_.reserve(bytes).error() != Errc::would_block; };
+    if (ready() || posix::single_processor()) return;
+    patience.spin(ready);
   }
 
   template <class Payload>
@@ -616,6 +652,8 @@ class BasicMachTransport {
 
   ReceiveRight in_;
   SendRight out_;
+  /// Until the server has answered.
+  detail::Held<typename KernelT::Greeting> greeting_;
   [[no_unique_address]] OutOfLineWay way_;
   [[no_unique_address]] detail::RegionBorrower<KernelT> regions_;
   [[no_unique_address]] detail::LoanBorrower<KernelT, typename SendPolicy::way> loans_;

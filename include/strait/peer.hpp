@@ -17,6 +17,9 @@ struct PeerCredentials {
 
 struct Peer {
   PeerCredentials credentials;
+  /// True of an end that came with a message (`Rights::take`): the credentials are then those of
+  /// whoever passed it on and vouches for it. No kernel tells who writes at the other end.
+  bool passed_on = false;
 };
 
 namespace detail {

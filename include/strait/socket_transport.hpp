@@ -66,7 +66,7 @@ class BasicSocketTransport {
       return detail::write_frame(Writer{socket_}, bytes);
     }
 
-    posix::Descriptor socket_;
+    posix::PeerSocket socket_;
     detail::HandshakeBytes hello_;
   };
 
@@ -101,7 +101,7 @@ class BasicSocketTransport {
     static Request request(posix::Descriptor socket, const PeerCredentials& who) {
       Request request;
       request.credentials = who;
-      request.socket_ = std::move(socket);
+      request.socket_ = posix::PeerSocket(std::move(socket));
       return request;
     }
 
@@ -121,7 +121,7 @@ class BasicSocketTransport {
    private:
     friend class BasicSocketTransport;
 
-    posix::Descriptor socket_;
+    posix::PeerSocket socket_;
     PeerCredentials credentials_;
   };
 
@@ -163,7 +163,7 @@ class BasicSocketTransport {
     const auto credentials = posix::peer_credentials(server.get());
     if (!credentials) return credentials.error();
     Name name;
-    name.socket_ = std::move(server);
+    name.socket_ = posix::PeerSocket(std::move(server));
     name.credentials_ = *credentials;
     return name;
   }
@@ -212,8 +212,12 @@ class BasicSocketTransport {
   }
 
   template <class Sink>
-  Result<void> receive(Sink&& sink, std::size_t max_message_bytes) {
-    return receive_some(sink, max_message_bytes, detail::fair_share);
+  Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
+    return receive_some(sink, limits, detail::fair_share);
+  }
+
+  std::uint64_t unfinished() const {
+    return rights_.size() == 0 || reader_.readable() ? 0 : reader_.unfinished();
   }
 
   bool readable() const { return has_unread() || posix::events_now(socket_.get(), POLLIN) != 0; }
@@ -229,11 +233,9 @@ class BasicSocketTransport {
   static Result<std::pair<BasicSocketTransport, BasicSocketTransport>> pair() {
     auto sockets = posix::socket_pair(SOCK_STREAM);
     if (!sockets) return sockets.error();
-    return std::pair(BasicSocketTransport(std::move((*sockets)[0])),
-                     BasicSocketTransport(std::move((*sockets)[1])));
+    return std::pair(BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[0]))),
+                     BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[1]))));
   }
-
-  Result<PeerCredentials> credentials() const { return posix::peer_credentials(socket_.get()); }
 
   /// The socket; or, if something was read and not given yet, a parcel with the socket, a memory
   /// file of the bytes, and the descriptors that came with them.
@@ -265,7 +267,7 @@ class BasicSocketTransport {
 
   static Result<BasicSocketTransport> attach(detail::Right& right) {
     if (posix::is_connected_socket(right.descriptor.get(), SOCK_STREAM)) {
-      return BasicSocketTransport(std::move(right.descriptor));
+      return BasicSocketTransport(posix::PeerSocket(std::move(right.descriptor)));
     }
     if (!posix::is_connected_socket(right.descriptor.get(), posix::packet_socket)) {
       return Errc::wrong_right;
@@ -299,7 +301,7 @@ class BasicSocketTransport {
     }
   };
 
-  explicit BasicSocketTransport(posix::Descriptor socket) : socket_(std::move(socket)) {}
+  explicit BasicSocketTransport(posix::PeerSocket socket) : socket_(std::move(socket)) {}
 
   static Result<posix::SocketPath> path_in(const posix::NamePlace& place, int directory) {
     auto path = posix::SocketPath::of(place.directory() + "/" + posix::NameDirectory::hello_name);
@@ -320,12 +322,12 @@ class BasicSocketTransport {
     const auto got = posix::receive_packet(parcel.get(), packet, contents);
     if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
     if (contents.size() != 2) return Errc::wrong_right;
-    posix::Descriptor socket = contents.pop();
-    const posix::Descriptor file = contents.pop();
+    posix::UnseenDescriptor socket = contents.pop();
+    const posix::UnseenDescriptor file = contents.pop();
     if (!posix::is_connected_socket(socket.get(), SOCK_STREAM)) return Errc::wrong_right;
     auto backlog = posix::contents_of(file.get(), max_backlog_bytes);
     if (!backlog) return backlog.error();
-    BasicSocketTransport link(std::move(socket));
+    BasicSocketTransport link{posix::PeerSocket(std::move(socket))};
     link.backlog_ = std::move(*backlog);
     for (int packets = 0; packets != 3 && link.rights_.has_room(); ++packets) {
       const auto more = posix::receive_packet(parcel.get(), packet, link.rights_);
@@ -351,8 +353,13 @@ class BasicSocketTransport {
       backlog_read_ = 0;
     }
     // An honest sender's are asked for before more than those of the next message have come.
-    if (!rights_.has_room()) return Errc::malformed;
-    return posix::receive_packet(socket_.get(), room, rights_);
+    if (rights_.size() > max_rights_) return Errc::malformed;
+    if (!posix::can_close_unseen(2 * posix::max_descriptors)) return Errc::would_block;
+    const std::size_t before = rights_.size();
+    const auto got = posix::receive_packet(socket_.get(), room, rights_);
+    // The kernel gives no more than one message's at once.
+    if (rights_.size() - before > max_rights_) return Errc::too_many_rights;
+    return got;
   }
 
   /// The rights of the oldest message came with its first byte, so they are here.
@@ -360,7 +367,7 @@ class BasicSocketTransport {
     if (rights_.size() < count) return Errc::malformed;
     detail::RightList taken;
     for (; count != 0; --count) {
-      if (!taken.push({rights_.pop()})) {
+      if (!taken.push(detail::Right::from_peer(rights_.pop()))) {
         return std::make_error_code(std::errc::not_enough_memory);
       }
     }
@@ -368,8 +375,9 @@ class BasicSocketTransport {
   }
 
   template <class Sink>
-  Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
+  Result<void> receive_some(Sink&& sink, const ReceiveLimits& limits, int share) {
     std::error_code broken;
+    max_rights_ = limits.max_rights;
     const auto give = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
       if (header.rights == 0) [[likely]]
         return sink(header.tag, bytes);
@@ -379,7 +387,7 @@ class BasicSocketTransport {
       return false;
     };
     const auto received = reader_.receive([&](std::span<std::byte> room) { return read(room); },
-                                          give, max_message_bytes, share);
+                                          give, limits.max_message_bytes, share);
     if (broken) return broken;
     // All that came is cut into messages: rights that belong to none were not sent by the rules.
     if (!received && received.error() == Errc::empty && rights_.size() > reader_.rights_begun()) {
@@ -388,8 +396,10 @@ class BasicSocketTransport {
     return received;
   }
 
-  posix::Descriptor socket_;
+  posix::PeerSocket socket_;
   detail::FrameReader reader_{detail::max_rights};
+  /// How many rights a message may have here.
+  std::size_t max_rights_ = detail::max_rights;
   /// Of messages that were read and not given yet.
   posix::DescriptorQueue rights_;
   /// What the former owner of this end had read and not given.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "strait/detail/deadline.hpp"
+#include "strait/detail/fair_share.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake_bytes.hpp"
@@ -39,6 +40,16 @@ struct AnySink {
 
 }  // namespace detail
 
+/// How much one message may be.
+struct ReceiveLimits {
+  std::size_t max_message_bytes;
+  /// What is over it has no place here, whatever message it belongs to.
+  std::size_t max_rights;
+
+  constexpr ReceiveLimits(std::size_t message_bytes, std::size_t rights = detail::max_rights)
+      : max_message_bytes(message_bytes), max_rights(rights) {}
+};
+
 /// A connected link that carries whole messages both ways, in order. It never sees a message type.
 ///
 /// Nothing here blocks. A link, a server, a name and a request belong to one thread at a time each.
@@ -64,16 +75,18 @@ struct AnySink {
 ///   T6  `send(payload, queue)` takes one message while `queue` is empty. What there is no room for
 ///       goes to the queue, which is then not empty. On failure the message is not sent and the
 ///       queue is unchanged: `peer_closed`, `not_enough_memory`, `malformed`, the system's.
-///   T7  `flush(queue)` sends from the front of the queue until it is empty or there is no room,
-///       which is not an error.
+///   T7  `flush(queue)` sends from the front of the queue until it is empty, or there is no room,
+///       or a fair share is done, neither of which is an error. Optional, `retries()`: there is
+///       something to send for which no wake-up comes; it has to be tried again after a while.
 ///
 /// Receiving
-///   T8  `receive(sink, max_message_bytes)` calls `sink(tag, bytes)` for each message that is
-///       there, oldest first, until the sink returns false, or a fair share is done (success), or
-///       none is left (`empty`), or there will be no more: `peer_closed`, which comes after all
-///       that was sent; `malformed`, `message_too_large`, `bad_region`, which come after all that
-///       was good. The bytes are private, aligned as S7 says, and end with the call. Memory grows
-///       with what has arrived, not with what was announced.
+///   T8  `receive(sink, limits)` calls `sink(tag, bytes)` for each message that is there, oldest
+///       first, until the sink returns false, or a fair share is done (success; of messages, bytes
+///       and system calls, so that it takes no longer than a millisecond or so whatever the peer
+///       does), or none is left (`empty`), or there will be no more: `peer_closed`, which comes
+///       after all that was sent; `malformed`, `message_too_large`, `bad_region`, which come after
+///       all that was good. The bytes are private, aligned as S7 says, and end with the call.
+///       Memory grows with what has arrived, not with what was announced.
 ///
 /// Waiting
 ///   T9  `wait_policy`: how `Channel` waits. `readable()`: a look whether `receive` has something.
@@ -100,7 +113,12 @@ struct AnySink {
 ///       link, with all it has received and not given yet; the link is of no use then. After an
 ///       error it is as it was. `T::attach(right)` is the inverse: `wrong_right`, `bad_region`,
 ///       `malformed`, `rights_lost` (no descriptor was left for it), and the right is as it was.
-///       `credentials()`: of whoever made the other end.
+///   T18 optional, `unfinished()`: 0, or while descriptors are here of a message that is not here
+///       whole, a number that changes with each byte of it. A peer that sends its own end in this
+///       way and dies would keep the link open for ever.
+///
+/// Options
+///   T17 optional, `T::wire_options`: what both sides must have alike, see `detail::WireOptions`.
 template <class T>
 concept Transport = std::movable<T> &&
     requires(std::string_view name, detail::AcceptLimits limits) {
@@ -120,7 +138,7 @@ concept Transport = std::movable<T> &&
 } && requires(typename T::Name server, std::span<const std::byte> bytes) {
   { std::move(server).hello(bytes) } -> std::same_as<Result<T>>;
 } && requires(T link, const T& const_link, detail::AnyPayload payload, detail::AnySink sink,
-              detail::FrameQueue queue, std::size_t limit) {
+              detail::FrameQueue queue, const ReceiveLimits& limit) {
   { link.welcome() } -> std::same_as<Result<detail::HandshakeBytes>>;
   { link.send(payload, queue) } -> std::same_as<Result<void>>;
   { link.flush(queue) } -> std::same_as<Result<void>>;
@@ -165,17 +183,13 @@ concept CarriesRights = Transport<T> &&
 
 /// A transport whose connected ends are rights themselves.
 template <class T>
-concept PassesEnds = Transport<T> && requires(T link, const T& const_link, detail::Right right) {
+concept PassesEnds = Transport<T> && requires(T link, detail::Right right) {
   { T::pair() } -> std::same_as<Result<std::pair<T, T>>>;
   { link.detach() } -> std::same_as<Result<detail::Right>>;
   { T::attach(right) } -> std::same_as<Result<T>>;
-  { const_link.credentials() } -> std::same_as<Result<PeerCredentials>>;
 };
 
 namespace detail {
-
-/// How many messages one `receive` gives at the most, so that no peer keeps this side for itself.
-inline constexpr int fair_share = 1024;
 
 /// Puts a message on the queue. Errors: `not_enough_memory`, and the rights are as they were.
 template <class Payload>

@@ -251,7 +251,7 @@ void attack_port(Input& input) {
       require(!region || region->bytes().size() == action / 2u, "a region has its size");
     }
     if ((action & 64) != 0) {
-      std::array<strait::posix::Descriptor, strait::detail::max_rights> files;
+      std::array<strait::posix::UnseenDescriptor, strait::detail::max_rights> files;
       if (port.take_descriptors(std::span(files).first(message->descriptors))) {
         for (std::size_t i = 0; i != message->descriptors; ++i) {
           require(::fcntl(files[i].get(), F_GETFD) == FD_CLOEXEC, "a file that is open");

@@ -4,6 +4,7 @@
 #include <strait/mach/linux/kernel.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -16,33 +17,12 @@ struct LeastKernel {
   using Real = strait::LinuxKernel;
   using Bytes = std::span<const std::byte>;
 
-  class TravellingRight {
-   public:
-    TravellingRight(TravellingRight&&) = default;
-    TravellingRight& operator=(TravellingRight&&) = default;
-
-   private:
-    friend LeastKernel;
-    explicit TravellingRight(Real::TravellingRight right) : right_(std::move(right)) {}
-    Real::TravellingRight right_;
-  };
-
   class SendRight {
    public:
     SendRight() = default;
-    static strait::Result<SendRight> adopt(TravellingRight right) {
-      auto adopted = Real::SendRight::adopt(std::move(right.right_));
-      if (!adopted) return adopted.error();
-      return SendRight(std::move(*adopted));
-    }
-    std::size_t max_inline_bytes() { return right_.max_inline_bytes(); }
     strait::Result<std::byte*> reserve(std::size_t bytes) { return right_.reserve(bytes); }
     strait::Result<void> stage(strait::MessageHeader header) { return right_.stage(header); }
     void publish() { right_.publish(); }
-    strait::Result<void> send(strait::MessageHeader header, Bytes body,
-                              const TravellingRight& right) {
-      return right_.send(header, body, right.right_);
-    }
     bool arm(std::size_t bytes) { return right_.arm(bytes); }
     pollfd interest() const { return right_.interest(); }
     void take_doorbells() { right_.take_doorbells(); }
@@ -55,16 +35,11 @@ struct LeastKernel {
 
   class ReceiveRight {
    public:
-    TravellingRight make_send_right() { return TravellingRight(right_.make_send_right()); }
+    ReceiveRight() = default;
     bool readable() const { return right_.readable(); }
     strait::Result<strait::MessageHeader> peek() { return right_.peek(); }
     const std::byte* body() const { return right_.body(); }
     void pop(const strait::MessageHeader& header) { right_.pop(header); }
-    strait::Result<SendRight> take_send_right() {
-      auto taken = right_.take_send_right();
-      if (!taken) return taken.error();
-      return SendRight(std::move(*taken));
-    }
     bool arm() { return right_.arm(); }
     bool disarm() { return right_.disarm(); }
     strait::Result<void> wait(strait::detail::Deadline deadline) { return right_.wait(deadline); }
@@ -77,11 +52,25 @@ struct LeastKernel {
     Real::ReceiveRight right_;
   };
 
-  struct Request {
+  struct LinkPorts {
+    ReceiveRight in;
+    SendRight out;
+  };
+
+  class Request {
+   public:
     strait::PeerCredentials credentials;
     std::error_code failure;
     strait::detail::HandshakeBytes body;
-    TravellingRight reply;
+
+   private:
+    friend LeastKernel;
+    explicit Request(Real::Request request)
+        : credentials(request.credentials),
+          failure(request.failure),
+          body(request.body),
+          request_(std::move(request)) {}
+    Real::Request request_;
   };
 
   class NamePort {
@@ -89,8 +78,7 @@ struct LeastKernel {
     strait::Result<Request> receive() {
       auto request = port_.receive();
       if (!request) return request.error();
-      return Request{request->credentials, request->failure, request->body,
-                     TravellingRight(std::move(request->reply))};
+      return Request(std::move(*request));
     }
     pollfd interest() const { return port_.interest(); }
     strait::detail::Deadline deadline() const { return port_.deadline(); }
@@ -104,14 +92,37 @@ struct LeastKernel {
   class NameRight {
    public:
     strait::PeerCredentials credentials() const { return right_.credentials(); }
-    strait::Result<void> send(Bytes body, const TravellingRight& reply) {
-      return right_.send(body, reply.right_);
-    }
 
    private:
     friend LeastKernel;
     explicit NameRight(Real::NameRight right) : right_(std::move(right)) {}
     Real::NameRight right_;
+  };
+
+  struct Answer {
+    strait::detail::HandshakeBytes body;
+    std::optional<LinkPorts> ports;
+  };
+
+  class Greeting {
+   public:
+    strait::Result<Answer> answer() {
+      auto heard = greeting_.answer();
+      if (!heard) return heard.error();
+      Answer answer{heard->body, {}};
+      if (heard->ports) answer.ports = link_ports(std::move(*heard->ports));
+      return answer;
+    }
+    bool readable() const { return greeting_.readable(); }
+    bool arm() { return greeting_.arm(); }
+    bool disarm() { return greeting_.disarm(); }
+    void take_doorbells() { greeting_.take_doorbells(); }
+    pollfd interest() const { return greeting_.interest(); }
+
+   private:
+    friend LeastKernel;
+    explicit Greeting(Real::Greeting greeting) : greeting_(std::move(greeting)) {}
+    Real::Greeting greeting_;
   };
 
   static strait::Result<NamePort> check_in(std::string_view name,
@@ -125,13 +136,24 @@ struct LeastKernel {
     if (!right) return right.error();
     return NameRight(std::move(*right));
   }
-  static strait::Result<ReceiveRight> allocate(std::size_t queue_bytes) {
-    auto right = Real::allocate(queue_bytes);
-    if (!right) return right.error();
-    return ReceiveRight(std::move(*right));
+  static strait::Result<Greeting> greet(NameRight&& server, std::size_t queue_bytes, Bytes body) {
+    auto greeting = Real::greet(std::move(server.right_), queue_bytes, body);
+    if (!greeting) return greeting.error();
+    return Greeting(std::move(*greeting));
   }
-  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
-    return allocate(queue_bytes);
+  static strait::Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes, Bytes body) {
+    auto ports = Real::welcome(std::move(request.request_), queue_bytes, body);
+    if (!ports) return ports.error();
+    return link_ports(std::move(*ports));
+  }
+  static void refuse(Request&& request, Bytes body) {
+    Real::refuse(std::move(request.request_), body);
+  }
+
+ private:
+  template <class Ports>
+  static LinkPorts link_ports(Ports&& ports) {
+    return {ReceiveRight(std::move(ports.in)), SendRight(std::move(ports.out))};
   }
 };
 

@@ -116,7 +116,7 @@ struct OwnLane {
   Descriptor far_socket;  // the sending end's; to be given away
 };
 
-/// The sending end of a lane that the other side made.
+/// One end of a lane that the other side made.
 struct FarLane {
   Descriptor socket;
   Descriptor memory;
@@ -143,40 +143,44 @@ inline void say(const Descriptor& socket, std::span<const std::byte> bytes,
   REQUIRE(strait::posix::send_packet(socket.get(), bytes, descriptors));
 }
 
-/// The lane that comes with a Welcome in a lane of this peer's.
-inline FarLane take_far_lane(const OwnLane& lane) {
-  strait::posix::DescriptorQueue descriptors;
-  std::array<std::byte, 16> bytes;
-  // Doorbells without anything may come first.
-  while (descriptors.size() < 2) {
-    REQUIRE(strait::posix::receive_packet(lane.socket.get(), bytes, descriptors));
-  }
-  FarLane far;
-  far.socket = descriptors.pop();
-  far.memory = descriptors.pop();
-  far.ring = RawRing(far.memory);
-  return far;
-}
-
 /// A client that says a proper Hello and from then on does what it likes.
 struct RawClient {
   template <class Channel, class Listener>
   RawClient(Channel& server, Listener&& listener, std::string_view name,
             const strait::Token& token) {
     const auto socket = knock(name);
-    say(socket, strait::detail::encode_hello(Channel::serializer::schema_hash, token).bytes(),
-        std::array{in.far_socket.get(), in.memory.get()});
-    in.far_socket.reset();
+    say(socket, hello_of<Channel>(token).bytes());
     REQUIRE(server.poll(listener));
     REQUIRE_FALSE(server.waiting_connect());
-    const auto answer = in.ring.read();
-    REQUIRE(answer);
-    REQUIRE(answer->kind == welcome);
-    out = take_far_lane(in);
+    strait::posix::DescriptorQueue descriptors;
+    std::array<std::byte, strait::detail::HandshakeBytes::capacity> bytes;
+    const auto size = strait::posix::receive_packet(socket.get(), bytes, descriptors);
+    REQUIRE(size);
+    REQUIRE(strait::detail::check_welcome(std::span(bytes).first(*size)));
+    REQUIRE(descriptors.size() == 4);
+    in = take_lane(descriptors);
+    out = take_lane(descriptors);
   }
 
-  OwnLane in;
+  template <class Channel>
+  static strait::detail::HandshakeBytes hello_of(const strait::Token& token) {
+    return strait::detail::encode_hello(
+        Channel::serializer::schema_hash, token,
+        strait::detail::wire_options_of<typename Channel::transport>());
+  }
+
+  /// The lane from the server, and the one to it.
+  FarLane in;
   FarLane out;
+
+ private:
+  static FarLane take_lane(strait::posix::DescriptorQueue& descriptors) {
+    FarLane lane;
+    lane.socket = descriptors.pop();
+    lane.memory = descriptors.pop();
+    lane.ring = RawRing(lane.memory);
+    return lane;
+  }
 };
 
 }  // namespace strait_test

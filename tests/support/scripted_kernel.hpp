@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -61,12 +62,9 @@ struct ScriptedKernel : strait::LinuxKernel {
       const auto& scripted = Script::current().owner_of_name;
       return scripted ? scripted(right_.credentials()) : right_.credentials();
     }
-    strait::Result<void> send(std::span<const std::byte> body, const TravellingRight& reply) {
-      ++Script::current().requests_sent;
-      return right_.send(body, reply);
-    }
 
    private:
+    friend ScriptedKernel;
     strait::LinuxKernel::NameRight right_;
   };
 
@@ -76,31 +74,57 @@ struct ScriptedKernel : strait::LinuxKernel {
    public:
     SendRight() = default;
     explicit SendRight(Base right) : Base(std::move(right)) {}
-
-    static strait::Result<SendRight> adopt(TravellingRight right) {
-      auto adopted = Base::adopt(std::move(right));
-      if (!adopted) return adopted.error();
-      return SendRight(std::move(*adopted));
-    }
     bool arm(std::size_t bytes) {
       if (const auto& scripted = Script::current().before_arm_for_room) scripted();
       return Base::arm(bytes);
     }
   };
 
-  class ReceiveRight : public strait::LinuxKernel::ReceiveRight {
-    using Base = strait::LinuxKernel::ReceiveRight;
+  /// How two processes meet, where a link's receiving end is an `In`.
+  template <class In>
+  struct Meeting {
+    struct LinkPorts {
+      In in;
+      SendRight out;
+    };
+    struct Answer {
+      strait::detail::HandshakeBytes body;
+      std::optional<LinkPorts> ports;
+    };
 
-   public:
-    ReceiveRight() = default;
-    explicit ReceiveRight(Base right) : Base(std::move(right)) {}
+    class Greeting : public strait::LinuxKernel::Greeting {
+      using Base = strait::LinuxKernel::Greeting;
 
-    strait::Result<SendRight> take_send_right() {
-      auto taken = Base::take_send_right();
-      if (!taken) return taken.error();
-      return SendRight(std::move(*taken));
+     public:
+      explicit Greeting(Base greeting) : Base(std::move(greeting)) {}
+
+      strait::Result<Answer> answer() {
+        auto heard = Base::answer();
+        if (!heard) return heard.error();
+        Answer answer{heard->body, {}};
+        if (heard->ports) {
+          answer.ports =
+              LinkPorts{In(std::move(heard->ports->in)), SendRight(std::move(heard->ports->out))};
+        }
+        return answer;
+      }
+    };
+
+    static strait::Result<Greeting> greet(NameRight&& server, std::size_t queue_bytes,
+                                          std::span<const std::byte> body) {
+      ++Script::current().requests_sent;
+      auto greeting = strait::LinuxKernel::greet(std::move(server.right_), queue_bytes, body);
+      if (!greeting) return greeting.error();
+      return Greeting(std::move(*greeting));
+    }
+    static strait::Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
+                                             std::span<const std::byte> body) {
+      auto ports = strait::LinuxKernel::welcome(std::move(request), queue_bytes, body);
+      if (!ports) return ports.error();
+      return LinkPorts{In(std::move(ports->in)), SendRight(std::move(ports->out))};
     }
   };
+  using Greeting = Meeting<ReceiveRight>::Greeting;
 
   static strait::Result<NamePort> check_in(std::string_view name,
                                            strait::detail::AcceptLimits limits) {
@@ -113,14 +137,11 @@ struct ScriptedKernel : strait::LinuxKernel {
     if (!right) return right.error();
     return NameRight(std::move(*right));
   }
-  static strait::Result<ReceiveRight> allocate(std::size_t queue_bytes) {
-    auto right = strait::LinuxKernel::allocate(queue_bytes);
-    if (!right) return right.error();
-    return ReceiveRight(std::move(*right));
+  static auto greet(NameRight&& server, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return Meeting<ReceiveRight>::greet(std::move(server), queue_bytes, body);
   }
-  static strait::Result<ReceiveRight> allocate_for(const strait::linux_mach::Request&,
-                                                   std::size_t queue_bytes) {
-    return allocate(queue_bytes);
+  static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return Meeting<ReceiveRight>::welcome(std::move(request), queue_bytes, body);
   }
 };
 

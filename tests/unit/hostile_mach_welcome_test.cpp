@@ -27,41 +27,53 @@ using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer>;
 
 const auto deaf = [](Bytes) {};
 
-strait::MessageHeader header(std::uint8_t kind, std::size_t bytes, std::uint8_t descriptors = 0) {
-  return {static_cast<std::uint32_t>(bytes), 0, kind, descriptors};
-}
-
-/// What a client comes to when a server does `answer` with the lane that the client made.
-std::error_code verdict(const std::function<void(FarLane&)>& answer) {
+/// What a client comes to when a server answers its Hello in the way of `answer`.
+template <class Link>
+std::error_code verdict_of(const std::function<void(Descriptor&)>& answer) {
   const auto name = unique_name("hostile");
   auto port = NamePort::check_in(name, {}).value();
   auto client = Link::connect(name, Token::generate().value()).value();
   CHECK(client.send(std::array{std::byte{1}}));  // something waits to be sent
   auto request = port.receive().value();
-  FarLane lane{std::move(request.reply.socket), std::move(request.reply.memory), {}};
-  lane.ring = RawRing(lane.memory);
-  answer(lane);
+  Descriptor socket = std::move(request.client);
+  answer(socket);
   const auto ended = client.wait(deaf, 1h).error();
   CHECK(client.poll(deaf).error() == ended);
   CHECK(client.send(std::array{std::byte{1}}).error() == ended);
   return ended;
 }
+std::error_code verdict(const std::function<void(Descriptor&)>& answer) {
+  return verdict_of<Link>(answer);
+}
 
-const Bytes good() {
+Bytes good() {
   static const auto bytes = strait::detail::encode_welcome({});
   return bytes.bytes();
 }
 
-void pass_lane(FarLane& lane, OwnLane& own) {
-  REQUIRE(lane.pass(std::array{own.far_socket.get(), own.memory.get()}));
-}
+/// Both lanes of a link, as a server makes them.
+struct Lanes {
+  explicit Lanes(std::size_t ring_bytes = std::size_t{1} << 20)
+      : to_client(ring_bytes), to_server(ring_bytes) {}
 
-void wake(FarLane& lane) { REQUIRE(lane.pass({})); }
+  std::vector<int> ends() const {
+    return {to_client.far_socket.get(), to_client.memory.get(), to_server.far_socket.get(),
+            to_server.memory.get()};
+  }
+
+  OwnLane to_client;
+  OwnLane to_server;
+};
+
+/// The verdict on a Welcome with these descriptors.
+std::error_code welcomed_with(const std::vector<int>& descriptors, Bytes bytes = good()) {
+  return verdict([&](Descriptor& socket) { say(socket, bytes, descriptors); });
+}
 
 }  // namespace
 
 TEST_CASE("a server that hangs up without a word has refused", "[hostile][mach]") {
-  CHECK(verdict([](FarLane& lane) { lane.socket.reset(); }) == Errc::refused);
+  CHECK(verdict([](Descriptor& socket) { socket.reset(); }) == Errc::refused);
 }
 
 TEST_CASE("a server that never answers is given up", "[hostile][mach]") {
@@ -72,33 +84,78 @@ TEST_CASE("a server that never answers is given up", "[hostile][mach]") {
   const auto port = NamePort::check_in(name, {}).value();
   auto client = Hasty::connect(name, token).value();
   CHECK(client.wait(deaf, 1h).error() == Errc::handshake_timeout);
-  CHECK(Hasty::connect(name, token, 1h).error() == Errc::handshake_timeout);
+  CHECK(Hasty::connect(name, token, 100ms).error() == Errc::handshake_timeout);
 }
 
-TEST_CASE("a Welcome without a right, or with a wrong one, is no welcome", "[hostile][mach]") {
-  CHECK(verdict([](FarLane& lane) {
-          lane.ring.write(header(welcome, 16, 2), good());
-          wake(lane);
-        }) == Errc::malformed);
-  OwnLane own;
-  CHECK(verdict([&](FarLane& lane) {
-          REQUIRE(lane.pass(std::array{own.far_socket.get()}));
-          lane.ring.write(header(welcome, 16, 2), good());
-        }) == Errc::malformed);
-  CHECK(verdict([&](FarLane& lane) {
-          REQUIRE(lane.pass(std::array{own.memory.get(), own.far_socket.get()}));
-          lane.ring.write(header(welcome, 16, 2), good());
-        }) == Errc::malformed);
-  CHECK(verdict([&](FarLane& lane) {
-          const auto unsealed = memory_file(page() + (std::size_t{256} << 10), 0);
-          REQUIRE(lane.pass(std::array{own.far_socket.get(), unsealed.get()}));
-          lane.ring.write(header(welcome, 16, 2), good());
-        }) == Errc::bad_region);
-  OwnLane tiny(page());
-  CHECK(verdict([&](FarLane& lane) {
-          pass_lane(lane, tiny);
-          lane.ring.write(header(welcome, 16, 2), good());
-        }) == Errc::bad_region);
+TEST_CASE("a Welcome with a wrong number of descriptors is malformed", "[hostile][mach]") {
+  const Lanes lanes;
+  auto five = lanes.ends();
+  five.push_back(lanes.to_client.memory.get());
+  CHECK(welcomed_with(five) == Errc::malformed);
+  for (const std::size_t count : {1, 2, 3}) {
+    auto few = lanes.ends();
+    few.resize(count);
+    CHECK(welcomed_with(few) == Errc::malformed);
+  }
+  CHECK(welcomed_with(std::vector<int>(253, lanes.to_client.memory.get())) == Errc::malformed);
+  CHECK(welcomed_with({}) == Errc::malformed);
+}
+
+TEST_CASE("a Welcome whose memory is no ring is turned down", "[hostile][mach]") {
+  const std::size_t ring = std::size_t{1} << 20;
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const Descriptor pipe_out(ends[0]);
+  const Descriptor pipe_in(ends[1]);
+  std::vector<Descriptor> files;
+  files.push_back(memory_file(page() + ring, 0));
+  files.push_back(memory_file(page() + ring, F_SEAL_SHRINK | F_SEAL_GROW));
+  files.push_back(memory_file(page() + ring, strait::linux_mach::seals_of_content));
+  files.push_back(memory_file(0));
+  files.push_back(memory_file(page()));
+  files.push_back(memory_file(ring));
+  files.push_back(memory_file(page() + ring + 8));
+  files.push_back(memory_file(page() + (std::size_t{1} << 30)));
+  files.push_back(memory_file(std::size_t{1} << 50));
+  files.push_back(strait::posix::open("/dev/zero", O_RDWR).value());
+  for (std::size_t i = 0; i != files.size() + 1; ++i) {
+    CAPTURE(i);
+    const Lanes lanes;
+    const int memory = i < files.size() ? files[i].get() : pipe_out.get();
+    for (const std::size_t place : {1, 3}) {
+      auto descriptors = lanes.ends();
+      descriptors[place] = memory;
+      CHECK(welcomed_with(descriptors));
+    }
+  }
+}
+
+TEST_CASE("a Welcome with rings of another size is turned down", "[hostile][mach]") {
+  for (const std::size_t size : {page(), std::size_t{256} << 10, std::size_t{2} << 20}) {
+    const Lanes lanes(size);
+    CHECK(welcomed_with(lanes.ends()) == Errc::bad_region);
+  }
+}
+
+TEST_CASE("a Welcome whose socket is none, or of another kind, is turned down", "[hostile][mach]") {
+  auto stream = socket_pair(SOCK_STREAM);
+  auto datagram = socket_pair(SOCK_DGRAM);
+  const Descriptor inet(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto null = strait::posix::open("/dev/null", O_RDWR).value();
+  const Lanes lanes;
+  for (const int socket :
+       {stream[0].get(), datagram[0].get(), inet.get(), null.get(), lanes.to_client.memory.get()}) {
+    CAPTURE(socket);
+    for (const std::size_t place : {0, 2}) {
+      auto descriptors = lanes.ends();
+      descriptors[place] = socket;
+      CHECK(welcomed_with(descriptors) == Errc::malformed);
+    }
+  }
+  const auto unconnected = strait::linux_mach::new_socket().value();
+  auto descriptors = lanes.ends();
+  descriptors[0] = unconnected.get();
+  CHECK(welcomed_with(descriptors));
 }
 
 TEST_CASE("a Welcome of wrong bytes is malformed", "[hostile][mach]") {
@@ -106,58 +163,30 @@ TEST_CASE("a Welcome of wrong bytes is malformed", "[hostile][mach]") {
   const std::vector<std::byte> large(129);
   std::vector<std::byte> longer(good().begin(), good().end());
   longer.push_back(std::byte{0});
-  for (const Bytes bytes : {Bytes(zeros), Bytes(large), Bytes(longer), good().first(15), Bytes()}) {
-    OwnLane own;
+  for (const Bytes bytes : {Bytes(zeros), Bytes(large), Bytes(longer), good().first(15)}) {
+    const Lanes lanes;
     CAPTURE(bytes.size());
-    CHECK(verdict([&](FarLane& lane) {
-            pass_lane(lane, own);
-            lane.ring.write(header(welcome, bytes.size(), 2), bytes);
-          }) == Errc::malformed);
-  }
-}
-
-TEST_CASE("a record that is no Welcome in its place is malformed", "[hostile][mach]") {
-  for (const std::uint8_t kind : {std::uint8_t{0}, std::uint8_t{whole}, std::uint8_t{fragment},
-                                  std::uint8_t{region}, std::uint8_t{99}}) {
-    OwnLane own;
-    CAPTURE(int{kind});
-    CHECK(verdict([&](FarLane& lane) {
-            pass_lane(lane, own);
-            lane.ring.write(header(kind, 16, 2), good());
-          }) == Errc::malformed);
+    CHECK(welcomed_with(lanes.ends(), bytes) == Errc::malformed);
   }
 }
 
 TEST_CASE("a Welcome of another version says so", "[hostile][mach]") {
   strait::detail::Welcome other;
-  other.version = 2;
-  OwnLane own;
-  CHECK(verdict([&](FarLane& lane) {
-          pass_lane(lane, own);
-          lane.ring.write(header(welcome, 16, 2), std::as_bytes(std::span(&other, 1)));
-        }) == Errc::version_mismatch);
+  other.version = 1;
+  const Lanes lanes;
+  CHECK(welcomed_with(lanes.ends(), std::as_bytes(std::span(&other, 1))) == Errc::version_mismatch);
 }
 
 TEST_CASE("a refusal says why, and never that all is well", "[hostile][mach]") {
   const auto refused_with = [](std::uint32_t status) {
     strait::detail::Welcome answer;
     answer.status = status;
-    return verdict([&](FarLane& lane) {
-      lane.ring.write(header(refusal, 16), std::as_bytes(std::span(&answer, 1)));
-      wake(lane);
-    });
+    return verdict([&](Descriptor& socket) { say(socket, std::as_bytes(std::span(&answer, 1))); });
   };
   CHECK(refused_with(static_cast<std::uint32_t>(Errc::bad_token)) == Errc::bad_token);
   CHECK(refused_with(static_cast<std::uint32_t>(Errc::peer_closed)) == Errc::refused);
   CHECK(refused_with(0xffff'ffff) == Errc::refused);
-  CHECK(refused_with(0) == Errc::peer_closed);
-}
-
-TEST_CASE("an impossible record in place of the Welcome is malformed", "[hostile][mach]") {
-  CHECK(verdict([](FarLane& lane) {
-          lane.ring.write_word(~std::uint64_t{0});
-          wake(lane);
-        }) == Errc::malformed);
+  CHECK(refused_with(0) == Errc::malformed);
 }
 
 TEST_CASE("messages right behind a Welcome are heard in the same call", "[hostile][mach]") {
@@ -165,12 +194,10 @@ TEST_CASE("messages right behind a Welcome are heard in the same call", "[hostil
   auto port = NamePort::check_in(name, {}).value();
   auto client = Link::connect(name, Token::generate().value()).value();
   auto request = port.receive().value();
-  FarLane lane{std::move(request.reply.socket), std::move(request.reply.memory), {}};
-  lane.ring = RawRing(lane.memory);
-  OwnLane own;
-  pass_lane(lane, own);
-  lane.ring.write(header(welcome, 16, 2), good());
-  lane.ring.write(header(whole, 3), std::array{std::byte{1}, std::byte{2}, std::byte{3}});
+  Lanes lanes;
+  lanes.to_client.ring.write({3, 0, whole, 0},
+                             std::array{std::byte{1}, std::byte{2}, std::byte{3}});
+  say(request.client, good(), lanes.ends());
   CHECK(client.poll(deaf).value() == 1);
   CHECK_FALSE(client.waiting_connect());
 }

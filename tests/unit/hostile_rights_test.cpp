@@ -96,7 +96,6 @@ TEST_CASE("rights that no message asks for are malformed", "[hostile][rights]") 
   const auto whole = frame(5000, 1);
   SECTION("with a message of none") { rogue.say(frame(10, 0), files.copies(1)); }
   SECTION("one more") { rogue.say(frame(10, 1), files.copies(2)); }
-  SECTION("as many as go into a message") { rogue.say(frame(10, 0), files.copies(253)); }
   SECTION("with a later byte of a message that has all of its own") {
     rogue.say(View(whole).first(2500), files.copies(1));
     CHECK(rogue.link->poll(rogue.inbox).value() == 0);
@@ -108,6 +107,13 @@ TEST_CASE("rights that no message asks for are malformed", "[hostile][rights]") 
     rogue.say(View(whole).subspan(1, 7), files.copies(1));
   }
   CHECK(rogue.end() == Errc::malformed);
+}
+
+TEST_CASE("more rights at once than any message has are too many", "[hostile][rights]") {
+  Rogue rogue;
+  const Files files;
+  rogue.say(frame(10, 0), files.copies(253));
+  CHECK(rogue.end() == Errc::too_many_rights);
 }
 
 TEST_CASE("rights in front of a message that comes later are found when they come too late",
@@ -143,7 +149,7 @@ TEST_CASE("no flood of rights with the bytes of one message gets past the room f
     if (!sent) break;
     ended = rogue.link->poll(rogue.inbox).error();
   }
-  CHECK(ended == Errc::malformed);
+  CHECK(ended == Errc::too_many_rights);
 }
 
 TEST_CASE("more rights than the channel's limit, or than any, end it", "[hostile][rights]") {
@@ -155,7 +161,7 @@ TEST_CASE("more rights than the channel's limit, or than any, end it", "[hostile
   }
   SECTION("any") {
     rogue.say(frame(10, 128), files.copies(128));
-    CHECK(rogue.end() == Errc::malformed);
+    CHECK(rogue.end() == Errc::too_many_rights);
   }
 }
 

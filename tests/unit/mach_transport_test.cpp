@@ -77,7 +77,7 @@ struct NoRegionsKernel : ScriptedKernel {
   };
   struct ReceiveRight : ScriptedKernel::ReceiveRight {
     ReceiveRight() = default;
-    explicit ReceiveRight(ScriptedKernel::ReceiveRight right)
+    explicit ReceiveRight(strait::LinuxKernel::ReceiveRight right)
         : ScriptedKernel::ReceiveRight(std::move(right)) {}
     template <class Argument>
     strait::Result<Region> take_region(Argument) {
@@ -85,13 +85,12 @@ struct NoRegionsKernel : ScriptedKernel {
       return Errc::unsupported;
     }
   };
-  static strait::Result<ReceiveRight> allocate(std::size_t queue_bytes) {
-    auto right = ScriptedKernel::allocate(queue_bytes);
-    if (!right) return right.error();
-    return ReceiveRight(std::move(*right));
+  using Greeting = Meeting<ReceiveRight>::Greeting;
+  static auto greet(NameRight&& server, std::size_t queue_bytes, Bytes body) {
+    return Meeting<ReceiveRight>::greet(std::move(server), queue_bytes, body);
   }
-  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
-    return allocate(queue_bytes);
+  static auto welcome(Request&& request, std::size_t queue_bytes, Bytes body) {
+    return Meeting<ReceiveRight>::welcome(std::move(request), queue_bytes, body);
   }
 };
 static_assert(strait::MachKernelWithRegions<NoRegionsKernel>);
@@ -120,17 +119,18 @@ struct NoFilledRegionsKernel : ScriptedKernel {
   };
   struct ReceiveRight : ScriptedKernel::ReceiveRight {
     ReceiveRight() = default;
-    explicit ReceiveRight(ScriptedKernel::ReceiveRight right)
+    explicit ReceiveRight(strait::LinuxKernel::ReceiveRight right)
         : ScriptedKernel::ReceiveRight(std::move(right)) {}
     strait::Result<Region> take_region(std::size_t size) {
       return Region(std::move(ScriptedKernel::ReceiveRight::take_region(size)).value());
     }
   };
-  static strait::Result<ReceiveRight> allocate(std::size_t queue_bytes) {
-    return ReceiveRight(std::move(ScriptedKernel::allocate(queue_bytes)).value());
+  using Greeting = Meeting<ReceiveRight>::Greeting;
+  static auto greet(NameRight&& server, std::size_t queue_bytes, Bytes body) {
+    return Meeting<ReceiveRight>::greet(std::move(server), queue_bytes, body);
   }
-  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
-    return allocate(queue_bytes);
+  static auto welcome(Request&& request, std::size_t queue_bytes, Bytes body) {
+    return Meeting<ReceiveRight>::welcome(std::move(request), queue_bytes, body);
   }
 };
 
@@ -233,9 +233,9 @@ TEST_CASE("sending a small type never compiles the way out of line", "[mach_tran
   };
   const auto name = strait_test::unique_name("pair");
   auto server = Transport::listen(name, {}).value();
-  auto client = Transport::look_up(name).value().hello({}).value();
+  auto client = Transport::look_up(name).value().hello(std::array{std::byte{1}}).value();
   auto link = server.accept().value();
-  auto connected = std::move(link).welcome({}).value();
+  auto connected = std::move(link).welcome(strait::detail::encode_welcome({}).bytes()).value();
   REQUIRE(client.welcome());
   strait::detail::FrameQueue queue;
   CHECK(send(client, Small{{7, 0, 0, 0}}, queue));

@@ -26,6 +26,8 @@ class Deadline {
 
   static Deadline earlier(Deadline a, Deadline b) { return a.at_ < b.at_ ? a : b; }
 
+  friend bool operator==(Deadline, Deadline) = default;
+
   bool is_never() const { return at_ == Clock::time_point::max(); }
   bool is_now() const { return at_ == Clock::time_point::min(); }
   bool passed() const { return is_now() || (!is_never() && Clock::now() >= at_); }

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include "strait/detail/deadline.hpp"
 #include "strait/detail/half_open.hpp"
+#include "strait/detail/handshake.hpp"
+#include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/posix/native_descriptors.hpp"
 #include "strait/posix/poll.hpp"
+#include "strait/posix/socket.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
 
@@ -70,16 +74,22 @@ class Entrance {
   }
 
   /// `open` for a socket that listens. `make(Descriptor&&, const PeerCredentials&)` is a candidate.
+  /// One whom the policy does not allow is asked for nothing: `next` turns it away at once.
   template <class Make>
   Result<void> accept(Make&& make) {
     return open([&]() -> Result<void> {
-      while (!overfull()) {
+      while (!overfull() && !stranger_) {
         auto client = posix::accept_from(door_);
         if (!client) {
           return client.error() == Errc::would_block ? Result<void>() : client.error();
         }
         const auto credentials = posix::peer_credentials(client->get());
         if (!credentials) continue;  // gone already
+        if (!check_peer(*credentials, peers_)) {
+          posix::PeerSocket turned_away(std::move(*client));
+          stranger_ = make(posix::Descriptor(), *credentials);
+          return {};
+        }
         const int to_watch = client->get();
         auto added = add(make(std::move(*client), *credentials), to_watch);
         if (!added) return added;
@@ -91,6 +101,10 @@ class Entrance {
   /// As `HalfOpen::next`.
   template <class Ask, class Done>
   auto next(Ask&& ask, Done&& done) {
+    if (stranger_) [[unlikely]] {
+      auto stranger = *std::exchange(stranger_, std::nullopt);
+      return done(stranger, Errc::permission_denied);
+    }
     return half_open_.next(ask, done);
   }
 
@@ -101,6 +115,7 @@ class Entrance {
     Entrance entrance;
     entrance.ready_ = std::move(*ready);
     entrance.half_open_ = HalfOpen<Candidate>(limits);
+    entrance.peers_ = limits.peers;
     return entrance;
   }
 
@@ -109,6 +124,9 @@ class Entrance {
   posix::Descriptor door_;
   posix::WaitSet ready_;
   HalfOpen<Candidate> half_open_;
+  PeerPolicy peers_ = PeerPolicy::same_user;
+  /// Came last and is not allowed in.
+  std::optional<Candidate> stranger_;
 };
 
 }  // namespace strait::detail

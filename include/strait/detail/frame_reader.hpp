@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "strait/detail/byte_buffer.hpp"
+#include "strait/detail/fair_share.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/detail/linger.hpp"
@@ -23,16 +24,27 @@ class FrameReader {
   explicit FrameReader(std::uint8_t rights_limit = 0) : max_rights_(rights_limit) {}
 
   /// Calls `sink(header, bytes)` for messages until it returns false or `share` are done, reading
-  /// on with `read(span)`, which returns how many bytes it read, at least one.
+  /// on with `read(span)`, which returns how many bytes it read, at least one. Also success when
+  /// a fair share of reads or bytes is done.
   ///
   /// Errors: `malformed`, `message_too_large`, `not_enough_memory`; what `read` returns, with
   /// `would_block` as `empty`.
   template <class Read, class Sink>
-  Result<void> receive(Read&& read, Sink&& sink, std::size_t max_message_bytes, int share) {
+  Result<void> receive(Read&& read_some, Sink&& sink, std::size_t max_message_bytes, int share) {
     int given = 0;
+    int reads = fair_share_reads;
+    std::size_t bytes_left = fair_share_bytes;
+    const auto read = [&](std::span<std::byte> room) -> Result<std::size_t> {
+      --reads;
+      const Result<std::size_t> got = read_some(room.first(least(room.size(), fair_share_bytes)));
+      if (got) bytes_left -= least(bytes_left, *got);
+      return got;
+    };
+    const auto share_is_done = [&] { return reads == 0 || bytes_left == 0; };
     while (share > 0) {
       if (in_large_) {
         if (large_.size() != header_.bytes) {
+          if (share_is_done()) return {};
           if (auto more = read_large(read); !more) return more;
           continue;
         }
@@ -58,6 +70,7 @@ class FrameReader {
           continue;
         }
       }
+      if (share_is_done()) return {};
       linger(given < 32 ? given : 32);
       if (auto more = gulp(read); !more) return more;
     }
@@ -71,6 +84,11 @@ class FrameReader {
     if (buffered() < sizeof header) return false;
     std::memcpy(&header, gulp_.bytes().data() + begin_, sizeof header);
     return buffered() - sizeof header >= header.bytes;
+  }
+
+  /// How many bytes are here of a message that can't be given yet, and one more.
+  std::uint64_t unfinished() const {
+    return 1 + (in_large_ ? sizeof header_ + large_.size() : buffered());
   }
 
   /// With how many rights the message that is not complete yet may have come, at the most.
@@ -109,7 +127,7 @@ class FrameReader {
   const std::byte* begin() { return gulp_.data() + begin_; }
 
   template <class Read>
-  Result<void> gulp(Read& read) {
+  Result<void> gulp(const Read& read) {
     if (!gulp_.reserve(gulp_bytes)) return no_memory();
     // What is left of the last gulp, a part of a small message, moves to the front.
     if (begin_ != 0) {
@@ -134,14 +152,14 @@ class FrameReader {
   }
 
   template <class Read>
-  Result<void> read_large(Read& read) {
+  Result<void> read_large(const Read& read) {
     const std::size_t grown = least(header_.bytes, most(gulp_bytes, 2 * large_.size()));
     if (!large_.reserve(grown)) return no_memory();
     return read_into(large_, least(header_.bytes, large_.capacity()) - large_.size(), read);
   }
 
   template <class Read>
-  static Result<void> read_into(ByteBuffer& buffer, std::size_t room, Read& read) {
+  static Result<void> read_into(ByteBuffer& buffer, std::size_t room, const Read& read) {
     const Result<std::size_t> got = read(std::span(buffer.data() + buffer.size(), room));
     if (!got) return got.error() == Errc::would_block ? make_error_code(Errc::empty) : got.error();
     buffer.resize(buffer.size() + *got);

@@ -11,6 +11,7 @@
 
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/handshake_bytes.hpp"
+#include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/result.hpp"
 #include "strait/transport.hpp"
@@ -67,10 +68,11 @@ Result<HandshakeBytes> read_hello(Read&& read) {
   return HandshakeBytes({frame.data() + sizeof header, header.bytes});
 }
 
-/// Sends all that is queued, or what there is room for.
+/// Sends all that is queued, or what there is room for, or a fair share.
 template <class Write>
 Result<void> flush_frames(FrameQueue& queue, Write&& write) {
-  while (!queue.empty()) {
+  std::size_t left = fair_share_flushed;
+  for (int writes = 0; !queue.empty() && left != 0 && writes != fair_share_reads; ++writes) {
     std::array<iovec, 16> parts;
     const std::size_t count = queue.gather(parts);
     const auto filled = std::span<const iovec>(parts).first(count);
@@ -85,15 +87,15 @@ Result<void> flush_frames(FrameQueue& queue, Write&& write) {
     if (*written == 0) return {};
     queue.take_rights(due);  // the receiver has its own by now
     queue.consume(*written);
+    left -= least(left, *written);
   }
   return {};
 }
 
 /// Sends a message as T6 says: from where it lies, if it does, and only what finds no room is
 /// copied to the queue. Closes `out` if half a frame went out and there is no memory for the rest.
-template <class Payload, class Write>
-Result<void> send_frame(const Payload& payload, FrameQueue& queue, posix::Descriptor& out,
-                        Write&& write) {
+template <class Payload, class Out, class Write>
+Result<void> send_frame(const Payload& payload, FrameQueue& queue, Out& out, Write&& write) {
   constexpr std::size_t small_bytes = 1024;
   const std::size_t size = payload.size();
   Result<std::size_t> written = std::size_t{0};

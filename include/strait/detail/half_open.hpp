@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 
 #include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
+#include "strait/peer.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {
@@ -14,10 +16,13 @@ namespace strait::detail {
 struct AcceptLimits {
   std::size_t max_half_open = 16;
   std::chrono::milliseconds timeout{5000};
+  /// Who is let in at all.
+  PeerPolicy peers = PeerPolicy::same_user;
 };
 
 /// Clients that have come but not said Hello yet, oldest first. Each has its own time; none holds
-/// up another. When one comes too many, the oldest goes: an honest client is through in a moment.
+/// up another. When one comes too many, the oldest goes of those of the user with the most: an
+/// honest client is through in a moment, and no user keeps out another one's.
 template <class Candidate>
 class HalfOpen {
  public:
@@ -81,8 +86,9 @@ class HalfOpen {
     }
     if (!overfull()) return Errc::empty;
     // All of them are silent.
-    Candidate oldest = std::move(first_->candidate);
-    erase(&first_);
+    Node** surplus = oldest_of_largest_user();
+    Candidate oldest = std::move((*surplus)->candidate);
+    erase(surplus);
     return done(oldest, Errc::handshake_timeout);
   }
 
@@ -97,6 +103,31 @@ class HalfOpen {
     Deadline deadline;
     Node* next = nullptr;
   };
+
+  static std::uint32_t user_of(const Candidate& candidate) {
+    if constexpr (requires { candidate.credentials.uid; }) {
+      return candidate.credentials.uid;
+    } else {
+      return 0;
+    }
+  }
+
+  Node** oldest_of_largest_user() {
+    Node** found = &first_;
+    std::size_t most = 0;
+    for (Node** at = &first_; *at != nullptr; at = &(*at)->next) {
+      std::size_t count = 0;
+      for (const Node* node = *at; node != nullptr; node = node->next) {
+        count += user_of(node->candidate) == user_of((*at)->candidate);
+      }
+      // A user's oldest one has all the others behind it.
+      if (count > most) {
+        most = count;
+        found = at;
+      }
+    }
+    return found;
+  }
 
   void erase(Node** at) {
     Node* node = std::exchange(*at, (*at)->next);

@@ -15,7 +15,27 @@
 namespace strait::detail {
 
 inline constexpr std::uint64_t protocol_magic = 0x7469'6172'7473'0a1a;
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
+
+/// The options of a transport that both sides must have alike.
+struct WireOptions {
+  /// How many bytes may be lent; 0 when large messages are not lent.
+  std::uint64_t loan_bytes = 0;
+  /// The size of a port's queue; 0 where there is none.
+  std::uint64_t queue_bytes = 0;
+
+  friend bool operator==(const WireOptions&, const WireOptions&) = default;
+};
+
+/// Those of a transport that has some: `T::wire_options`.
+template <class T>
+constexpr WireOptions wire_options_of() {
+  if constexpr (requires { T::wire_options; }) {
+    return T::wire_options;
+  } else {
+    return {};
+  }
+}
 
 /// What a client says first. Magic and version come first in every version of the protocol.
 struct Hello {
@@ -24,8 +44,9 @@ struct Hello {
   std::uint32_t word_bytes = sizeof(void*);
   std::uint64_t schema_hash = 0;
   std::byte token[Token::size_bytes] = {};
+  WireOptions options;
 };
-static_assert(sizeof(Hello) == 56 && sizeof(Hello) <= HandshakeBytes::capacity);
+static_assert(sizeof(Hello) == 72 && sizeof(Hello) <= HandshakeBytes::capacity);
 
 /// What the server answers: `status` is 0 or the `Errc` for which the client is refused.
 struct Welcome {
@@ -35,9 +56,11 @@ struct Welcome {
 };
 static_assert(sizeof(Welcome) == 16);
 
-inline HandshakeBytes encode_hello(std::uint64_t schema_hash, const Token& token) {
+inline HandshakeBytes encode_hello(std::uint64_t schema_hash, const Token& token,
+                                   const WireOptions& options = {}) {
   Hello hello;
   hello.schema_hash = schema_hash;
+  hello.options = options;
   std::memcpy(hello.token, token.bytes().data(), Token::size_bytes);
   return HandshakeBytes({reinterpret_cast<const std::byte*>(&hello), sizeof hello});
 }
@@ -48,10 +71,10 @@ inline HandshakeBytes encode_welcome(std::error_code status) {
   return HandshakeBytes({reinterpret_cast<const std::byte*>(&welcome), sizeof welcome});
 }
 
-/// Errors: `malformed`, `version_mismatch`, `bad_token`, `schema_mismatch`, in this order: who does
-/// not know the token learns nothing about the rest.
+/// Errors: `malformed`, `version_mismatch`, `bad_token`, `schema_mismatch`, `send_policy_mismatch`,
+/// `queue_size_mismatch`, in this order: without the token a client learns nothing about the rest.
 inline Result<void> check_hello(std::span<const std::byte> bytes, std::uint64_t schema_hash,
-                                const Token& token) {
+                                const Token& token, const WireOptions& options = {}) {
   Hello hello;
   constexpr std::size_t stable = offsetof(Hello, word_bytes);
   if (bytes.size() < stable) return Errc::malformed;
@@ -63,6 +86,8 @@ inline Result<void> check_hello(std::span<const std::byte> bytes, std::uint64_t 
   if (Token::from_bytes(hello.token) != token) return Errc::bad_token;
   if (hello.word_bytes != sizeof(void*)) return Errc::schema_mismatch;
   if (hello.schema_hash != schema_hash) return Errc::schema_mismatch;
+  if (hello.options.loan_bytes != options.loan_bytes) return Errc::send_policy_mismatch;
+  if (hello.options.queue_bytes != options.queue_bytes) return Errc::queue_size_mismatch;
   return {};
 }
 
@@ -79,6 +104,8 @@ inline Result<void> check_welcome(std::span<const std::byte> bytes) {
     case Errc::bad_token:
     case Errc::version_mismatch:
     case Errc::schema_mismatch:
+    case Errc::send_policy_mismatch:
+    case Errc::queue_size_mismatch:
     case Errc::malformed: return status;
     default: return Errc::refused;
   }

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <span>
 #include <utility>
 
+#include "strait/peer.hpp"
+#include "strait/posix/close_unseen.hpp"
 #include "strait/posix/descriptor.hpp"
 
 namespace strait::detail {
@@ -42,6 +45,12 @@ class LocalRightOwner {
 struct Right {
   posix::Descriptor descriptor;
   LocalRightOwner local{};
+  /// Whether a peer sent it; if it is of no use, it is closed as such.
+  bool received = false;
+  /// Which one, as the kernel says.
+  PeerCredentials sender{};
+
+  static Right from_peer(posix::Descriptor descriptor) { return {std::move(descriptor), {}, true}; }
 };
 
 /// Rights in order. Whole lists move from one to the other without asking for memory, so nothing
@@ -77,11 +86,8 @@ class RightList {
   }
 
   void pop() noexcept {
-    Node* node = first_;
-    first_ = node->next;
-    if (first_ == nullptr) last_ = nullptr;
-    --size_;
-    delete node;
+    int descriptor = drop_first();
+    if (descriptor >= 0) posix::close_unseen(descriptor);
   }
 
   void append(RightList&& other) noexcept {
@@ -107,7 +113,12 @@ class RightList {
   }
 
   void clear() noexcept {
-    while (first_ != nullptr) pop();
+    while (first_ != nullptr) {
+      std::array<int, max_rights> closing;
+      std::size_t count = 0;
+      while (first_ != nullptr && count != closing.size()) closing[count++] = drop_first();
+      posix::close_unseen(std::span(closing).first(count));
+    }
   }
 
   /// Calls `each(right)` for all of them, or the first `count`.
@@ -116,6 +127,10 @@ class RightList {
     for (const Node* node = first_; node != nullptr && count-- != 0; node = node->next) {
       each(node->right);
     }
+  }
+  template <class Each>
+  void for_each(Each&& each) {
+    for (Node* node = first_; node != nullptr; node = node->next) each(node->right);
   }
 
   // For `FrameQueue`: at which byte of a stream the message of the first right begins, and of that
@@ -134,6 +149,17 @@ class RightList {
     Node* next = nullptr;
     std::uint64_t position = 0;
   };
+
+  /// Returns what a peer sent and was not taken, for `close_unseen`; or -1.
+  int drop_first() noexcept {
+    Node* node = first_;
+    first_ = node->next;
+    if (first_ == nullptr) last_ = nullptr;
+    --size_;
+    const int unseen = node->right.received ? node->right.descriptor.release() : -1;
+    delete node;
+    return unseen;
+  }
 
   Node* first_ = nullptr;
   Node* last_ = nullptr;

@@ -14,6 +14,7 @@
 #include "strait/detail/right_list.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/close_unseen.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/result.hpp"
 
@@ -29,23 +30,25 @@ namespace strait {
 ///       The name is free again when the port is destroyed and when its owner dies, however it
 ///       dies.
 ///   K2  `NamePort::receive()` gives the next `Request`, whole, or `empty`. A request has the
-///       sender's `credentials` from the kernel, its `body` and the send right `reply`; or
-///       `failure` when a client came but sent no request in time, or one that can't be understood.
-///       What such a client sent is closed; the port goes on.
+///       sender's `credentials` from the kernel and its `body`; or `failure` when a client came but
+///       sent no request in time, or one that can't be understood, or is not let in by the limits'
+///       policy, before it was asked for anything. What such a client sent is closed; the port goes
+///       on.
 ///   K3  `NamePort::interest()` is readable when `receive` may give something; `deadline()` is when
 ///       it will even if nothing comes.
 ///   K4  `K::look_up(name)` gives a `NameRight`, or `not_found`. Its `credentials()` are those of
-///       the name's owner. A kernel that can't tell them has none, but `ReceiveRight::sender()`:
-///       the credentials of whoever sent what was received. `send(body, reply)` sends a request; on
-///       failure `reply` is unchanged.
+///       the name's owner. A kernel that can't tell them has none, but `Greeting::sender()` and
+///       `ReceiveRight::sender()`: the credentials of whoever sent what was received.
 ///
-/// Ports
-///   K5  `K::allocate(queue_bytes)` makes a port: a `ReceiveRight`. `make_send_right()` makes its
-///       only send right, in the form in which it travels; the port ends when that right ends.
-///       `K::allocate_for(request, queue_bytes)` makes one for the sender of that request. Where
-///       the kernel tells of each message whom it is from, a message from anybody else ends it.
-///   K6  `SendRight::adopt(travelling right)` checks a right that a peer made before it is used:
-///       `malformed` or `bad_region` if it isn't what it has to be. `SendRight()` has no receiver.
+/// Meeting
+///   K5  `K::greet(name right, queue_bytes, body)` sends a request: a `Greeting`. Its `answer()` is
+///       what the server said, once: the `body` and, if it is a welcome, the `ports` of a link, `in`
+///       and `out`; or `empty`, `peer_closed`, `malformed`, `bad_region`. While there is none, it
+///       is waited for by the functions of K13.
+///   K6  `K::welcome(request, queue_bytes, body)` makes a link with its sender and gives its ports;
+///       `K::refuse(request, body)` answers and makes none. The ports end when those at the other
+///       side end. Where the kernel tells of each message whom it is from, a message from anybody
+///       else ends a port. `SendRight()` has no receiver.
 ///
 /// Sending
 ///   K7  `reserve(bytes)` gives room for one message body of at most `max_inline_bytes()`, to be
@@ -54,7 +57,7 @@ namespace strait {
 ///   K8  `stage(header)` ends the reserved message; `publish()` sends all staged ones, in order.
 ///       A kernel that can't promise room beforehand sends in `stage`, which then may fail as K7
 ///       does; the message was not sent.
-///   K9  `send(header, body, right or region)` sends one message with what it carries, whole or not
+///   K9  `send(header, body, region)` sends one message with what it carries, whole or not
 ///       at all; on failure the caller still has it. Staged messages must be published before.
 ///   K10 `SendRight::arm(bytes)` asks for a wake-up when there is room for `bytes`; true when there
 ///       is no need to wait. `take_doorbells()` takes wake-ups in and notices the receiver's end.
@@ -63,52 +66,56 @@ namespace strait {
 ///   K11 `peek()` gives the next message's header, `empty`, or why there will be no more:
 ///       `peer_closed` comes after all that was sent. `body()` may lie in memory that the sender
 ///       can change: copy it, then look at it. `pop(header)` steps over the message.
-///   K12 `take_region(bytes)` and `take_send_right()` take what came with the message that was
-///       popped last: `malformed` if there is none, `bad_region` if a region could still change or
-///       is shorter than `bytes`.
+///   K12 `take_region(bytes)` takes what came with the message that was popped last: `malformed`
+///       if there is none, `bad_region` if a region could still change or is shorter than `bytes`.
 ///   K13 `readable()` is one look at memory, or one system call where there is none. `arm()` asks
 ///       for a wake-up with the next message; true when there is no need to wait. `disarm()` takes
 ///       that back. `take_doorbells()` takes wake-ups in and notices the sender's end.
 ///       `interest()` is readable when there are any. `wait(deadline)`, when armed, sleeps until
 ///       there is one; it may end early.
 template <class K>
-concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits, std::size_t bytes,
-                              const typename K::Request& request) {
+concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits) {
   { K::check_in(name, limits) } -> std::same_as<Result<typename K::NamePort>>;
   { K::look_up(name) } -> std::same_as<Result<typename K::NameRight>>;
-  { K::allocate(bytes) } -> std::same_as<Result<typename K::ReceiveRight>>;
-  { K::allocate_for(request, bytes) } -> std::same_as<Result<typename K::ReceiveRight>>;
 }
 &&requires(typename K::NamePort port, const typename K::NamePort& const_port) {
   { port.receive() } -> std::same_as<Result<typename K::Request>>;
   { const_port.interest() } -> std::same_as<pollfd>;
   { const_port.deadline() } -> std::same_as<detail::Deadline>;
 }
-&&requires(typename K::NameRight right, std::span<const std::byte> body,
-           const typename K::TravellingRight& reply) {
-  { right.send(body, reply) } -> std::same_as<Result<void>>;
+&&requires(typename K::NameRight right, typename K::Request request, std::size_t bytes,
+           std::span<const std::byte> body) {
+  { K::greet(std::move(right), bytes, body) } -> std::same_as<Result<typename K::Greeting>>;
+  { K::welcome(std::move(request), bytes, body)->in } -> std::same_as<typename K::ReceiveRight&>;
+  { K::welcome(std::move(request), bytes, body)->out } -> std::same_as<typename K::SendRight&>;
+  { K::refuse(std::move(request), body) } -> std::same_as<void>;
 }
-&&std::default_initializable<typename K::SendRight>&& requires(
-    typename K::SendRight right, typename K::TravellingRight travelling, MessageHeader header,
-    std::span<const std::byte> body, std::size_t bytes) {
-  { K::SendRight::adopt(std::move(travelling)) } -> std::same_as<Result<typename K::SendRight>>;
-  { right.max_inline_bytes() } -> std::same_as<std::size_t>;
+&&requires(typename K::Greeting greeting, const typename K::Greeting& const_greeting) {
+  { greeting.answer()->body.bytes() } -> std::same_as<std::span<const std::byte>>;
+  { greeting.answer()->ports->in } -> std::same_as<typename K::ReceiveRight&>;
+  { const_greeting.readable() } -> std::same_as<bool>;
+  { greeting.arm() } -> std::same_as<bool>;
+  { greeting.disarm() } -> std::same_as<bool>;
+  { greeting.take_doorbells() } -> std::same_as<void>;
+  { const_greeting.interest() } -> std::same_as<pollfd>;
+}
+&&std::default_initializable<typename K::SendRight>&& requires(typename K::SendRight right,
+                                                               MessageHeader header,
+                                                               std::size_t bytes) {
   { right.reserve(bytes) } -> std::same_as<Result<std::byte*>>;
   { right.stage(header) } -> std::same_as<Result<void>>;
   { right.publish() } -> std::same_as<void>;
-  { right.send(header, body, std::as_const(travelling)) } -> std::same_as<Result<void>>;
   { right.arm(bytes) } -> std::same_as<bool>;
   { right.interest() } -> std::same_as<pollfd>;
   { right.take_doorbells() } -> std::same_as<void>;
 }
-&&requires(typename K::ReceiveRight right, const typename K::ReceiveRight& const_right,
-           const MessageHeader& header) {
-  { right.make_send_right() } -> std::same_as<typename K::TravellingRight>;
+&&std::default_initializable<typename K::ReceiveRight>&& requires(
+    typename K::ReceiveRight right, const typename K::ReceiveRight& const_right,
+    const MessageHeader& header) {
   { const_right.readable() } -> std::same_as<bool>;
   { right.peek() } -> std::same_as<Result<MessageHeader>>;
   { const_right.body() } -> std::same_as<const std::byte*>;
   { right.pop(header) } -> std::same_as<void>;
-  { right.take_send_right() } -> std::same_as<Result<typename K::SendRight>>;
   { right.arm() } -> std::same_as<bool>;
   { right.disarm() } -> std::same_as<bool>;
   { right.wait(detail::Deadline::now()) } -> std::same_as<Result<void>>;
@@ -172,7 +179,7 @@ template <class K>
 concept MachKernelWithDescriptors = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, MessageHeader header,
              std::span<const std::byte> body, std::span<const int> descriptors,
-             std::span<posix::Descriptor> out) {
+             std::span<posix::UnseenDescriptor> out) {
   { right.send(header, body, descriptors) } -> std::same_as<Result<void>>;
   { receive.take_descriptors(out) } -> std::same_as<Result<void>>;
 };
@@ -182,9 +189,9 @@ concept MachKernelWithDescriptors = MachKernel<K> &&
 ///   K17 `K::pack(in, out, begun, rights)` makes one descriptor of a link's two ports and of the
 ///       message that has come in part: a sealed file of its bytes, if there is such a message, and
 ///       its rights. On success the ports are of no further use. `K::unpack(descriptor, bytes)` is
-///       the inverse; what comes is from a peer and is checked, also that its `max_inline_bytes()`
-///       are as many as that: `wrong_right`, `bad_region`, `malformed`, `rights_lost`.
-///       `K::maker(in, out)`: the credentials of whoever made the other end.
+///       the inverse; what comes is from a peer and is checked, also that as many bytes can be sent
+///       in one piece: `wrong_right`, `bad_region`, `malformed`, `rights_lost`.
+///       `K::pair(queue_bytes)`: the ports of two links that are connected to each other.
 template <class K>
 concept MachKernelWithParcels = MachKernelWithDescriptors<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive,
@@ -193,7 +200,8 @@ concept MachKernelWithParcels = MachKernelWithDescriptors<K> &&
   { K::pack(receive, right, begun, rights) } -> std::same_as<Result<posix::Descriptor>>;
   { K::unpack(parcel, least)->in } -> std::same_as<typename K::ReceiveRight&>;
   { K::unpack(parcel, least)->out } -> std::same_as<typename K::SendRight&>;
-  { K::maker(receive, right) } -> std::same_as<Result<PeerCredentials>>;
+  { K::pair(least)->first.in } -> std::same_as<typename K::ReceiveRight&>;
+  { K::pair(least)->second.out } -> std::same_as<typename K::SendRight&>;
 };
 
 }  // namespace strait

@@ -232,8 +232,9 @@ class LoanReceiver {
       return Lease(slot->share());
     }
     if (note.place != Place::fresh || message.descriptors != 1 || slot) return Errc::malformed;
-    posix::Descriptor file;
+    posix::UnseenDescriptor file;
     if (auto taken = in.take_descriptors(std::span(&file, 1)); !taken) return taken.error();
+    if (!posix::sealed_size(file.get(), posix::seals_of_size)) return Errc::bad_region;
     auto lease = LoanSegment::adopt(std::move(file), bytes, max_bytes - bytes_);
     if (!lease) return lease;
     slot = HeldSegment(LoanSegment::in(*lease)->share());

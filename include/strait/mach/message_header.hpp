@@ -14,4 +14,19 @@ struct MessageHeader {
   std::uint8_t descriptors = 0;
 };
 
+namespace detail {
+
+/// The kinds of message between ports.
+enum class MessageKind : std::uint8_t {
+  whole = 1,
+  fragment,
+  last_fragment,
+  region,
+  welcome,
+  refusal,
+  loan,
+  forget,
+};
+
+}  // namespace detail
 }  // namespace strait

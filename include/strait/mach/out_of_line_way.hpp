@@ -29,6 +29,12 @@ struct OutOfLineWay<KernelT, LoanUpTo<max_bytes>> : LoanSender<KernelT, max_byte
   static constexpr bool lends = true;
 };
 
+/// How much memory a policy lends; 0 if it lends none.
+template <class How>
+inline constexpr std::size_t loan_bytes_of = 0;
+template <std::size_t max_bytes>
+inline constexpr std::size_t loan_bytes_of<LoanUpTo<max_bytes>> = max_bytes;
+
 /// The receiving side: regions are taken from anybody, loans only by who lends, too.
 template <class KernelT, class How>
 struct LoanBorrower {};

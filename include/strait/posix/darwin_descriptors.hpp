@@ -21,6 +21,11 @@ using ControlLength = socklen_t;
 /// POSIX_SPAWN_CLOEXEC_DEFAULT gets none of them.
 inline constexpr int receive_close_on_exec = 0;
 
+/// Linux has such a control message; here there is none.
+inline constexpr int sender_descriptor = -1;
+inline void tell_messages_from_the_end(int) {}
+inline void refuse_descriptors(int) {}
+
 /// Owns a descriptor that `recvmsg` has made.
 inline Descriptor adopt_received(int fd) {
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);

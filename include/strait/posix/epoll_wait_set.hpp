@@ -3,13 +3,16 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <span>
 
+#include "strait/detail/deadline.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
 
@@ -51,18 +54,37 @@ class WaitSet {
     std::array<epoll_event, 64> events;
     const int wanted = static_cast<int>(strait::detail::least(ready.size(), events.size()));
     std::size_t found = 0;
-    // The nudge may take the only room: then it is the next one's turn.
-    for (int attempt = 0; attempt != 2 && found == 0; ++attempt) {
+    // The nudge and the timer may take the only room: then it is the next one's turn.
+    for (int attempt = 0; attempt != 3 && found == 0; ++attempt) {
       const int count =
           posix::retry([&] { return ::epoll_wait(epoll_.get(), events.data(), wanted, 0); });
       if (count < 0) return last_error();
       for (int i = 0; i != count; ++i) {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
-        if (fd != nudge_.get()) ready[found++] = fd;
+        if (fd != nudge_.get() && fd != timer_.get()) ready[found++] = fd;
       }
-      if (!nudged_) break;
+      if (!nudged_ && !timer_) break;
     }
     return found;
+  }
+
+  /// Makes the set ready at a time, once; replaces the time that was set before. Without a
+  /// descriptor for that it does nothing.
+  void wake_at(strait::detail::Deadline at) {
+    if (at == wake_at_) return;
+    if (!timer_) {
+      timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+      if (!timer_) return;
+      if (!watch(timer_.get(), POLLIN)) return timer_.reset();
+    }
+    itimerspec when{};  // all zeros: never
+    if (!at.is_never()) {
+      const auto left = at.left().count();
+      when.it_value.tv_sec = static_cast<time_t>(left / 1'000'000'000);
+      when.it_value.tv_nsec = static_cast<long>(left % 1'000'000'000);
+      if (left == 0) when.it_value.tv_nsec = 1;
+    }
+    if (::timerfd_settime(timer_.get(), 0, &when, nullptr) == 0) wake_at_ = at;
   }
 
   /// Makes the set ready until `calm`.
@@ -87,6 +109,8 @@ class WaitSet {
  private:
   Descriptor epoll_;
   Descriptor nudge_;
+  Descriptor timer_;
+  strait::detail::Deadline wake_at_ = strait::detail::Deadline::never();
   bool nudged_ = false;
 };
 

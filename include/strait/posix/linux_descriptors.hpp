@@ -19,6 +19,24 @@ using ControlLength = std::size_t;
 /// For `recvmsg`: descriptors that come are closed on exec from the start.
 inline constexpr int receive_close_on_exec = MSG_CMSG_CLOEXEC;
 
+/// The control message with a descriptor of the sender's process (SCM_PIDFD, since Linux 6.5).
+inline constexpr int sender_descriptor = 4;
+
+/// Has each message come with its sender's credentials, even one without a byte, which is told from
+/// the end of the stream by that.
+inline void tell_messages_from_the_end(int socket) {
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+
+/// Has the kernel turn away descriptors that are sent to this socket, or to those that connect to
+/// it. Since Linux 6.16 (SO_PASSRIGHTS).
+inline void refuse_descriptors(int socket) {
+  constexpr int pass_rights = 83;
+  const int off = 0;
+  ::setsockopt(socket, SOL_SOCKET, pass_rights, &off, sizeof off);
+}
+
 /// Owns a descriptor that `recvmsg` has made.
 inline Descriptor adopt_received(int fd) { return Descriptor(fd); }
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <utility>
 
+#include "strait/posix/close_unseen.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/posix/native_descriptors.hpp"
@@ -22,10 +23,18 @@ namespace strait::posix {
 /// As many descriptors as the kernel lets one message carry (SCM_MAX_FD).
 inline constexpr std::size_t max_descriptors = 253;
 
-/// Descriptors that came with messages, oldest first; those that nobody takes are closed.
+/// Descriptors that came with messages, oldest first; those that are not taken are closed.
 class DescriptorQueue {
  public:
   static constexpr std::size_t capacity = 512;
+
+  DescriptorQueue() = default;
+  DescriptorQueue(DescriptorQueue&& other) noexcept { swap(other); }
+  DescriptorQueue& operator=(DescriptorQueue&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~DescriptorQueue() { truncate(0); }
 
   std::size_t size() const { return size_; }
   /// The one that `pop` would give after `index` others.
@@ -40,10 +49,22 @@ class DescriptorQueue {
   }
   /// Closes the newest ones until `size` are left.
   void truncate(std::size_t size) {
-    while (size_ > size) descriptors_[(first_ + --size_) % capacity].reset();
+    if (size_ <= size) return;
+    std::array<int, capacity> closing;
+    std::size_t count = 0;
+    while (size_ > size) {
+      closing[count++] = descriptors_[(first_ + --size_) % capacity].release();
+    }
+    close_unseen(std::span(closing).first(count));
   }
 
  private:
+  void swap(DescriptorQueue& other) noexcept {
+    std::swap(descriptors_, other.descriptors_);
+    std::swap(first_, other.first_);
+    std::swap(size_, other.size_);
+  }
+
   std::array<Descriptor, capacity> descriptors_;
   std::size_t first_ = 0;
   std::size_t size_ = 0;
@@ -90,6 +111,52 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
   return sent ? Result<void>() : sent.error();
 }
 
+/// What `recvmsg` gives.
+struct Received {
+  ssize_t bytes = -1;
+  /// MSG_TRUNC, MSG_CTRUNC.
+  int flags = 0;
+};
+
+/// Receives and calls `each(int)` for every descriptor that came in whatever form, which is its
+/// owner then: a peer that shares the socket can have the kernel add a descriptor of the sender's
+/// process (SO_PASSPIDFD), or more, at any time. Never blocks.
+template <class Each>
+Received receive_message(int socket, std::span<std::byte> bytes, int flags, Each&& each) {
+  // Behind the rights there is room for all else that the kernel may add (credentials, a security
+  // label), or it would cut off what comes last.
+  constexpr std::size_t others = 512;
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors) + others];
+  iovec part{bytes.data(), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  Received received;
+  received.bytes = retry(
+      [&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | receive_close_on_exec | flags); });
+  if (received.bytes < 0) return received;
+  received.flags = message.msg_flags;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET) continue;
+    const bool rights = header->cmsg_type == SCM_RIGHTS;
+    if (!rights && header->cmsg_type != sender_descriptor) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i != count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      if (!rights) {
+        Descriptor unasked(fd);  // a process: closing it can't take long
+      } else {
+        each(fd);
+      }
+    }
+  }
+  return received;
+}
+
 /// Receives one packet; descriptors that come with it go to `descriptors`, which must have room,
 /// and are closed on exec. Never blocks. Returns how many bytes there were. With `MSG_PEEK` as
 /// `flags` the packet stays, and its descriptors are copies: on Linux.
@@ -99,44 +166,76 @@ inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
 /// came are closed); those of `recvmsg`.
 inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
                                           DescriptorQueue& descriptors, int flags = 0) {
-  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
-  iovec part{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  const std::size_t before = descriptors.size();
   const auto receive = [&] {
-    return retry(
-        [&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | receive_close_on_exec | flags); });
+    return receive_message(socket, bytes, flags,
+                           [&](int fd) { descriptors.push(adopt_received(fd)); });
   };
-  ssize_t received = receive();
+  Received received = receive();
   // Said once when the peer has closed without reading all that it was sent. What it had sent
   // before stands behind that and is still good.
-  if (received < 0 && errno == ECONNRESET) received = receive();
-  if (received < 0) {
+  if (received.bytes < 0 && errno == ECONNRESET) received = receive();
+  if (received.bytes < 0) {
     if (errno == EAGAIN) return Errc::would_block;
     if (errno == ECONNRESET) return Errc::peer_closed;
     return last_error();
   }
-  const std::size_t before = descriptors.size();
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i != count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-      descriptors.push(adopt_received(fd));
-    }
-  }
-  if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
+  if ((received.flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
     descriptors.truncate(before);
-    return (message.msg_flags & MSG_TRUNC) != 0 ? Errc::malformed : Errc::rights_lost;
+    return (received.flags & MSG_TRUNC) != 0 ? Errc::malformed : Errc::rights_lost;
   }
   // A packet has at least one byte here, so nothing at all is the end of the stream.
-  if (received == 0 && descriptors.size() == before) return Errc::peer_closed;
-  return static_cast<std::size_t>(received);
+  if (received.bytes == 0 && descriptors.size() == before) return Errc::peer_closed;
+  return static_cast<std::size_t>(received.bytes);
 }
+
+/// Receives a message that has no descriptors by the rules; if it does, they are closed. Returns
+/// as `recv`.
+inline ssize_t receive_plain(int socket, std::span<std::byte> bytes) {
+  return receive_message(socket, bytes, 0, [](int fd) { UnseenDescriptor unwanted(fd); }).bytes;
+}
+
+/// Owns a socket at whose other end a peer is. What lies in it unread may bring descriptors, and
+/// closing them with the socket could take long.
+class PeerSocket : public Descriptor {
+ public:
+  PeerSocket() = default;
+  explicit PeerSocket(Descriptor socket) noexcept : Descriptor(std::move(socket)) {}
+  PeerSocket(PeerSocket&&) = default;
+  PeerSocket& operator=(PeerSocket&& other) noexcept {
+    if (this != &other) {
+      reset();
+      Descriptor::operator=(std::move(other));
+    }
+    return *this;
+  }
+  ~PeerSocket() { reset(); }
+
+  void reset() noexcept {
+    if (!*this) return;
+    if (is_empty()) return Descriptor::reset();
+    close_unseen(release());
+  }
+
+ private:
+  /// Only looks: another owner of the same socket may go on with it.
+  bool is_empty() const {
+    for (int look = 0; look != 3; ++look) {
+      std::byte byte;
+      iovec part{&byte, 1};
+      msghdr message{};
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      const ssize_t got =
+          retry([&] { return ::recvmsg(get(), &message, MSG_PEEK | MSG_DONTWAIT); });
+      if (got < 0 && errno == ECONNRESET) continue;  // said once
+      if (got < 0) return errno == EAGAIN;
+      if (got > 0 || (message.msg_flags & MSG_CTRUNC) != 0) return false;
+      // A message without a byte, or the end.
+      tell_messages_from_the_end(get());
+    }
+    return true;
+  }
+};
 
 }  // namespace strait::posix

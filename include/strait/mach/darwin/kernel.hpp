@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/mach/kernel.hpp"
+#include "strait/mach/reply_port.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/native_descriptors.hpp"
@@ -35,7 +37,7 @@ struct BasicDarwinKernel {
   using Request = darwin_mach::Request<Traps>;
   using ReceiveRight = darwin_mach::ReceiveRight<Traps>;
   using SendRight = darwin_mach::SendRight<Traps>;
-  using TravellingRight = darwin_mach::OwnedSend<Traps>;
+  using Greeting = typename detail::ReplyPort<BasicDarwinKernel>::Greeting;
   using Region = darwin_mach::Region<Traps>;
 
   static Result<NamePort> check_in(std::string_view name, detail::AcceptLimits) {
@@ -47,6 +49,15 @@ struct BasicDarwinKernel {
     const auto service = darwin_mach::ServiceName::of(ServicePrefix::prefix, name);
     if (!service) return service.error();
     return NameRight::look_up(*service);
+  }
+  static auto greet(NameRight&& server, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return Greeting::send(std::move(server), queue_bytes, body);
+  }
+  static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return detail::ReplyPort<BasicDarwinKernel>::welcome(std::move(request), queue_bytes, body);
+  }
+  static void refuse(Request&& request, std::span<const std::byte> body) {
+    detail::ReplyPort<BasicDarwinKernel>::refuse(std::move(request), body);
   }
   static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
     return ReceiveRight::create(queue_bytes);

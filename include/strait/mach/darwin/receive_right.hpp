@@ -15,6 +15,7 @@
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/close_unseen.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/result.hpp"
@@ -31,6 +32,8 @@ inline PeerCredentials credentials_of(const AuditToken& sender) {
 template <class Traps>
 class ReceiveRight {
  public:
+  ReceiveRight() = default;
+
   /// A new port. It is the first sender's, from then on; `make_send_right` can be called once.
   ///
   /// Errors: `not_enough_memory`, those of the descriptor for `interest`.
@@ -105,7 +108,7 @@ class ReceiveRight {
   ///
   /// Errors: `malformed` if there are not so many, or one is no file but another port, or an object
   /// of the kernel's; `rights_lost` without room for them.
-  Result<void> take_descriptors(std::span<posix::Descriptor> out) {
+  Result<void> take_descriptors(std::span<posix::UnseenDescriptor> out) {
     const auto rights = std::move(arrived_rights_);
     if (rights.names().size() != out.size()) return Errc::malformed;
     for (std::size_t i = 0; i != out.size(); ++i) {
@@ -136,8 +139,6 @@ class ReceiveRight {
   // A queue counts messages, not bytes.
   static constexpr std::size_t bytes_per_message = std::size_t{4} << 10;
   static constexpr std::size_t min_queue_limit = 16;
-
-  ReceiveRight() = default;
 
   struct Incoming {
     OwnedReceive<Traps> port;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "strait/mach/linux/name.hpp"
 #include "strait/mach/linux/parcel.hpp"
 #include "strait/mach/linux/region.hpp"
+#include "strait/mach/linux/rendezvous.hpp"
 
 namespace strait {
 
@@ -20,7 +22,7 @@ struct LinuxKernel {
   using Request = linux_mach::Request;
   using ReceiveRight = linux_mach::ReceiveRight;
   using SendRight = linux_mach::SendRight;
-  using TravellingRight = linux_mach::LaneEnd;
+  using Greeting = linux_mach::Greeting;
   using Region = linux_mach::Region;
 
   static Result<NamePort> check_in(std::string_view name, detail::AcceptLimits limits) {
@@ -37,9 +39,16 @@ struct LinuxKernel {
   static Result<NameRight> look_up(posix::Descriptor server) {
     return NameRight::look_up(std::move(server));
   }
-  static Result<ReceiveRight> allocate(std::size_t queue_bytes) {
-    return ReceiveRight::create(queue_bytes);
+  static auto greet(NameRight&& server, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return Greeting::send(std::move(server), queue_bytes, body);
   }
+  static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return linux_mach::welcome(std::move(request), queue_bytes, body);
+  }
+  static void refuse(Request&& request, std::span<const std::byte> body) {
+    linux_mach::refuse(std::move(request), body);
+  }
+  static auto pair(std::size_t queue_bytes) { return linux_mach::link_pair(queue_bytes); }
   static Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
                                         const posix::Descriptor& begun,
                                         const detail::RightList& rights) {
@@ -48,13 +57,6 @@ struct LinuxKernel {
   static Result<linux_mach::Ports> unpack(const posix::Descriptor& parcel,
                                           std::size_t inline_bytes) {
     return linux_mach::unpack(parcel, inline_bytes);
-  }
-  static Result<PeerCredentials> maker(const ReceiveRight& in, const SendRight& out) {
-    return linux_mach::maker(in, out);
-  }
-  /// Nothing tells whom a record is from, and nobody can hand a lane on unseen but who has it.
-  static Result<ReceiveRight> allocate_for(const Request&, std::size_t queue_bytes) {
-    return allocate(queue_bytes);
   }
 };
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "strait/detail/chrono.hpp"
+#include "strait/detail/right_list.hpp"
 #include "strait/mach/linux/region.hpp"
 #include "strait/mach/linux/ring_memory.hpp"
 #include "strait/posix/poll.hpp"
@@ -27,8 +28,14 @@ namespace strait::linux_mach {
 /// One end of a lane, as what another process needs of it; a sending end stands for a send right in
 /// a message. Whoever has an end can hand it on, so the memory's descriptor is kept.
 struct LaneEnd {
-  posix::Descriptor socket;
+  posix::PeerSocket socket;
   posix::Descriptor memory;
+
+  /// The next two of the descriptors that a peer sent.
+  ///
+  /// Errors: `malformed`, `bad_region` if they are something else; nothing was asked of them that
+  /// could take long, and closing what is left won't.
+  static Result<LaneEnd> adopt(posix::DescriptorQueue& descriptors);
 };
 
 /// Whether a descriptor that a peer sent can be the socket of a lane.
@@ -41,6 +48,14 @@ inline bool is_lane_socket(const posix::Descriptor& socket) {
          type == SOCK_SEQPACKET;
 }
 
+inline Result<LaneEnd> LaneEnd::adopt(posix::DescriptorQueue& descriptors) {
+  posix::UnseenDescriptor socket = descriptors.pop();
+  posix::UnseenDescriptor memory = descriptors.pop();
+  if (!is_lane_socket(socket)) return Errc::malformed;
+  if (!posix::closes_at_once(memory.get())) return Errc::bad_region;
+  return LaneEnd{posix::PeerSocket(std::move(socket)), std::move(memory)};
+}
+
 /// The least a doorbell can be: an empty packet would look like the end.
 inline constexpr std::byte doorbell{0};
 
@@ -48,6 +63,44 @@ inline constexpr std::byte doorbell{0};
 inline void ring_doorbell(const posix::Descriptor& socket) {
   posix::retry([&] { return ::send(socket.get(), &doorbell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
+
+/// The records with descriptors that a receiver has not read yet. The kernel bounds what all
+/// processes of a user have under way; no lane takes a large part of that.
+class DescriptorsUnderWay {
+ public:
+  /// As many as the largest message has.
+  static constexpr std::size_t max_descriptors = 127;
+
+  /// Whether `count` more may go when the reader has come up to `read`; the first message always.
+  bool admits(std::size_t count, std::uint64_t read) {
+    while (records_ != 0 && at(0).end <= read) {
+      descriptors_ -= at(0).descriptors;
+      first_ = (first_ + 1) % max_records;
+      --records_;
+    }
+    return records_ == 0 || (records_ != max_records && count <= max_descriptors - descriptors_);
+  }
+
+  /// A record that ends at this position of the ring.
+  void add(std::size_t count, std::uint64_t end) {
+    at(records_++) = {end, count};
+    descriptors_ += count;
+  }
+
+ private:
+  static constexpr std::size_t max_records = 64;
+  struct Record {
+    std::uint64_t end = 0;
+    std::size_t descriptors = 0;
+  };
+
+  Record& at(std::size_t index) { return under_way_[(first_ + index) % max_records]; }
+
+  std::array<Record, max_records> under_way_;
+  std::size_t first_ = 0;
+  std::size_t records_ = 0;
+  std::size_t descriptors_ = 0;
+};
 
 /// The sending end of a lane.
 ///
@@ -76,6 +129,7 @@ class SendRight {
   std::uint64_t position() const { return ring_.position(); }
 
   std::size_t max_inline_bytes() const { return ring_.max_bytes(); }
+  std::size_t queue_bytes() const { return memory_.capacity(); }
 
   Result<std::byte*> reserve(std::size_t bytes) {
     if (hung_up_) [[unlikely]]
@@ -83,7 +137,7 @@ class SendRight {
     auto room = ring_.reserve(bytes);
     // What was to go by the socket may go by the ring now, so only the ring counts.
     if (!room) [[unlikely]]
-      socket_full_ = false;
+      blocked_by_ = Blocked::by_ring;
     return room;
   }
 
@@ -99,19 +153,30 @@ class SendRight {
 
   /// Sends a record with descriptors, which stay the caller's. All or nothing.
   ///
-  /// Errors: `would_block`, `peer_closed`, those of `sendmsg`.
+  /// Errors: `would_block`, also when too many descriptors are under way, here or in all that this
+  /// user has sent; `peer_closed`; those of `sendmsg`.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
                     std::span<const int> descriptors) {
     header.bytes = static_cast<std::uint32_t>(body.size());
     header.descriptors = static_cast<std::uint8_t>(descriptors.size());
     const auto room = reserve(body.size());
     if (!room) return room.error();
+    if (!under_way_.admits(descriptors.size(), ring_.reader_position())) {
+      blocked_by_ = Blocked::by_descriptors;
+      return Errc::would_block;
+    }
     // The descriptors first: whoever sees the record finds them.
     const auto sent = posix::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
-    socket_full_ = !sent && sent.error() == Errc::would_block;
-    if (!sent) return sent;
+    if (!sent) {
+      if (sent.error() == Errc::would_block) blocked_by_ = Blocked::by_socket;
+      if (sent.error() != std::errc{ETOOMANYREFS}) return sent;
+      blocked_by_ = Blocked::by_user;
+      return Errc::would_block;
+    }
     if (!body.empty()) std::memcpy(*room, body.data(), body.size());
     ring_.stage(header);
+    under_way_.add(descriptors.size(), ring_.position());
+    blocked_by_ = Blocked::by_ring;
     publish();
     return {};
   }
@@ -127,18 +192,27 @@ class SendRight {
   /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
   bool arm(std::size_t bytes) {
     armed_ = true;
-    return hung_up_ || (!socket_full_ && ring_.arm(bytes));
+    if (hung_up_) return true;
+    const bool room = ring_.arm(bytes);
+    switch (blocked_by_) {
+      case Blocked::by_ring: return room;
+      case Blocked::by_descriptors: return under_way_.admits(1, ring_.reader_position());
+      default: return false;
+    }
   }
   pollfd interest() const {
-    return {end_.socket.get(), static_cast<short>(socket_full_ ? POLLIN | POLLOUT : POLLIN), 0};
+    const bool full = blocked_by_ == Blocked::by_socket;
+    return {end_.socket.get(), static_cast<short>(full ? POLLIN | POLLOUT : POLLIN), 0};
   }
+  /// Whether what could not be sent has to be tried again after a while: no system tells when this
+  /// user's other descriptors have arrived.
+  bool retries() const { return blocked_by_ == Blocked::by_user; }
 
   /// Takes in the doorbell that was asked for, or notices that the receiver is gone.
   void take_doorbells() {
     if (!armed_) return;
     std::byte packet[1];
-    const ssize_t got = posix::retry(
-        [&] { return ::recv(end_.socket.get(), packet, sizeof packet, MSG_DONTWAIT); });
+    const ssize_t got = posix::receive_plain(end_.socket.get(), packet);
     if (got > 0) armed_ = false;
     if (got == 0 || (got < 0 && errno != EAGAIN)) hung_up_ = true;
   }
@@ -147,8 +221,11 @@ class SendRight {
   LaneEnd end_;
   RingMemory memory_;
   RingWriter ring_;
+  DescriptorsUnderWay under_way_;
+  /// What the last message that found no room had none in.
+  enum class Blocked : std::uint8_t { by_ring, by_socket, by_descriptors, by_user };
+  Blocked blocked_by_ = Blocked::by_ring;
   bool armed_ = false;
-  bool socket_full_ = false;
   bool hung_up_ = true;  // a right that was not adopted has no receiver
 };
 
@@ -164,8 +241,8 @@ class ReceiveRight {
     auto sockets = posix::socket_pair(SOCK_SEQPACKET);
     if (!sockets) return sockets.error();
     ReceiveRight right;
-    right.end_.socket = std::move((*sockets)[0]);
-    right.send_end_.socket = std::move((*sockets)[1]);
+    right.end_.socket = posix::PeerSocket(std::move((*sockets)[0]));
+    right.send_end_.socket = posix::PeerSocket(std::move((*sockets)[1]));
     auto memory = RingMemory::create(ring_bytes, right.end_.memory);
     if (!memory) return memory.error();
     right.send_end_.memory =
@@ -189,6 +266,10 @@ class ReceiveRight {
     right.ring_ = right.memory_.reader(position);
     return right;
   }
+  /// How many descriptors a record may have here: one at least, for a region. More than twice as
+  /// many are never here.
+  void set_max_descriptors(std::size_t count) { max_descriptors_ = count != 0 ? count : 1; }
+
   /// What the former owner had taken out of the socket, and was not asked for.
   void put_back(posix::DescriptorQueue descriptors) { descriptors_ = std::move(descriptors); }
 
@@ -208,6 +289,8 @@ class ReceiveRight {
   /// The sending end. This side keeps none of its socket, so that the lane dies with whoever has
   /// it.
   LaneEnd make_send_right() { return std::move(send_end_); }
+
+  std::size_t queue_bytes() const { return memory_.capacity(); }
 
   bool readable() const { return ring_.readable(); }
 
@@ -233,24 +316,27 @@ class ReceiveRight {
   ///
   /// Errors: `bad_region`; `malformed` if there is none.
   Result<Region> take_region(std::size_t size) {
-    posix::Descriptor file[1];
-    if (auto taken = take(file); !taken) return taken.error();
+    posix::UnseenDescriptor file[1];
+    if (auto taken = take_descriptors(file); !taken) return taken.error();
+    if (!posix::closes_at_once(file[0].get())) return Errc::bad_region;
     return Region::adopt(std::move(file[0]), size);
-  }
-
-  /// The send right that came with a record of two descriptors.
-  ///
-  /// Errors: `bad_region`, `malformed`.
-  Result<SendRight> take_send_right() {
-    posix::Descriptor descriptors[2];
-    if (auto taken = take(descriptors); !taken) return taken.error();
-    return SendRight::adopt({std::move(descriptors[0]), std::move(descriptors[1])});
   }
 
   /// The descriptors that came with a record.
   ///
-  /// Errors: `malformed` if there are fewer.
-  Result<void> take_descriptors(std::span<posix::Descriptor> wanted) { return take(wanted); }
+  /// Errors: `malformed` if there are fewer; `rights_lost` if this process had no room for them.
+  Result<void> take_descriptors(std::span<posix::UnseenDescriptor> wanted) {
+    for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
+      // They were sent before the record, so either they are here or there are none.
+      if (i == max_packets || !take_packet()) return ended_ ? ended_ : Errc::malformed;
+    }
+    for (posix::UnseenDescriptor& descriptor : wanted) descriptor = descriptors_.pop();
+    return {};
+  }
+
+  /// Whether descriptors are here whose record is not: an honest sender shows it in the next
+  /// moment.
+  bool has_early_descriptors() const { return descriptors_.size() != 0 && !ring_.readable(); }
 
   /// Asks for a doorbell with the next record. True when there is no need to wait.
   bool arm() {
@@ -284,32 +370,28 @@ class ReceiveRight {
     // What is left keeps the socket readable: a peer that never stops does not keep this side here.
     for (int i = 0; i != max_packets && !ended_ && take_packet(); ++i) {
     }
-    // An honest sender shows the record at once when its descriptors are under way.
-    if (!descriptors_.has_room() && !ring_.readable()) ended_ = Errc::malformed;
+    // An honest sender shows each record before it sends the next one's descriptors.
+    if (descriptors_.size() > max_descriptors_ && !ring_.readable()) ended_ = Errc::malformed;
   }
 
  private:
-  /// More than a socket holds.
-  static constexpr int max_packets = 1024;
+  /// As many as a socket holds.
+  static constexpr int max_packets = 256;
 
   /// How late a sender's end may be noticed by who has just begun to wait.
   static constexpr std::chrono::nanoseconds brief = std::chrono::milliseconds{10};
 
   bool take_packet() {
-    if (!descriptors_.has_room()) return false;
+    if (descriptors_.size() > max_descriptors_ ||
+        !posix::can_close_unseen(2 * posix::max_descriptors)) {
+      return false;
+    }
     std::byte packet[1];
+    const std::size_t before = descriptors_.size();
     const auto taken = posix::receive_packet(end_.socket.get(), {packet, 1}, descriptors_);
     if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
+    if (descriptors_.size() - before > max_descriptors_) ended_ = Errc::too_many_rights;
     return taken.has_value();
-  }
-
-  Result<void> take(std::span<posix::Descriptor> wanted) {
-    for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
-      // They were sent before the record, so either they are here or there are none.
-      if (i == max_packets || !take_packet()) return Errc::malformed;
-    }
-    for (posix::Descriptor& descriptor : wanted) descriptor = descriptors_.pop();
-    return {};
   }
 
   LaneEnd end_;
@@ -317,6 +399,7 @@ class ReceiveRight {
   RingMemory memory_;
   RingReader ring_;
   posix::DescriptorQueue descriptors_;
+  std::size_t max_descriptors_ = strait::detail::max_rights;
   bool doorbell_due_ = false;
   bool futex_rung_ = false;
   std::error_code ended_;

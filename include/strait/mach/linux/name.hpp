@@ -80,21 +80,18 @@ class NameRight {
     const auto credentials = posix::peer_credentials(socket.get());
     if (!credentials) return credentials.error();
     NameRight right;
-    right.socket_ = std::move(socket);
+    right.socket_ = posix::PeerSocket(std::move(socket));
     right.credentials_ = *credentials;
     return right;
   }
 
   const PeerCredentials& credentials() const { return credentials_; }
 
-  /// Sends the request with the sending end of the lane on which the answer shall come.
-  Result<void> send(std::span<const std::byte> body, const LaneEnd& reply) {
-    return posix::send_packet(socket_.get(), body,
-                              std::array{reply.socket.get(), reply.memory.get()});
-  }
+  /// The connection, over which the request is sent and the answer comes.
+  posix::PeerSocket take_socket() && { return std::move(socket_); }
 
  private:
-  posix::Descriptor socket_;
+  posix::PeerSocket socket_;
   PeerCredentials credentials_;
 };
 
@@ -103,7 +100,8 @@ struct Request {
   PeerCredentials credentials;
   std::error_code failure;
   strait::detail::HandshakeBytes body;
-  LaneEnd reply;
+  /// Over which the answer goes.
+  posix::PeerSocket client;
 };
 
 /// Removes a socket's file in the end, if it still is the one that was made.
@@ -162,6 +160,7 @@ class NamePort {
     } else if (auto bound = bind(*socket, *address); !bound) {
       return bound.error();
     }
+    posix::refuse_descriptors(socket->get());
     auto entrance = Entrance::create(std::move(*socket), limits);
     if (!entrance) return entrance.error();
     port.entrance_ = std::move(*entrance);
@@ -172,7 +171,9 @@ class NamePort {
   static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
                                    strait::detail::AcceptLimits limits) {
     const int socket = client.get();
-    auto entrance = Entrance::create({std::move(client), who}, socket, limits);
+    posix::refuse_descriptors(socket);
+    auto entrance =
+        Entrance::create({who, {}, {}, posix::PeerSocket(std::move(client))}, socket, limits);
     if (!entrance) return entrance.error();
     NamePort port;
     port.entrance_ = std::move(*entrance);
@@ -186,13 +187,13 @@ class NamePort {
   Result<Request> receive() {
     const auto accepted =
         entrance_.accept([](posix::Descriptor&& client, const PeerCredentials& who) {
-          return Candidate{std::move(client), who};
+          return Request{who, {}, {}, posix::PeerSocket(std::move(client))};
         });
     if (!accepted) return accepted.error();
-    return entrance_.next([](Candidate& candidate) { return receive_from(candidate); },
-                          [](Candidate& candidate, Result<Request> request) -> Result<Request> {
-                            if (request) return request;
-                            return Request{candidate.credentials, request.error(), {}, {}};
+    return entrance_.next([](Request& client) { return receive_from(client); },
+                          [](Request& client, const Result<void>& heard) -> Result<Request> {
+                            client.failure = heard.error();
+                            return std::move(client);
                           });
   }
 
@@ -201,11 +202,7 @@ class NamePort {
   strait::detail::Deadline deadline() const { return entrance_.deadline(); }
 
  private:
-  struct Candidate {
-    posix::Descriptor socket;
-    PeerCredentials credentials;
-  };
-  using Entrance = strait::detail::Entrance<Candidate>;
+  using Entrance = strait::detail::Entrance<Request>;
 
   static Result<void> bind(const posix::Descriptor& socket, const Address& address) {
     if (::bind(socket.get(), address.get(), address.size) != 0) {
@@ -250,16 +247,14 @@ class NamePort {
     return {};
   }
 
-  static Result<Request> receive_from(Candidate& candidate) {
-    Request request{candidate.credentials, {}, {}, {}};
+  /// A request has no descriptors, and where the kernel can it does not let any in.
+  static Result<void> receive_from(Request& client) {
     posix::DescriptorQueue descriptors;
-    const auto size =
-        posix::receive_packet(candidate.socket.get(), request.body.room(), descriptors);
+    const auto size = posix::receive_packet(client.client.get(), client.body.room(), descriptors);
     if (!size) return size.error();
-    if (descriptors.size() != 2) return Errc::malformed;
-    request.body.resize(*size);
-    request.reply = {descriptors.pop(), descriptors.pop()};
-    return request;
+    if (descriptors.size() != 0) return Errc::malformed;
+    client.body.resize(*size);
+    return {};
   }
 
   SocketFile file_;

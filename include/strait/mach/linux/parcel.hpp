@@ -13,11 +13,9 @@
 #include "strait/detail/right_list.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/mach/linux/shared_memory_file.hpp"
-#include "strait/peer.hpp"
 #include "strait/posix/native_descriptors.hpp"
 #include "strait/posix/socket.hpp"
 #include "strait/posix/unix_socket.hpp"
-#include "strait/posix/user.hpp"
 
 namespace strait::linux_mach {
 
@@ -134,38 +132,31 @@ inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_
       (label.rights != 0 && label.begun == 0)) {
     return Errc::wrong_right;
   }
-  LaneEnd in{contents.pop(), contents.pop()};
-  LaneEnd out{contents.pop(), contents.pop()};
+  auto in = LaneEnd::adopt(contents);
+  if (!in) return in.error();
+  auto out = LaneEnd::adopt(contents);
+  if (!out) return out.error();
   Ports ports;
   if (label.begun != 0) {
-    ports.begun = contents.pop();
+    posix::UnseenDescriptor begun = contents.pop();
+    if (!posix::closes_at_once(begun.get())) return Errc::bad_region;
+    ports.begun = std::move(begun);
     const auto size = sealed_size(ports.begun.get(), seals_of_content);
     if (!size) return size.error();
   }
-  auto sender = SendRight::adopt(std::move(out), label.write_position);
+  auto sender = SendRight::adopt(std::move(*out), label.write_position);
   if (!sender) return sender.error();
   if (sender->max_inline_bytes() < inline_bytes) return Errc::bad_region;
   ports.out = std::move(*sender);
-  auto receiver = ReceiveRight::adopt(std::move(in), label.read_position);
+  auto receiver = ReceiveRight::adopt(std::move(*in), label.read_position);
   if (!receiver) return receiver.error();
   ports.in = std::move(*receiver);
   std::byte seen[1];
-  posix::retry([&] { return ::recv(parcel.get(), seen, sizeof seen, MSG_DONTWAIT); });
+  posix::receive_plain(parcel.get(), seen);
   auto unread = detail::unpack_rest(parcel, label.rights, ports.rights);
   if (!unread) return unread.error();
   ports.in.put_back(std::move(*unread));
   return ports;
-}
-
-/// Who is at the other end of a link's ports: whoever made the lane that goes there; or whoever
-/// made the one that comes from there, if that is neither the same user nor this one, and may have
-/// kept a sending end of it.
-inline Result<PeerCredentials> maker(const ReceiveRight& in, const SendRight& out) {
-  const auto there = posix::peer_credentials(out.end().socket.get());
-  if (!there) return there;
-  const auto here = posix::peer_credentials(in.end().socket.get());
-  if (!here) return here;
-  return here->uid == there->uid || here->uid == posix::effective_user() ? there : here;
 }
 
 }  // namespace strait::linux_mach

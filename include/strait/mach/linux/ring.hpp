@@ -91,6 +91,14 @@ class RingWriter {
 
   std::size_t max_bytes() const { return max_record_bytes(capacity_); }
 
+  /// Up to where the reader says that it has read, as far as that is possible.
+  std::uint64_t reader_position() {
+    // Partner: RingReader::release_space.
+    const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+    if (tail_ - head <= capacity_ && head >= seen_head_) seen_head_ = head;
+    return seen_head_;
+  }
+
   /// Room for the body of one record, to be written and then published or staged.
   ///
   /// Errors: `would_block` without room; `malformed` when the reader's index is impossible;
@@ -196,8 +204,9 @@ class RingReader {
   /// that made room which the writer wants a doorbell for.
   [[nodiscard]] bool pop(const MessageHeader& header) {
     head_ += detail::word_bytes + detail::round_up(header.bytes);
-    // A quarter is little enough: a writer that waits has half of the ring or more to wait for.
-    if (head_ - shown_head_ < capacity_ / 8) return false;
+    // An eighth is little enough: a writer that waits has half of the ring or more to wait for. But
+    // of what came beside the ring the writer counts every piece.
+    if (head_ - shown_head_ < capacity_ / 8 && header.descriptors == 0) return false;
     return release_space();
   }
 

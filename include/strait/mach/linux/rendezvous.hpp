@@ -1,0 +1,128 @@
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "strait/detail/handshake_bytes.hpp"
+#include "strait/mach/linux/lane.hpp"
+#include "strait/mach/linux/name.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/posix/poll.hpp"
+#include "strait/posix/socket.hpp"
+
+namespace strait::linux_mach {
+
+/// The two ports of a link.
+struct LinkPorts {
+  ReceiveRight in;
+  SendRight out;
+};
+
+/// Two links connected to each other.
+///
+/// Errors: those of the system.
+inline Result<std::pair<LinkPorts, LinkPorts>> link_pair(std::size_t queue_bytes) {
+  auto first = ReceiveRight::create(queue_bytes);
+  if (!first) return first.error();
+  auto second = ReceiveRight::create(queue_bytes);
+  if (!second) return second.error();
+  auto to_first = SendRight::adopt(first->make_send_right());
+  if (!to_first) return to_first.error();
+  auto to_second = SendRight::adopt(second->make_send_right());
+  if (!to_second) return to_second.error();
+  return std::pair(LinkPorts{std::move(*first), std::move(*to_second)},
+                   LinkPorts{std::move(*second), std::move(*to_first)});
+}
+
+/// Makes both lanes of a link and sends a client its ends. The server makes them, so that it takes
+/// no descriptor from a client that it does not know yet.
+///
+/// Errors: those of the system, such as for the lanes' memory; `peer_closed`.
+inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
+                                 std::span<const std::byte> body) {
+  const posix::PeerSocket client = std::move(request.client);
+  auto in = ReceiveRight::create(queue_bytes);
+  if (!in) return in.error();
+  auto theirs = ReceiveRight::create(queue_bytes);
+  if (!theirs) return theirs.error();
+  auto out = SendRight::adopt(theirs->make_send_right());
+  if (!out) return out.error();
+  const LaneEnd to_send = in->make_send_right();
+  const LaneEnd& to_receive = theirs->end();
+  const auto sent = posix::send_packet(client.get(), body,
+                                       std::array{to_receive.socket.get(), to_receive.memory.get(),
+                                                  to_send.socket.get(), to_send.memory.get()});
+  if (!sent && posix::is_exhaustion(sent.error())) return sent.error();
+  // Whatever else it is, the client has brought about, by options of its socket for instance.
+  if (!sent) return Errc::peer_closed;
+  return LinkPorts{std::move(*in), std::move(*out)};
+}
+
+inline void refuse(Request&& request, std::span<const std::byte> body) {
+  const posix::PeerSocket client = std::move(request.client);
+  static_cast<void>(posix::send_packet(client.get(), body));
+}
+
+/// What a server said to a request: with the ports of a link, or why there is none.
+struct Answer {
+  strait::detail::HandshakeBytes body;
+  std::optional<LinkPorts> ports;
+};
+
+/// A request that was sent and not answered yet.
+class Greeting {
+ public:
+  /// Errors: those of `sendmsg`, `peer_closed`.
+  static Result<Greeting> send(NameRight&& server, std::size_t queue_bytes,
+                               std::span<const std::byte> body) {
+    Greeting greeting;
+    greeting.server_ = std::move(server).take_socket();
+    greeting.queue_bytes_ = queue_bytes;
+    if (auto sent = posix::send_packet(greeting.server_.get(), body); !sent) return sent.error();
+    return greeting;
+  }
+
+  /// Errors: `empty`; `peer_closed`; `malformed`, `bad_region` if what came with it are no lanes of
+  /// the size that this side has; `rights_lost`.
+  Result<Answer> answer() {
+    Answer answer;
+    posix::DescriptorQueue descriptors;
+    const auto size = posix::receive_packet(server_.get(), answer.body.room(), descriptors);
+    if (!size) {
+      return size.error() == Errc::would_block ? make_error_code(Errc::empty) : size.error();
+    }
+    answer.body.resize(*size);
+    if (descriptors.size() == 0) return answer;
+    if (descriptors.size() != 4) return Errc::malformed;
+    auto to_receive = LaneEnd::adopt(descriptors);
+    if (!to_receive) return to_receive.error();
+    auto to_send = LaneEnd::adopt(descriptors);
+    if (!to_send) return to_send.error();
+    auto in = ReceiveRight::adopt(std::move(*to_receive), 0);
+    if (!in) return in.error();
+    auto out = SendRight::adopt(std::move(*to_send));
+    if (!out) return out.error();
+    if (in->queue_bytes() != queue_bytes_ || out->queue_bytes() != queue_bytes_) {
+      return Errc::bad_region;
+    }
+    answer.ports.emplace(LinkPorts{std::move(*in), std::move(*out)});
+    return answer;
+  }
+
+  bool readable() const { return posix::events_now(server_.get(), POLLIN) != 0; }
+  bool arm() { return false; }
+  bool disarm() { return false; }
+  void take_doorbells() {}
+  pollfd interest() const { return {server_.get(), POLLIN, 0}; }
+
+ private:
+  posix::PeerSocket server_;
+  std::size_t queue_bytes_ = 0;
+};
+
+}  // namespace strait::linux_mach

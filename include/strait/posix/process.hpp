@@ -1,0 +1,31 @@
+#pragma once
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "strait/peer.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/poll.hpp"
+
+namespace strait::posix {
+
+inline PeerCredentials own_credentials() { return {::geteuid(), ::getegid(), ::getpid()}; }
+
+/// Whether a process has ended, also one that was not reaped yet. False when that can't be known,
+/// and when another process has its id by now.
+inline bool has_ended(pid_t process) {
+  if (process <= 0) return false;
+#if defined(SYS_pidfd_open)
+  const Descriptor descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  if (!descriptor) return errno == ESRCH;
+  return events_now(descriptor.get(), POLLIN) != 0;
+#else
+  return ::kill(process, 0) != 0 && errno == ESRCH;
+#endif
+}
+
+}  // namespace strait::posix
