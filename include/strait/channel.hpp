@@ -86,7 +86,7 @@ class Channel {
                                                std::chrono::duration<Rep, Period> patience = {},
                                                ObserverT observer = {}) {
     const auto deadline = detail::Deadline::after(patience);
-    constexpr std::chrono::milliseconds longest{50};
+    constexpr std::chrono::milliseconds longest{60};
     for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
       auto connected = connect_once(name, token, deadline, observer);
       if (connected || !passes(connected.error()) || deadline.passed()) {
@@ -180,7 +180,8 @@ class Channel {
   /// closed.
   ///
   /// Errors: also `too_many_rights`, `unsupported` for a right that this transport can't carry, and
-  /// the system's, such as `ETOOMANYREFS`: too many descriptors of this user are under way.
+  /// the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the message
+  /// is queued until there are fewer.
   /// Ownership: the rights are gone from `rights` exactly when this succeeds.
   template <class Message>
   Result<void> send(const Message& message, Rights&& rights) {
@@ -253,6 +254,7 @@ class Channel {
       // polls all the time makes one now and then.
       ++idle_polls_;
       if (wait_set_ || idle_polls_ % 64 == 0) link_->take_doorbells();
+      if (state_ == State::connected) look_for_an_end();
     } else if (rung && link_) {
       link_->take_doorbells();
     }
@@ -597,8 +599,6 @@ class Channel {
       end(received.error());
     } else if (!received && unsendable_) {
       end(unsendable_);
-    } else if constexpr (requires { link_->unfinished(); }) {
-      if (!received) look_for_an_end();
     }
     return handled;
   }
@@ -606,17 +606,19 @@ class Channel {
   /// A peer that has sent its own end of the link, with a message that it will never finish, keeps
   /// the link open by that when it dies.
   void look_for_an_end() {
-    const std::uint64_t unfinished = link_->unfinished();
-    if (unfinished != unfinished_ || unfinished == 0) [[likely]] {
-      if (unfinished == unfinished_) return;
-      unfinished_ = unfinished;
-    } else if (!look_again_at_.passed()) {
-      return;
-    } else if (!peer_.passed_on && posix::has_ended(peer_.credentials.pid)) {
-      return end(make_error_code(Errc::peer_closed));
+    if constexpr (requires { link_->unfinished(); }) {
+      const std::uint64_t unfinished = link_->unfinished();
+      if (unfinished != unfinished_ || unfinished == 0) [[likely]] {
+        if (unfinished == unfinished_) return;
+        unfinished_ = unfinished;
+      } else if (!look_again_at_.passed()) {
+        return;
+      } else if (!peer_.passed_on && posix::has_ended(peer_.credentials.pid)) {
+        return end(make_error_code(Errc::peer_closed));
+      }
+      look_again_at_ = unfinished == 0 ? detail::Deadline::never()
+                                       : detail::Deadline::after(std::chrono::seconds{2});
     }
-    look_again_at_ = unfinished == 0 ? detail::Deadline::never()
-                                     : detail::Deadline::after(std::chrono::seconds{2});
   }
 
   template <class Listener>

@@ -198,7 +198,7 @@ class BasicSocketTransport {
 
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
-    return detail::send_frame(payload, queue, socket_, Writer{socket_});
+    return detail::send_frame(payload, queue, socket_, Writer{socket_, &retries_});
   }
 
   template <class Payload>
@@ -208,7 +208,7 @@ class BasicSocketTransport {
   static bool carries(const detail::Right& right) { return static_cast<bool>(right.descriptor); }
 
   Result<void> flush(detail::FrameQueue& queue) {
-    return detail::flush_frames(queue, Writer{socket_});
+    return detail::flush_frames(queue, Writer{socket_, &retries_});
   }
 
   template <class Sink>
@@ -224,8 +224,10 @@ class BasicSocketTransport {
 
   bool arm(const detail::FrameQueue&) { return has_unread(); }
   posix::Interest interest(const detail::FrameQueue& queue) const {
-    return {{socket_.get(), POLLIN, 0}, {queue.empty() ? -1 : socket_.get(), POLLOUT, 0}};
+    const bool wants_room = !queue.empty() && !retries_;
+    return {{socket_.get(), POLLIN, 0}, {wants_room ? socket_.get() : -1, POLLOUT, 0}};
   }
+  bool retries() const { return retries_; }
   bool disarm() { return false; }
   void take_doorbells() {}
 
@@ -283,11 +285,15 @@ class BasicSocketTransport {
 
   struct Writer {
     const posix::Descriptor& socket;
+    /// Set when the user has too many descriptors under way, which no event ends.
+    bool* retries = nullptr;
 
     Result<std::size_t> operator()(std::span<const iovec> parts,
                                    std::span<const int> descriptors = {}) const {
       auto sent = posix::send_parts(socket.get(), parts, descriptors);
-      if (!sent && sent.error() == Errc::would_block) return std::size_t{0};
+      const bool crowded = !sent && sent.error() == posix::system_error(ETOOMANYREFS);
+      if (retries != nullptr) *retries = crowded;
+      if (crowded || (!sent && sent.error() == Errc::would_block)) return std::size_t{0};
       return sent;
     }
     Result<std::size_t> operator()(std::span<const iovec> parts, const detail::RightList& rights,
@@ -398,6 +404,7 @@ class BasicSocketTransport {
 
   posix::PeerSocket socket_;
   detail::FrameReader reader_{detail::max_rights};
+  bool retries_ = false;
   /// How many rights a message may have here.
   std::size_t max_rights_ = detail::max_rights;
   /// Of messages that were read and not given yet.

@@ -1,5 +1,7 @@
 // How two ends find each other: names, orders of starting, who the other one is.
 
+#include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -47,6 +49,45 @@ TEMPLATE_TEST_CASE("a client with patience waits for its server to appear and to
   CHECK(inbox.connected == 1);
   REQUIRE(client->has_value());
   CHECK_FALSE((*client)->waiting_connect());
+}
+
+TEMPLATE_TEST_CASE(
+    "patience covers a server that goes in the middle of the handshake and comes again",
+    "[connect]", STRAIT_TEST_CROSSING) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  std::optional<Link> server(Link::listen(name, token).value());
+  std::optional<strait::Result<Link>> client;
+  std::atomic<bool> ended = false;
+  std::thread thread([&] {
+    client.emplace(Link::connect(name, token, long_enough));
+    ended = true;
+  });
+  // Somebody has come; it is not listened to.
+  const strait::posix::Interest somebody{{server->native_handle(), POLLIN, 0}, {-1, 0, 0}};
+  const auto came = strait::posix::wait_for(somebody, strait::detail::Deadline::after(long_enough));
+  server.reset();
+  Inbox inbox;
+  strait::Result<Link> again = Link::listen(name, token);
+  while (again && !ended && again->waiting_connect()) {
+    if (!again->wait(inbox, 10ms)) break;
+  }
+  thread.join();
+  CHECK(came);
+  REQUIRE(again);
+  REQUIRE(client->has_value());
+  CHECK_FALSE((*client)->waiting_connect());
+}
+
+TEST_CASE("a client that waits for a server to appear looks less and less often", "[connect]") {
+  rusage before;
+  rusage after;
+  REQUIRE(::getrusage(RUSAGE_THREAD, &before) == 0);
+  CHECK(RawLink<strait::SocketTransport>::connect(unique_name(), new_token(), 1s).error() ==
+        Errc::not_found);
+  REQUIRE(::getrusage(RUSAGE_THREAD, &after) == 0);
+  CHECK(after.ru_nvcsw - before.ru_nvcsw < 60);
 }
 
 TEMPLATE_TEST_CASE("either end may be polled first, and both are told once who is there",

@@ -271,3 +271,30 @@ TEST_CASE("the bytes in a parcel are a peer's bytes", "[hostile][rights]") {
     CHECK(inbox.messages.size() == 1);
   }
 }
+
+TEST_CASE("a peer that has the kernel add a descriptor of its process leaves none here",
+          "[hostile][rights]") {
+  auto sockets = socket_pair(SOCK_STREAM).value();
+  // A copy of the socket that the peer had before it gave it away.
+  const Descriptor kept(::fcntl(sockets[1].get(), F_DUPFD_CLOEXEC, 0));
+  Right right{std::move(sockets[1])};
+  auto link = Link::from_right(right).value();
+  constexpr int pass_pidfd = 76;  // SO_PASSPIDFD, since Linux 6.5
+  const int on = 1;
+  if (::setsockopt(kept.get(), SOL_SOCKET, pass_pidfd, &on, sizeof on) != 0) {
+    STRAIT_TEST_SKIP("this kernel has no SO_PASSPIDFD");
+  }
+  const auto count = [] {
+    int open = 0;
+    for (int fd = 0; fd != 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0;
+    return open;
+  };
+  const int before = count();
+  RightsInbox inbox;
+  const auto message = frame(0, 0);
+  for (int i = 0; i != 100; ++i) {
+    REQUIRE(::write(sockets[0].get(), message.data(), message.size()) == 8);
+    REQUIRE(link.poll(inbox).value() == 1);
+  }
+  CHECK(count() == before);
+}

@@ -60,6 +60,21 @@ const strait_test::ChildRole intruder(
       return 0;
     });
 
+const strait_test::ChildRole silent_crowd(
+    "other_user.silent_crowd", [](const strait_test::ChildArguments& arguments) {
+      become_nobody();
+      const auto address = strait::linux_mach::Address::of(arguments.at(0)).value();
+      std::vector<strait::posix::Descriptor> open;
+      for (int i = 0; i != 20; ++i) {
+        open.push_back(strait::linux_mach::new_socket().value());
+        strait_test::child::require(::connect(open.back().get(), address.get(), address.size) == 0,
+                                    "to connect");
+      }
+      strait_test::child::write_line("there");
+      strait_test::child::read_line();
+      return 0;
+    });
+
 /// Echoes at its end until the other one is closed.
 template <class End>
 void echo_at(End& end) {
@@ -164,6 +179,29 @@ TEST_CASE("another user's process is refused though it knows the token", "[crede
   auto client = Link::connect(name, token).value();
   REQUIRE(server.poll(deaf));
   CHECK_FALSE(server.waiting_connect());
+}
+
+TEST_CASE("another user's silent connections take no place of this user's",
+          "[credentials][process]") {
+  if (::geteuid() != 0) STRAIT_TEST_SKIP("only root can become another user");
+  constexpr strait::ChannelOptions few{.handshake_timeout_ms = 3'600'000, .max_half_open = 2};
+  using Small = strait::Channel<strait::MachTransport<>, strait::RawSerializer, few, Refusals>;
+  const auto name = strait_test::unique_name("crowd");
+  auto server = Small::listen(name, Token::generate().value()).value();
+  // Of this user, and slow.
+  const auto address = strait::linux_mach::Address::of(name).value();
+  const auto slow = strait::linux_mach::new_socket().value();
+  REQUIRE(::connect(slow.get(), address.get(), address.size) == 0);
+  REQUIRE(server.poll(deaf).value() == 0);
+  auto child = Child::spawn("other_user.silent_crowd", {name});
+  REQUIRE(child.read_line() == "there");
+  while (server.observer().seen.size() != 20) REQUIRE(server.wait(deaf, 1ms).value() == 0);
+  for (const auto& refusal : server.observer().seen) {
+    CHECK(refusal.why == Errc::permission_denied);
+    CHECK(refusal.who.uid == nobody);
+  }
+  child.write_line("enough");
+  CHECK(child.wait().success());
 }
 
 TEST_CASE("a name that another user holds is not talked to", "[credentials][process]") {

@@ -127,3 +127,24 @@ TEST_CASE("half-open clients move with what holds them", "[half_open]") {
   first = std::move(second);
   CHECK(next(first, {0}).value().client == 0);
 }
+
+TEST_CASE("one user's silent clients do not drive out another one's", "[half_open]") {
+  struct Client {
+    strait::PeerCredentials credentials;
+    int number = 0;
+  };
+  HalfOpen<Client> waiting(AcceptLimits{.max_half_open = 4, .timeout = 1h});
+  std::vector<int> gone;
+  const auto make_room = [&] {
+    const auto evicted =
+        waiting.next([](Client&) -> Result<void> { return Errc::would_block; },
+                     [](Client& client, Result<void>) -> Result<int> { return client.number; });
+    if (evicted) gone.push_back(*evicted);
+  };
+  REQUIRE(waiting.add({{1000, 0, 0}, 1}));
+  for (int i = 2; i != 12; ++i) {
+    REQUIRE(waiting.add({{2000, 0, 0}, i}));
+    make_room();
+  }
+  CHECK(gone == std::vector{2, 3, 4, 5, 6, 7, 8});
+}

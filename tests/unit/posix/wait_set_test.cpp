@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <set>
 #include <span>
 #include <system_error>
@@ -140,4 +141,19 @@ TEST_CASE("a wait set tells which members are ready, and not that it was nudged"
     seen.insert(members[0]);
   }
   CHECK(seen.size() == 3);
+}
+
+TEST_CASE("a wait set wakes up by itself at the time that was set, once", "[wait_set]") {
+  using strait::detail::Deadline;
+  auto set = WaitSet::create().value();
+  set.wake_at(Deadline::after(std::chrono::hours{1}));
+  CHECK_FALSE(ready(set));
+  set.wake_at(Deadline::after(std::chrono::milliseconds{1}));
+  REQUIRE(strait::posix::wait_for({{set.native_handle(), POLLIN, 0}, {-1, 0, 0}},
+                                  Deadline::after(std::chrono::minutes{1})));
+  CHECK(ready(set));
+  std::array<int, 4> members;
+  CHECK(set.ready(members).value() == 0);  // the timer is none of them
+  set.wake_at(Deadline::never());
+  CHECK_FALSE(ready(set));
 }

@@ -169,7 +169,7 @@ class SendRight {
     const auto sent = posix::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
     if (!sent) {
       if (sent.error() == Errc::would_block) blocked_by_ = Blocked::by_socket;
-      if (sent.error() != std::errc{ETOOMANYREFS}) return sent;
+      if (sent.error() != posix::system_error(ETOOMANYREFS)) return sent;
       blocked_by_ = Blocked::by_user;
       return Errc::would_block;
     }
@@ -371,7 +371,9 @@ class ReceiveRight {
     for (int i = 0; i != max_packets && !ended_ && take_packet(); ++i) {
     }
     // An honest sender shows each record before it sends the next one's descriptors.
-    if (descriptors_.size() > max_descriptors_ && !ring_.readable()) ended_ = Errc::malformed;
+    if (!ended_ && descriptors_.size() > max_descriptors_ && !ring_.readable()) {
+      ended_ = Errc::malformed;
+    }
   }
 
  private:

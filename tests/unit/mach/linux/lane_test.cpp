@@ -1,9 +1,13 @@
 #include <strait/mach/linux/lane.hpp>
 
+#include <fcntl.h>
+#include <strait/posix/poll.hpp>
+
 #include <chrono>
 #include <cstring>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -96,4 +100,25 @@ TEST_CASE("a wait lasts to its deadline, be that near or far", "[lane]") {
     CHECK_FALSE(lane.in.disarm());
     CHECK(lane.in.peek().error() == Errc::empty);
   }
+}
+
+TEST_CASE("no lane has more descriptors under way than the largest message has", "[lane]") {
+  Lane lane;
+  const auto file = strait::posix::open("/dev/null", O_RDONLY).value();
+  const std::vector<int> all(127, file.get());
+  const std::array one{file.get()};
+  REQUIRE(lane.out.send({0, 0, 1, 0}, {}, all));
+  // The ring and the socket have room; the user's budget is everybody's.
+  CHECK(lane.out.send({0, 0, 1, 0}, {}, one).error() == Errc::would_block);
+  CHECK_FALSE(lane.out.retries());
+  CHECK_FALSE(lane.out.arm(0));
+  std::array<strait::posix::UnseenDescriptor, 127> taken;
+  const auto header = lane.in.peek().value();
+  CHECK(header.descriptors == 127);
+  lane.in.pop(header);
+  REQUIRE(lane.in.take_descriptors(taken));
+  // The receiver has told that it has them, though the ring is nearly empty.
+  CHECK(strait::posix::events_now(lane.out.interest().fd, POLLIN) != 0);
+  CHECK(lane.out.arm(0));
+  CHECK(lane.out.send({0, 0, 1, 0}, {}, one));
 }

@@ -1,0 +1,113 @@
+// Peers over Mach that keep a process busy, or waiting, as long as they can.
+
+#include <strait/mach_transport.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "conformance/rights.hpp"
+#include "support/hostile_peer.hpp"
+
+using namespace strait_test;
+
+namespace {
+
+using Link = RawLink<strait::MachTransport<>, strait::ChannelOptions{.max_rights = 8}>;
+
+struct Rogue {
+  std::string name = unique_name("hostile");
+  strait::Token token = new_token();
+  Link link = Link::listen(name, token).value();
+  RightsInbox inbox;
+  RawClient peer{link, inbox, name, token};
+};
+
+}  // namespace
+
+TEST_CASE("a ring that is always full of records is read a share at a time", "[hostile][mach]") {
+  Rogue rogue;
+  const Bytes body = pattern(32 << 10);
+  std::size_t written = 0;
+  for (; written + body.size() + 16 < rogue.peer.out.ring.capacity(); written += body.size() + 8) {
+    rogue.peer.out.ring.write({static_cast<std::uint32_t>(body.size()), 0, fragment, 0}, body);
+  }
+  REQUIRE(written > 3 * strait::detail::fair_share_bytes);
+  REQUIRE(rogue.link.poll(rogue.inbox).value() == 0);
+  const auto read = [&] { return rogue.peer.out.ring.control().head.load(); };
+  CHECK(read() != 0);
+  CHECK(read() <= 2 * strait::detail::fair_share_bytes);
+  // The next turns take the rest.
+  for (int turn = 0; turn != 8; ++turn) REQUIRE(rogue.link.poll(rogue.inbox).value() == 0);
+  CHECK(read() > written - written / 8);
+}
+
+TEST_CASE("a record larger than any piece of an honest sender's is malformed", "[hostile][mach]") {
+  Rogue rogue;
+  const Bytes body = pattern((32 << 10) + 8);
+  rogue.peer.out.ring.write({static_cast<std::uint32_t>(body.size()), 0, fragment, 0}, body);
+  CHECK(poll_until_error(rogue.link, rogue.inbox) == Errc::malformed);
+}
+
+TEST_CASE("a send waits once for a reader that makes room bit by bit, not for each bit",
+          "[hostile][mach]") {
+  Rogue rogue;
+  std::atomic<bool> done = false;
+  // Frees one fragment each time just before the sender gives up.
+  std::thread reader([&] {
+    std::uint64_t at = 0;
+    auto& head = rogue.peer.in.ring.control().head;
+    while (!done) {
+      std::this_thread::sleep_for(5ms);
+      at += 8 + (32 << 10);
+      head.store(at);
+    }
+  });
+  const Bytes message(64 << 20);  // 2,048 fragments: ten seconds' worth
+  const auto start = Clock::now();
+  const auto sent = rogue.link.send(View(message));
+  const auto took = Clock::now() - start;
+  done = true;
+  reader.join();
+  CHECK(sent);
+  CHECK(took < 3s);
+  CHECK(rogue.link.queued_bytes() != 0);
+}
+
+TEST_CASE("descriptors whose record does not come are not collected", "[hostile][mach][rights]") {
+  Rogue rogue;
+  const auto file = strait::posix::open("/dev/null", O_RDONLY).value();
+  for (int i = 0; i != 40; ++i) {
+    if (!rogue.peer.out.pass(std::vector<int>(8, file.get()))) break;
+  }
+  CHECK(poll_until_error(rogue.link, rogue.inbox) == Errc::malformed);
+  Rogue greedy;
+  REQUIRE(greedy.peer.out.pass(std::vector<int>(9, file.get())));
+  CHECK(poll_until_error(greedy.link, greedy.inbox) == Errc::too_many_rights);
+}
+
+TEST_CASE("a peer that has the kernel add descriptors of processes leaves none here",
+          "[hostile][mach][rights]") {
+  Rogue rogue;
+  constexpr int pass_pidfd = 76;  // SO_PASSPIDFD, since Linux 6.5
+  const int on = 1;
+  // The socket's receiving end, of which a peer that had passed it on may have kept a copy.
+  // Which number it has is not known here: it is set for all.
+  int sockets = 0;
+  for (int fd = 3; fd != 200; ++fd) {
+    sockets += ::setsockopt(fd, SOL_SOCKET, pass_pidfd, &on, sizeof on) == 0;
+  }
+  if (sockets == 0) STRAIT_TEST_SKIP("this kernel has no SO_PASSPIDFD");
+  const auto count = [] {
+    int open = 0;
+    for (int fd = 0; fd != 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0;
+    return open;
+  };
+  const int before = count();
+  for (int i = 0; i != 100; ++i) {
+    REQUIRE(rogue.peer.out.pass({}));
+    REQUIRE(rogue.link.wait(rogue.inbox, 1ms));
+  }
+  CHECK(count() == before);
+}
