@@ -209,7 +209,7 @@ class BasicPipeTransport {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     auto directory = posix::find_name_directory(posix::NamePlace::of(name));
     if (!directory) return directory.error();
-    posix::Descriptor hello(posix::retry([&] {
+    posix::Descriptor hello = posix::adopt_new(posix::retry([&] {
       return ::openat(directory->get(), hello_name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));
     if (!hello) return posix::or_not_found(posix::last_error());
@@ -289,7 +289,7 @@ class BasicPipeTransport {
   /// Whether the server that got the announcement still reads the name's FIFO. A writer is told
   /// that by poll only on Linux; who opens it for writing, everywhere.
   bool server_is_there() const {
-    const posix::Descriptor again(posix::retry([&] {
+    const posix::Descriptor again = posix::adopt_new(posix::retry([&] {
       return ::openat(names_.directory(), hello_name,
                       O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));

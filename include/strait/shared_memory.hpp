@@ -77,7 +77,7 @@ class SharedMemory {
 
   /// The same memory once more: one to send, one to keep.
   Result<SharedMemory> duplicate() const {
-    posix::Descriptor copy(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+    auto copy = posix::adopt_new(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
     if (!copy) return posix::last_error();
     return SharedMemory(std::move(copy), size_bytes_);
   }

@@ -26,20 +26,31 @@ inline constexpr int sender_descriptor = -1;
 inline void tell_messages_from_the_end(int) {}
 inline void refuse_descriptors(int) {}
 
-/// Owns a descriptor that `recvmsg` has made.
+/// Owns a descriptor that `recvmsg` has made: null when there is no number for it, see `adopt_new`.
 inline Descriptor adopt_received(int fd) {
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return Descriptor(fd);
+  return adopt_new(fd);
+}
+
+/// The same for two. Errors: those of `fcntl`.
+inline Result<std::array<Descriptor, 2>> adopt_pair(const int (&fds)[2]) {
+  Descriptor second(fds[1]);
+  std::array pair{adopt_received(fds[0]), Descriptor()};
+  if (!pair[0]) return last_error();
+  pair[1] = adopt_received(second.release());
+  if (!pair[1]) return last_error();
+  return pair;
 }
 
 /// Two connected sockets, closed on exec. There is no SOCK_SEQPACKET among Unix sockets.
 inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
   int ends[2];
   if (::socketpair(AF_UNIX, type, 0, ends) != 0) return last_error();
-  std::array pair{adopt_received(ends[0]), adopt_received(ends[1])};
+  auto pair = adopt_pair(ends);
+  if (!pair) return pair;
   // MSG_NOSIGNAL came with macOS 13; this one has always been there.
   const int on = 1;
-  for (const Descriptor& end : pair) {
+  for (const Descriptor& end : *pair) {
     if (::setsockopt(end.get(), SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0) return last_error();
   }
   return pair;
@@ -78,8 +89,8 @@ inline Result<Descriptor> stream_socket() {
   if (fd < 0) return last_error();
   Descriptor socket = adopt_received(fd);
   const int on = 1;
-  if (::setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0 ||
-      ::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+  if (!socket || ::setsockopt(socket.get(), SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0 ||
+      ::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0) {
     return last_error();
   }
   return socket;
@@ -93,10 +104,11 @@ inline Result<Descriptor> accept_from(const Descriptor& listening) {
     const int fd = retry([&] { return ::accept(listening.get(), nullptr, nullptr); });
     if (fd >= 0) {
       Descriptor client = adopt_received(fd);
+      if (!client) return last_error();
       const int on = 1;
       // Fails when the client is gone already: no matter, as it will never be written to.
-      ::setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-      if (::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return last_error();
+      ::setsockopt(client.get(), SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+      if (::fcntl(client.get(), F_SETFL, O_NONBLOCK) != 0) return last_error();
       return client;
     }
     if (errno == EAGAIN) return Errc::would_block;
@@ -108,8 +120,9 @@ inline Result<Descriptor> accept_from(const Descriptor& listening) {
 inline Result<std::array<Descriptor, 2>> pipe_pair() {
   int ends[2];
   if (::pipe(ends) != 0) return last_error();
-  std::array pair{adopt_received(ends[0]), adopt_received(ends[1])};
-  for (const Descriptor& end : pair) {
+  auto pair = adopt_pair(ends);
+  if (!pair) return pair;
+  for (const Descriptor& end : *pair) {
     if (::fcntl(end.get(), F_SETFL, O_NONBLOCK) != 0) return last_error();
   }
   return pair;

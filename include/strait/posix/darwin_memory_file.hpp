@@ -39,9 +39,11 @@ inline Result<Descriptor> create_memory_file(const char*, std::size_t size) {
     name[8 + 2 * i] = digits[byte >> 4];
     name[9 + 2 * i] = digits[byte & 15];
   }
-  Descriptor memory(::shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600));  // closed on exec
-  if (!memory) return last_error();
+  const int fd = ::shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);  // closed on exec
+  if (fd < 0) return last_error();
   ::shm_unlink(name);
+  Descriptor memory = adopt_new(fd);
+  if (!memory) return last_error();
   if (size != 0 && ::ftruncate(memory.get(), static_cast<off_t>(size)) != 0) return last_error();
   return memory;
 }

@@ -34,10 +34,23 @@ class Descriptor {
   int fd_ = -1;
 };
 
+/// Owns a descriptor that a system call has just made. The number of a standard stream, which is
+/// free in a process that has closed that stream, is exchanged for a higher one: what such a process
+/// prints must not go to a file or a socket of the library's.
+///
+/// Null, and `errno` says why, when the call has failed or this process has no higher number left.
+inline Descriptor adopt_new(int fd) noexcept {
+  Descriptor made(fd);
+  if (fd >= 0 && fd <= STDERR_FILENO) [[unlikely]] {
+    made.reset(::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  }
+  return made;
+}
+
 inline Result<Descriptor> open(const char* path, int flags, mode_t mode = 0) {
-  const int fd = retry([&] { return ::open(path, flags | O_CLOEXEC, mode); });
-  if (fd < 0) return last_error();
-  return Descriptor(fd);
+  Descriptor file = adopt_new(retry([&] { return ::open(path, flags | O_CLOEXEC, mode); }));
+  if (!file) return last_error();
+  return file;
 }
 
 }  // namespace strait::posix

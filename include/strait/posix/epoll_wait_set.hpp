@@ -25,7 +25,7 @@ class WaitSet {
 
   static Result<WaitSet> create() {
     WaitSet set;
-    set.epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+    set.epoll_ = adopt_new(::epoll_create1(EPOLL_CLOEXEC));
     if (!set.epoll_) return last_error();
     return set;
   }
@@ -90,7 +90,7 @@ class WaitSet {
   /// Makes the set ready until `calm`.
   Result<void> nudge() {
     if (!nudge_) {
-      nudge_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      nudge_ = adopt_new(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
       if (!nudge_) return last_error();
       if (auto added = watch(nudge_.get(), POLLIN); !added) return added;
     }

@@ -40,7 +40,7 @@ inline bool same_file(int a, int b) {
 inline Result<Descriptor> open_fifo(int directory, const char* name, FifoEnd end) {
   const int flags =
       (end == FifoEnd::read ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
-  Descriptor fifo(retry([&] { return ::openat(directory, name, flags); }));
+  Descriptor fifo = adopt_new(retry([&] { return ::openat(directory, name, flags); }));
   if (!fifo) return last_error();
   struct stat file;
   if (::fstat(fifo.get(), &file) != 0) return last_error();

@@ -27,7 +27,7 @@ class WaitSet {
 
   static Result<WaitSet> create() {
     WaitSet set;
-    set.kqueue_.reset(::kqueue());
+    set.kqueue_ = adopt_new(::kqueue());
     // Not inherited by a fork, but by an exec.
     if (!set.kqueue_ || ::fcntl(set.kqueue_.get(), F_SETFD, FD_CLOEXEC) != 0) return last_error();
     return set;

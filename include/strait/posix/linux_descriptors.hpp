@@ -37,14 +37,24 @@ inline void refuse_descriptors(int socket) {
   ::setsockopt(socket, SOL_SOCKET, pass_rights, &off, sizeof off);
 }
 
-/// Owns a descriptor that `recvmsg` has made.
-inline Descriptor adopt_received(int fd) { return Descriptor(fd); }
+/// Owns a descriptor that `recvmsg` has made: null when there is no number for it, see `adopt_new`.
+inline Descriptor adopt_received(int fd) { return adopt_new(fd); }
+
+/// As `adopt_new`, for two. Errors: those of `fcntl`.
+inline Result<std::array<Descriptor, 2>> adopt_pair(const int (&fds)[2]) {
+  Descriptor second(fds[1]);
+  std::array pair{adopt_new(fds[0]), Descriptor()};
+  if (!pair[0]) return last_error();
+  pair[1] = adopt_new(second.release());
+  if (!pair[1]) return last_error();
+  return pair;
+}
 
 /// Two connected sockets, closed on exec. Use MSG_NOSIGNAL to send.
 inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
   int ends[2];
   if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) return last_error();
-  return std::array{Descriptor(ends[0]), Descriptor(ends[1])};
+  return adopt_pair(ends);
 }
 
 /// A type of Unix socket that keeps packets apart, and gives what an end had sent that is closed.
@@ -60,7 +70,7 @@ inline bool was_connected(int fd, int) {
 
 /// A stream socket that does not block, closed on exec.
 inline Result<Descriptor> stream_socket() {
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  auto socket = adopt_new(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return last_error();
   return socket;
 }
@@ -70,7 +80,7 @@ inline Result<Descriptor> stream_socket() {
 /// Errors: `would_block`; those of `accept`.
 inline Result<Descriptor> accept_from(const Descriptor& listening) {
   for (;;) {
-    Descriptor client(retry([&] {
+    Descriptor client = adopt_new(retry([&] {
       return ::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     }));
     if (client) return client;
@@ -83,7 +93,7 @@ inline Result<Descriptor> accept_from(const Descriptor& listening) {
 inline Result<std::array<Descriptor, 2>> pipe_pair() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return last_error();
-  return std::array{Descriptor(ends[0]), Descriptor(ends[1])};
+  return adopt_pair(ends);
 }
 
 /// Who was at the other end of a connected Unix socket when it was made.

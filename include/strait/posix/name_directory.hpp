@@ -43,7 +43,7 @@ struct NamePlace {
 
 /// Opens a directory. Errors: those of `open`; a symbolic link is `ENOTDIR` or `ELOOP`.
 inline Result<Descriptor> open_directory(int at, const char* path) {
-  Descriptor directory(
+  Descriptor directory = adopt_new(
       retry([&] { return ::openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
   if (!directory) return last_error();
   return directory;
@@ -152,13 +152,11 @@ class NameDirectory {
 
   /// Removes all FIFOs and sockets, and nothing else that may lie there.
   void sweep() {
-    const int copy = ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (copy < 0) return;
-    DIR* entries = ::fdopendir(copy);
-    if (entries == nullptr) {
-      ::close(copy);
-      return;
-    }
+    auto copy = open_directory(directory_.get(), ".");
+    if (!copy) return;
+    DIR* entries = ::fdopendir(copy->get());
+    if (entries == nullptr) return;
+    static_cast<void>(copy->release());
     while (const dirent* entry = ::readdir(entries)) {
       struct stat file;
       if (::fstatat(directory_.get(), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -167,9 +167,13 @@ Received receive_message(int socket, std::span<std::byte> bytes, int flags, Each
 inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes,
                                           DescriptorQueue& descriptors, int flags = 0) {
   const std::size_t before = descriptors.size();
+  bool lost = false;
   const auto receive = [&] {
-    return receive_message(socket, bytes, flags,
-                           [&](int fd) { descriptors.push(adopt_received(fd)); });
+    return receive_message(socket, bytes, flags, [&](int fd) {
+      auto descriptor = adopt_received(fd);
+      lost = lost || !descriptor;
+      descriptors.push(std::move(descriptor));
+    });
   };
   Received received = receive();
   // Said once when the peer has closed without reading all that it was sent. What it had sent
@@ -180,7 +184,7 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
     if (errno == ECONNRESET) return Errc::peer_closed;
     return last_error();
   }
-  if ((received.flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
+  if (lost || (received.flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
     descriptors.truncate(before);
     return (received.flags & MSG_TRUNC) != 0 ? Errc::malformed : Errc::rights_lost;
   }

@@ -115,7 +115,7 @@ struct Traps {
   ///
   /// Errors: `EINVAL` if the right is to anything else; `EMFILE`.
   static Result<posix::Descriptor> open_fileport(PortName port) {
-    posix::Descriptor file(::fileport_makefd(port));
+    posix::Descriptor file = posix::adopt_new(::fileport_makefd(port));
     if (!file) return posix::last_error();
     return file;
   }
@@ -128,7 +128,7 @@ struct Traps {
 
     static Result<PortEvents> watch(PortName port) {
       PortEvents events;
-      events.queue_.reset(::kqueue());
+      events.queue_ = posix::adopt_new(::kqueue());
       if (!events.queue_) return posix::last_error();
       // It does not survive fork, but would exec.
       if (::fcntl(events.queue_.get(), F_SETFD, FD_CLOEXEC) != 0) return posix::last_error();

@@ -52,7 +52,8 @@ struct Address : posix::SocketPath {
 };
 
 inline Result<posix::Descriptor> new_socket() {
-  posix::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  auto socket =
+      posix::adopt_new(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return posix::last_error();
   return socket;
 }

@@ -79,7 +79,7 @@ class Region {
 
   /// The same bytes once more, for somebody else to write to.
   Result<Region> duplicate() const {
-    posix::Descriptor file(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+    auto file = posix::adopt_new(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
     if (!file) return posix::last_error();
     return map_private(std::move(file), mapping_.size());
   }

@@ -21,7 +21,7 @@ inline constexpr unsigned seals_of_content = seals_of_size | F_SEAL_WRITE;
 
 /// A file in memory without a name in any file system.
 inline Result<posix::Descriptor> create_memory_file(const char* label, std::size_t size) {
-  posix::Descriptor file(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  auto file = posix::adopt_new(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) return posix::last_error();
   if (posix::retry([&] { return ::ftruncate(file.get(), static_cast<off_t>(size)); }) != 0) {
     return posix::last_error();

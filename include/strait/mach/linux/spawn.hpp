@@ -21,7 +21,7 @@ inline char* const* environment() { return environ; }
 
 /// A descriptor that is readable when the child has ended; none on a kernel that has no such.
 inline Descriptor open_process(pid_t pid) {
-  return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  return adopt_new(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 }  // namespace strait::posix
