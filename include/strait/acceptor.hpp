@@ -15,6 +15,7 @@
 #include "strait/channel.hpp"
 #include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
+#include "strait/detail/withdraw.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
 #include "strait/posix/error.hpp"
@@ -157,7 +158,7 @@ class Acceptor {
       closing_ = true;
     } else {
       clients_.clear();
-      server_.reset();
+      detail::withdraw(server_);
     }
   }
 

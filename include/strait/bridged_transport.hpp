@@ -69,6 +69,8 @@ class BridgedTransport {
       if (!request) return request.error();
       return Request(std::move(*request));
     }
+    void withdraw() requires requires(typename T::Server server) { server.withdraw(); }
+    { server_.withdraw(); }
     pollfd interest() const { return server_.interest(); }
     detail::Deadline deadline() const { return server_.deadline(); }
 

@@ -17,6 +17,7 @@
 #include "strait/detail/frame_sink.hpp"
 #include "strait/detail/handshake.hpp"
 #include "strait/detail/moved_from.hpp"
+#include "strait/detail/withdraw.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
 #include "strait/out_of_line.hpp"
@@ -313,8 +314,9 @@ class Channel {
       closing_ = true;
     } else {
       end(make_error_code(Errc::closed));
-      // A loop that waits for this channel shall hear of it.
-      if (wait_set_) static_cast<void>(wait_set_->nudge());
+      // A loop that waits for this channel shall hear of it; not that of the process which this one
+      // was forked from.
+      if (wait_set_ && wait_set_->owner().is_this()) static_cast<void>(wait_set_->nudge());
     }
   }
 
@@ -726,7 +728,7 @@ class Channel {
 
   void admit(TransportT link, const PeerCredentials& who) {
     link_.emplace(std::move(link));
-    server_.reset();
+    detail::withdraw(server_);
     peer_.credentials = who;
     connected();
   }
@@ -762,7 +764,7 @@ class Channel {
     if (ended_) return;
     ended_ = why;
     state_ = State::ended;
-    server_.reset();
+    detail::withdraw(server_);
     link_.reset();
     queue_.clear();
     look_again_at_ = detail::Deadline::never();

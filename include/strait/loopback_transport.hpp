@@ -23,6 +23,7 @@
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/detail/right_list.hpp"
 #include "strait/fwd.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/user.hpp"
 #include "strait/posix/wait_set.hpp"
@@ -66,6 +67,7 @@ class LoopbackEnd {
     close();
     wire_ = std::move(other.wire_);
     side_ = other.side_;
+    owner_ = other.owner_;
     return *this;
   }
   ~LoopbackEnd() { close(); }
@@ -78,7 +80,9 @@ class LoopbackEnd {
 
  private:
   void close() {
-    if (!wire_) return;
+    // In a forked process nobody is at the other end, and a thread that is not there may have had the
+    // mutex.
+    if (!wire_ || !owner_.is_this()) return;
     FrameQueue unread;  // closed after the lock: there may be ends of other wires in it
     const auto locked = lock();
     unread = std::move(mine().inbox);
@@ -88,6 +92,7 @@ class LoopbackEnd {
 
   std::shared_ptr<LoopbackWire> wire_;
   int side_;
+  posix::OwnerProcess owner_;
 };
 
 /// An end on its way.

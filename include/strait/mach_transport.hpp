@@ -93,6 +93,8 @@ class BasicMachTransport {
       if (!request) return request.error();
       return Request(std::move(*request));
     }
+    void withdraw() requires requires(typename KernelT::NamePort port) { port.withdraw(); }
+    { port_.withdraw(); }
     pollfd interest() const { return port_.interest(); }
     detail::Deadline deadline() const { return port_.deadline(); }
 

@@ -73,6 +73,7 @@ class BasicPipeTransport {
             return std::move(client);
           });
     }
+    void withdraw() { directory_.withdraw(); }
     pollfd interest() const { return entrance_.interest(); }
     detail::Deadline deadline() const { return entrance_.deadline(); }
 

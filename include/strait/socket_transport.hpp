@@ -92,6 +92,7 @@ class BasicSocketTransport {
             return std::move(client);
           });
     }
+    void withdraw() { directory_.withdraw(); }
     pollfd interest() const { return entrance_.interest(); }
     detail::Deadline deadline() const { return entrance_.deadline(); }
 

@@ -10,6 +10,7 @@
 
 #include "strait/error.hpp"
 #include "strait/posix/descriptor.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/random.hpp"
 #include "strait/result.hpp"
 
@@ -23,14 +24,16 @@ class FifoPair {
 
   FifoPair() = default;
   FifoPair(FifoPair&& other) noexcept
-      : directory_(std::move(other.directory_)), stem_(other.stem_) {}
+      : directory_(std::move(other.directory_)), stem_(other.stem_), owner_(other.owner_) {}
   FifoPair& operator=(FifoPair&& other) noexcept {
-    remove();
-    directory_ = std::move(other.directory_);
-    stem_ = other.stem_;
+    std::swap(directory_, other.directory_);
+    std::swap(stem_, other.stem_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
-  ~FifoPair() { remove(); }
+  ~FifoPair() {
+    if (owner_.is_this()) remove();
+  }
 
   /// A new name, not yet made.
   static Result<FifoPair> choose(posix::Descriptor directory) {
@@ -82,6 +85,7 @@ class FifoPair {
 
   posix::Descriptor directory_;
   std::array<char, stem_bytes> stem_{};
+  posix::OwnerProcess owner_;
 };
 
 }  // namespace strait::detail

@@ -15,6 +15,7 @@
 #include "strait/detail/deadline.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
+#include "strait/posix/owner_process.hpp"
 
 namespace strait::posix {
 
@@ -32,6 +33,8 @@ class WaitSet {
 
   int native_handle() const { return epoll_.get(); }
   explicit operator bool() const { return static_cast<bool>(epoll_); }
+  /// A forked process has a share in the set: what is changed there is changed here, too.
+  const OwnerProcess& owner() const { return owner_; }
 
   /// Adds `fd`, or changes what of it counts; `events` as for `poll`.
   Result<void> watch(int fd, short events) {
@@ -112,6 +115,7 @@ class WaitSet {
   Descriptor timer_;
   strait::detail::Deadline wake_at_ = strait::detail::Deadline::never();
   bool nudged_ = false;
+  OwnerProcess owner_;
 };
 
 }  // namespace strait::posix

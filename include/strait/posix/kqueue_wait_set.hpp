@@ -12,6 +12,7 @@
 
 #include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
+#include "strait/posix/owner_process.hpp"
 
 namespace strait::posix {
 
@@ -35,6 +36,8 @@ class WaitSet {
 
   int native_handle() const { return kqueue_.get(); }
   explicit operator bool() const { return static_cast<bool>(kqueue_); }
+  /// A forked process has no kqueue any more: the system closes them there.
+  const OwnerProcess& owner() const { return owner_; }
 
   /// Adds `fd`, or changes what of it counts; `events` as for `poll`.
   Result<void> watch(int fd, short events) {
@@ -125,6 +128,7 @@ class WaitSet {
   Descriptor kqueue_;
   bool nudged_ = false;
   bool has_fifo_ = false;
+  OwnerProcess owner_;
 };
 
 }  // namespace strait::posix

@@ -15,6 +15,7 @@
 #include "strait/detail/channel_name.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/fifo.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/user.hpp"
 
 namespace strait::posix {
@@ -80,7 +81,8 @@ inline Result<Descriptor> find_name_directory(const NamePlace& place) {
 }
 
 /// A name held by this process: its directory, locked. A lock dies with its owner, so a name is
-/// never lost to a process that was killed; what that left behind is swept out.
+/// never lost to a process that was killed; what that left behind is swept out. A forked process
+/// has a share in the lock, and the name lives as long as either.
 class NameDirectory {
  public:
   /// What clients meet the server at: a FIFO or a socket.
@@ -90,13 +92,23 @@ class NameDirectory {
   NameDirectory(NameDirectory&&) = default;
   NameDirectory& operator=(NameDirectory&&) = default;
   ~NameDirectory() {
-    if (!directory_) return;
-    ::unlinkat(directory_.get(), hello_name, 0);  // also when there is no descriptor to sweep with
-    sweep();
-    if (::unlinkat(parent_.get(), place_.name.c_str(), AT_REMOVEDIR) == 0 &&
-        place_.parent_is_ours) {
-      ::rmdir(place_.parent.c_str());  // the last one out; fails while others are there
+    struct stat held, found;
+    if (!directory_ || ::fstat(directory_.get(), &held) != 0) return;
+    // A new lock can be had only when no process has a share in the old one.
+    directory_.reset();
+    auto again = open_directory(parent_.get(), place_.name.c_str());
+    if (!again || ::flock(again->get(), LOCK_EX | LOCK_NB) != 0 ||
+        ::fstat(again->get(), &found) != 0 || found.st_ino != held.st_ino ||
+        found.st_dev != held.st_dev) {
+      return;
     }
+    directory_ = std::move(*again);
+    remove();
+  }
+
+  /// For the process that has claimed it: frees the name, whoever has a share in the lock.
+  void withdraw() {
+    if (directory_ && owner_.is_this()) remove();
   }
 
   /// Errors: `name_taken`, `permission_denied`, the system's.
@@ -150,6 +162,16 @@ class NameDirectory {
     return claimed;
   }
 
+  void remove() {
+    ::unlinkat(directory_.get(), hello_name, 0);  // also when there is no descriptor to sweep with
+    sweep();
+    if (::unlinkat(parent_.get(), place_.name.c_str(), AT_REMOVEDIR) == 0 &&
+        place_.parent_is_ours) {
+      ::rmdir(place_.parent.c_str());  // the last one out; fails while others are there
+    }
+    directory_.reset();
+  }
+
   /// Removes all FIFOs and sockets, and nothing else that may lie there.
   void sweep() {
     auto copy = open_directory(directory_.get(), ".");
@@ -170,6 +192,7 @@ class NameDirectory {
   NamePlace place_{};
   Descriptor parent_;
   Descriptor directory_;
+  OwnerProcess owner_;
 };
 
 }  // namespace strait::posix

@@ -21,6 +21,7 @@
 #include "strait/mach/linux/lane.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/unix_socket.hpp"
 #include "strait/posix/wait_set.hpp"
 
@@ -105,26 +106,32 @@ struct Request {
   posix::PeerSocket client;
 };
 
-/// Removes a socket's file in the end, if it still is the one that was made.
+/// Removes a socket's file in the end, if it still is the one that was made and no process has the
+/// socket any more: a forked one may serve on.
 class SocketFile {
  public:
   SocketFile() = default;
   SocketFile(SocketFile&& other) noexcept
-      : path_(std::move(other.path_)), device_(other.device_), inode_(other.inode_) {
+      : path_(std::move(other.path_)),
+        device_(other.device_),
+        inode_(other.inode_),
+        owner_(other.owner_) {
     other.path_.clear();
   }
   SocketFile& operator=(SocketFile&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(device_, other.device_);
     std::swap(inode_, other.inode_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
   ~SocketFile() {
-    struct stat file;
-    if (!path_.empty() && ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ &&
-        file.st_ino == inode_) {
-      ::unlink(path_.c_str());
-    }
+    if (!path_.empty() && !is_bound()) remove();
+  }
+
+  /// For the process that has made it: removes it, whoever has a copy of the socket.
+  void withdraw() {
+    if (owner_.is_this()) remove();
   }
 
   static Result<SocketFile> of(const char* path) {
@@ -138,9 +145,29 @@ class SocketFile {
   }
 
  private:
+  /// Whether a socket is bound to the file still, or that can't be told. The kernel tells a socket of
+  /// another type before it connects the two, so a server does not notice.
+  bool is_bound() const {
+    const auto address = posix::SocketPath::of(path_);
+    const auto probe =
+        posix::adopt_new(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return !address || !probe || ::connect(probe.get(), address->get(), address->size) == 0 ||
+           errno != ECONNREFUSED;
+  }
+
+  void remove() {
+    struct stat file;
+    if (!path_.empty() && ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ &&
+        file.st_ino == inode_) {
+      ::unlink(path_.c_str());
+    }
+    path_.clear();
+  }
+
   std::string path_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  posix::OwnerProcess owner_;
 };
 
 /// A name that this process holds.
@@ -197,6 +224,10 @@ class NamePort {
                             return std::move(client);
                           });
   }
+
+  /// Frees the name now, in the process that has claimed it. A plain name lives on while a forked
+  /// process has a copy of the socket.
+  void withdraw() { file_.withdraw(); }
 
   /// Readable when `receive` may have something; not when a client's time is up: see `deadline`.
   pollfd interest() const { return entrance_.interest(); }

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "strait/detail/moved_from.hpp"
+
+namespace strait::detail {
+
+/// Ends a server and frees its name, also while a forked process has a copy of what holds it. By its
+/// destructor alone a server leaves the name to such a process.
+template <class Server>
+void withdraw(Held<Server>& server) {
+  if constexpr (requires { server->withdraw(); }) {
+    if (server) server->withdraw();
+  }
+  server.reset();
+}
+
+}  // namespace strait::detail
