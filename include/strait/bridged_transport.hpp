@@ -157,7 +157,7 @@ class BridgedTransport {
   }
   posix::Interest interest(const detail::FrameQueue& queue) const {
     if (!bridge_->started()) return bridge_->link().interest(queue);
-    return {bridge_->interest(), {-1, 0, 0}};
+    return bridge_->interest(queue);
   }
   bool disarm() { return !bridge_->started() && bridge_->link().disarm(); }
   void take_doorbells() {
@@ -166,9 +166,9 @@ class BridgedTransport {
 
  private:
   BridgedTransport(T link, bool welcomed)
-      : bridge_(std::make_unique<detail::Bridge<T>>(std::move(link))), welcomed_(welcomed) {}
+      : bridge_(new detail::Bridge<T>(std::move(link))), welcomed_(welcomed) {}
 
-  std::unique_ptr<detail::Bridge<T>> bridge_;
+  std::unique_ptr<detail::Bridge<T>, typename detail::Bridge<T>::End> bridge_;
   detail::FrameQueue taken_;
   detail::ByteBuffer incoming_;
   bool welcomed_;

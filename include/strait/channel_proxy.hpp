@@ -13,6 +13,7 @@
 #include "strait/detail/deadline.hpp"
 #include "strait/detail/proxy_core.hpp"
 #include "strait/fwd.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/thread.hpp"
 #include "strait/posix/wait_set.hpp"
@@ -43,6 +44,13 @@ struct OnOwnThread {
 /// never called twice at a time, and what waits to be handled is bounded by
 /// `ProxyOptions::max_inbox_bytes` and `max_inbox_rights`: then the peer finds no room.
 ///
+/// An exception that leaves the listener on the proxy's thread, or the executor, ends the channel:
+/// `on_closed` gets the code of a `std::system_error`, `not_enough_memory` for `std::bad_alloc`, else
+/// `std::errc::operation_canceled`. On a thread of the executor's it is that thread's to catch; the
+/// message is gone, and the proxy goes on.
+///
+/// In a forked process the copy of a proxy has no thread: close or destroy it, and nothing else.
+///
 /// Threads: `send`, `flush`, `close` and `queued_bytes` from any, also from inside the listener and
 /// at the same time; not from inside a serializer or the channel's observer, which are called on
 /// the thread that sends or on the proxy's. Moving and destroying as any object; destroying also
@@ -66,10 +74,9 @@ class ChannelProxy {
     // The first nudge takes a descriptor: there shall be one whenever there is something to tell.
     if (auto rung = bell->nudge(); !rung) return rung.error();
     if (channel.native_handle() < 0) return std::make_error_code(std::errc::too_many_files_open);
-    using Core = detail::ProxyCoreFor<ChannelT, options, Listener, Executor>;
-    auto core = std::make_shared<Core>(std::move(channel), std::move(*bell), std::move(listener),
-                                       std::move(executor));
-    const auto thread = posix::start_thread<detail::ProxyCore<ChannelT, options>>(core);
+    auto core = std::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
+        std::move(channel), std::move(*bell), std::move(listener), std::move(executor));
+    const auto thread = posix::start_thread<Core>(core);
     if (!thread) return thread.error();
     return ChannelProxy(std::move(core), *thread);
   }
@@ -79,6 +86,7 @@ class ChannelProxy {
     ChannelProxy old(std::move(*this));
     core_ = std::move(other.core_);
     thread_ = other.thread_;
+    owner_ = other.owner_;
     return *this;
   }
 
@@ -89,7 +97,8 @@ class ChannelProxy {
   /// Blocking: up to `ProxyOptions::linger_ms` and as long as the listener is running; never from
   /// inside a listener on the proxy's own thread, where all goes out after the listener returns.
   ~ChannelProxy() {
-    if (core_) core_->finish(thread_);
+    if (!core_) return;
+    owner_.is_this() ? core_->finish(thread_) : Core::end_copy(std::move(core_));
   }
 
   /// As `Channel::send`. Errors: as `Channel::send`; `closed` from `close` on. Blocking: only while
@@ -128,18 +137,22 @@ class ChannelProxy {
   /// then the channel ends. The listener still gets what has arrived, and last `on_closed`.
   /// Blocking: never.
   void close() noexcept {
-    if (core_) core_->close();
+    if (!core_) return;
+    owner_.is_this() ? core_->close() : Core::end_copy(std::move(core_));
   }
 
   /// What waits to be sent.
   std::size_t queued_bytes() { return core_ ? core_->queued_bytes() : 0; }
 
  private:
-  ChannelProxy(std::shared_ptr<detail::ProxyCore<ChannelT, options>> core, pthread_t thread)
+  using Core = detail::ProxyCore<ChannelT, options>;
+
+  ChannelProxy(std::shared_ptr<Core> core, pthread_t thread)
       : core_(std::move(core)), thread_(thread) {}
 
-  std::shared_ptr<detail::ProxyCore<ChannelT, options>> core_;
+  std::shared_ptr<Core> core_;
   pthread_t thread_;
+  posix::OwnerProcess owner_;
 };
 
 }  // namespace strait

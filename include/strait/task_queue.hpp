@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
 
@@ -25,6 +26,12 @@ class TaskQueue {
     if (auto rung = bell->nudge(); !rung) return rung.error();
     bell->calm();
     return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*bell)));
+  }
+  ~TaskQueue() {
+    if (owner_.is_this() || std::unique_lock(mutex_, std::try_to_lock)) return;
+    // A thread that this forked process has not was posting: its change may be half done.
+    static auto& kept = *new std::deque<Tasks>;
+    kept.push_back(std::move(tasks_));
   }
   TaskQueue(const TaskQueue&) = delete;
   TaskQueue& operator=(const TaskQueue&) = delete;
@@ -69,6 +76,8 @@ class TaskQueue {
     Task task;
   };
 
+  using Tasks = std::deque<std::unique_ptr<AnyEntry>>;
+
   explicit TaskQueue(posix::WaitSet bell) : bell_(std::move(bell)) {}
 
   std::size_t size() {
@@ -85,8 +94,9 @@ class TaskQueue {
   }
 
   std::mutex mutex_;
-  std::deque<std::unique_ptr<AnyEntry>> tasks_;
+  Tasks tasks_;
   posix::WaitSet bell_;
+  posix::OwnerProcess owner_;
 };
 
 }  // namespace strait

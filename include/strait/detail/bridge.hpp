@@ -1,24 +1,27 @@
 #pragma once
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <system_error>
-#include <thread>
 #include <utility>
+#include <vector>
 
 #include "strait/detail/deadline.hpp"
+#include "strait/detail/fair_mutex.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/poll.hpp"
+#include "strait/posix/thread.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
 
@@ -32,20 +35,31 @@ class Bridge {
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
   ~Bridge() {
-    if (!thread_.joinable()) return;
+    if (!started_ || !owner_.is_this()) return;
     {
       const std::lock_guard locked(mutex_);
       stopping_ = true;
       static_cast<void>(set_.nudge());
     }
-    thread_.join();
+    ::pthread_join(thread_, nullptr);
   }
+
+  /// Ends a bridge. In a forked process its thread is not there, and may have been in the middle of
+  /// a change: then this copy is kept for ever.
+  struct End {
+    void operator()(Bridge* bridge) const {
+      static auto& kept = *new std::vector<Bridge*>;
+      const bool whole = !bridge->started_ || bridge->owner_.is_this() ||
+                         std::unique_lock(bridge->mutex_, std::try_to_lock);
+      whole ? delete bridge : kept.push_back(bridge);
+    }
+  };
 
   /// The link itself, for as long as the thread has not started.
   T& link() { return link_; }
   const T& link() const { return link_; }
 
-  bool started() const { return thread_.joinable(); }
+  bool started() const { return started_; }
 
   /// Errors: the system's, when it has no thread or descriptor left.
   Result<void> start(std::size_t max_message_bytes) {
@@ -53,24 +67,23 @@ class Bridge {
     if (!pipe) return pipe.error();
     auto set = posix::WaitSet::create();
     if (!set) return set.error();
-    // Made here, so that stopping can't fail for want of a descriptor.
-    if (auto nudged = set->nudge(); !nudged) return nudged;
+    auto room = posix::WaitSet::create();
+    if (!room) return room.error();
+    // Made here, so that stopping and telling can't fail for want of a descriptor.
+    for (posix::WaitSet* each : {&*set, &*room}) {
+      if (auto nudged = each->nudge(); !nudged) return nudged;
+      each->calm();
+    }
     signal_in_ = std::move((*pipe)[0]);
     signal_out_ = std::move((*pipe)[1]);
     set_ = std::move(*set);
-    // Signals are for the threads that the program has made.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::error_code failure;
-    try {
-      thread_ = std::thread([this, max_message_bytes] { run(max_message_bytes); });
-    } catch (const std::system_error& error) {
-      failure = error.code();
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return failure ? failure : Result<void>();
+    room_ = std::move(*room);
+    const auto thread =
+        posix::start_thread(std::make_shared<Runner>(Runner{*this, max_message_bytes}));
+    if (!thread) return thread.error();
+    thread_ = *thread;
+    started_ = true;
+    return {};
   }
 
   template <class Payload>
@@ -109,17 +122,21 @@ class Bridge {
   bool arm_for_room(const FrameQueue& queue) {
     const std::lock_guard locked(mutex_);
     if (ended_) return true;
-    // Also asks for messages again, for which the thread has asked already.
-    if (link_.arm(queue)) return true;
+    // Also asks for messages again, for which the thread has asked already; that there are some says
+    // nothing of room.
+    const bool ready = link_.arm(queue);
     wants_room_ = true;
-    return !update_watches(link_.interest(queue));
+    return !update_watches(link_.interest(queue)) || ready;
   }
 
-  pollfd interest() const { return {signal_in_.get(), POLLIN, 0}; }
+  /// Messages, and room for what is in the queue.
+  posix::Interest interest(const FrameQueue& queue) const {
+    return {{signal_in_.get(), POLLIN, 0}, {queue.empty() ? -1 : room_.native_handle(), POLLIN, 0}};
+  }
 
   void take_room_signal() {
     const std::lock_guard locked(mutex_);
-    if (room_signalled_) take_signals();
+    room_.calm();
   }
 
  private:
@@ -128,13 +145,18 @@ class Bridge {
   static constexpr std::size_t max_messages = 2048;
   static constexpr std::size_t max_bytes = std::size_t{1} << 20;
 
+  struct Runner {
+    Bridge& bridge;
+    std::size_t max_message_bytes;
+    void run() { bridge.run(max_message_bytes); }
+  };
+
   void run(std::size_t max_message_bytes) {
     const FrameQueue nothing;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       if (!full() && receive(max_message_bytes)) {
-        lock.unlock();  // there is more, but who sends has waited
-        lock.lock();
+        mutex_.yield();  // there is more, but who sends has waited
         continue;
       }
       if (ended_) return;
@@ -154,7 +176,7 @@ class Bridge {
       if (std::exchange(wants_room_, false)) {
         set_.forget(watched_.out.fd);
         watched_.out = {-1, 0, 0};
-        room_signalled_ = room_signalled_ || signal(1);
+        static_cast<void>(room_.nudge());
       }
     }
   }
@@ -192,19 +214,19 @@ class Bridge {
   void end(std::error_code why) {
     ended_ = why;
     signal(1);
+    static_cast<void>(room_.nudge());
   }
 
   /// Writes one byte a message; there is always room for them.
-  bool signal(std::size_t count) {
+  void signal(std::size_t count) {
     static constexpr std::array<char, 256> bytes{};
     while (count != 0) {
       const ssize_t written = posix::retry(
           [&] { return ::write(signal_out_.get(), bytes.data(), least(count, bytes.size())); });
-      if (written <= 0) return false;
+      if (written <= 0) return;
       signals_ += static_cast<std::size_t>(written);
       count -= static_cast<std::size_t>(written);
     }
-    return true;
   }
 
   /// Reads them all, but for the last.
@@ -218,7 +240,6 @@ class Bridge {
       left -= static_cast<std::size_t>(got);
       signals_ -= static_cast<std::size_t>(got);
     }
-    room_signalled_ = false;
   }
 
   /// What the thread sleeps on; called by both sides, also while it sleeps.
@@ -242,7 +263,7 @@ class Bridge {
   }
 
   /// Guards all but what `start` sets before there is a thread.
-  mutable std::mutex mutex_;
+  mutable FairMutex mutex_;
   T link_;
   FrameQueue inbox_;
   std::size_t messages_ = 0;
@@ -250,12 +271,14 @@ class Bridge {
   std::error_code ended_;
   bool stopping_ = false;
   bool wants_room_ = false;
-  bool room_signalled_ = false;
   posix::WaitSet set_;
+  posix::WaitSet room_;
   posix::Interest watched_;
   posix::Descriptor signal_in_;
   posix::Descriptor signal_out_;
-  std::thread thread_;
+  bool started_ = false;
+  pthread_t thread_{};
+  posix::OwnerProcess owner_;
 };
 
 }  // namespace strait::detail

@@ -9,14 +9,17 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
+#include "strait/detail/fair_mutex.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_sink.hpp"
 #include "strait/error.hpp"
@@ -93,6 +96,15 @@ class ProxyCore {
     ::pthread_join(thread, nullptr);
   }
 
+  /// For the destructor of a proxy's copy in a forked process. Its thread is not there, nor whoever
+  /// may have had the mutex: then the channel may be in the middle of a change, and is left alone.
+  /// The rest is kept for ever, as threads may have waited for it that are not there, either.
+  static void end_copy(std::shared_ptr<ProxyCore> core) {
+    static auto& kept = *new std::vector<std::shared_ptr<ProxyCore>>;
+    if (std::unique_lock whole(core->mutex_, std::try_to_lock); whole) core->channel_.close();
+    kept.push_back(std::move(core));
+  }
+
   /// The proxy's thread.
   void run() {
     for (;;) {
@@ -100,7 +112,8 @@ class ProxyCore {
       Deadline until = Deadline::never();
       bool post = false;
       {
-        const std::lock_guard locked(mutex_);
+        mutex_.lock_in_turn();
+        const std::lock_guard locked(mutex_, std::adopt_lock);
         bell_.calm();
         if (!ended_) step(interest, until);
         if (ended_ && (told_ || abandoned_)) return;
@@ -108,7 +121,11 @@ class ProxyCore {
         posted_ = posted_ || post;
       }
       if (post) {
-        this->post();
+        try {
+          this->post();
+        } catch (...) {
+          end_by_exception();
+        }
         continue;
       }
       interest.out = {bell_.native_handle(), POLLIN, 0};
@@ -175,7 +192,7 @@ class ProxyCore {
   /// The end of a dispatch, also when a listener throws.
   class Dispatching {
    public:
-    Dispatching(ProxyCore& core, std::unique_lock<std::mutex>& locked)
+    Dispatching(ProxyCore& core, std::unique_lock<FairMutex>& locked)
         : core_(core), locked_(locked) {}
     ~Dispatching() {
       if (!locked_.owns_lock()) locked_.lock();
@@ -191,7 +208,7 @@ class ProxyCore {
 
    private:
     ProxyCore& core_;
-    std::unique_lock<std::mutex>& locked_;
+    std::unique_lock<FairMutex>& locked_;
   };
 
   bool full() const {
@@ -235,6 +252,24 @@ class ProxyCore {
     static_cast<void>(bell_.nudge());
   }
 
+  /// After what a listener on the proxy's own thread has thrown, or the executor: nothing else on that
+  /// thread could catch it.
+  void end_by_exception() {
+    std::error_code why = std::make_error_code(std::errc::operation_canceled);
+    try {
+      throw;
+    } catch (const std::system_error& error) {
+      if (error.code()) why = error.code();
+    } catch (const std::bad_alloc&) {
+      why = std::make_error_code(std::errc::not_enough_memory);
+    } catch (...) {
+    }
+    const std::lock_guard locked(mutex_);
+    // An executor that has not taken a task is asked once more, with the end.
+    if (std::exchange(posted_, false) && ended_) told_ = true;
+    if (!told_) fail(why);
+  }
+
   /// Sends and receives what is possible, and tells what to wait for then.
   void step(posix::Interest& interest, Deadline& until) {
     if (closing_) {
@@ -252,14 +287,10 @@ class ProxyCore {
     }
     if (!paused_) {
       interest.in = {channel_.native_handle(), POLLIN, 0};
-      // Nothing tells that the time of a handshake is up.
-      if (channel_.waiting_connect()) {
-        until = Deadline::earlier(until, Deadline::after(std::chrono::milliseconds{20}));
-      }
-    } else if (channel_.queued_bytes() != 0) {
+      until = Deadline::earlier(until, channel_.handshake_deadline());
+    } else {
       // The channel's descriptor would tell of messages, too, for which there is no room.
-      static_cast<void>(channel_.flush(std::chrono::milliseconds{0}));
-      until = Deadline::earlier(until, Deadline::after(std::chrono::milliseconds{1}));
+      interest.in = channel_.await_room();
     }
   }
 
@@ -279,8 +310,8 @@ class ProxyCore {
     return {};
   }
 
-  std::mutex mutex_;
-  std::condition_variable changed_;  // ended_, dispatching_
+  FairMutex mutex_;
+  std::condition_variable_any changed_;  // ended_, dispatching_
   ChannelT channel_;
   posix::WaitSet bell_;
   FrameQueue inbox_;
