@@ -1,31 +1,38 @@
 #pragma once
 
 #include <linux/futex.h>
+#include <linux/types.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
-#include <ctime>
-
 #include "strait/detail/chrono.hpp"
 
 namespace strait::posix {
+
+#if defined(SYS_futex)
+inline constexpr long futex_call = SYS_futex;
+/// What the call takes for a time: of the kernel's own width, whatever `time_t` is in this program.
+using FutexTime = __kernel_long_t;
+#else  // 32-bit systems that have never had any but 64-bit time
+inline constexpr long futex_call = SYS_futex_time64;
+using FutexTime = std::int64_t;
+#endif
 
 /// Sleeps while `word`, in memory that processes share, is `expected`, and no longer than `limit`.
 /// May end early. Whatever the other side does to the word, that is all it can do to this one.
 inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::nanoseconds limit) {
   constexpr std::int64_t second = 1'000'000'000;
-  timespec left{};
-  left.tv_sec = static_cast<time_t>(limit.count() / second);
-  left.tv_nsec = static_cast<long>(limit.count() % second);
-  ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &left, nullptr, 0);
+  const FutexTime left[] = {static_cast<FutexTime>(limit.count() / second),
+                            static_cast<FutexTime>(limit.count() % second)};
+  ::syscall(futex_call, &word, FUTEX_WAIT, expected, left, nullptr, 0);
 }
 
 /// Wakes whoever sleeps on `word`.
 inline void futex_wake(std::atomic<std::uint32_t>& word) {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+  ::syscall(futex_call, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
 }  // namespace strait::posix
