@@ -1,6 +1,5 @@
 #pragma once
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/event.h>
 #include <sys/stat.h>
@@ -9,10 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "strait/detail/least.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/owner_process.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/posix/kqueue.hpp"
 
 namespace strait::posix {
 
@@ -27,17 +27,17 @@ class WaitSet {
   WaitSet() = default;
 
   static Result<WaitSet> create() {
+    auto kqueue = Kqueue::create();
+    if (!kqueue) return kqueue.error();
     WaitSet set;
-    set.kqueue_ = adopt_new(::kqueue());
-    // Not inherited by a fork, but by an exec.
-    if (!set.kqueue_ || ::fcntl(set.kqueue_.get(), F_SETFD, FD_CLOEXEC) != 0) return last_error();
+    set.kqueue_ = std::move(*kqueue);
     return set;
   }
 
   int native_handle() const { return kqueue_.get(); }
   explicit operator bool() const { return static_cast<bool>(kqueue_); }
   /// A forked process has no kqueue any more: the system closes them there.
-  const OwnerProcess& owner() const { return owner_; }
+  const OwnerProcess& owner() const { return kqueue_.owner(); }
 
   /// Adds `fd`, or changes what of it counts; `events` as for `poll`.
   Result<void> watch(int fd, short events) {
@@ -125,10 +125,9 @@ class WaitSet {
   /// What is not there needs no taking out.
   void remove(int ident, short filter) { static_cast<void>(change(ident, filter, EV_DELETE)); }
 
-  Descriptor kqueue_;
+  Kqueue kqueue_;
   bool nudged_ = false;
   bool has_fifo_ = false;
-  OwnerProcess owner_;
 };
 
 }  // namespace strait::posix

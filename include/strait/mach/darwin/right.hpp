@@ -7,9 +7,13 @@
 #include <utility>
 
 #include "strait/mach/darwin/message.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {
+
+// A forked process is another task and has no right of its parent's: there the names are free, or
+// stand for rights of its own, so that copies of what is here leave them alone.
 
 /// Owns one reference to a send right, or to what is left of it when the port has died.
 template <class Traps>
@@ -17,14 +21,16 @@ class OwnedSend {
  public:
   OwnedSend() = default;
   explicit OwnedSend(PortName name) noexcept : name_(name) {}
-  OwnedSend(OwnedSend&& other) noexcept : name_(std::exchange(other.name_, null_port)) {}
+  OwnedSend(OwnedSend&& other) noexcept
+      : name_(std::exchange(other.name_, null_port)), owner_(other.owner_) {}
   OwnedSend& operator=(OwnedSend&& other) noexcept {
     std::swap(name_, other.name_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
   // Never by mod_refs(SEND): that fails, and leaks, once the port is dead.
   ~OwnedSend() {
-    if (is_name(name_)) Traps::deallocate(name_);
+    if (is_name(name_) && owner_.is_this()) Traps::deallocate(name_);
   }
 
   /// May be `dead_port`: what a right arrives as whose port died under way.
@@ -32,6 +38,7 @@ class OwnedSend {
 
  private:
   PortName name_ = null_port;
+  posix::OwnerProcess owner_;
 };
 
 /// Owns the send rights of one message, in their order.
@@ -47,7 +54,9 @@ class OwnedSends {
     }
     return *this;
   }
-  ~OwnedSends() { clear(); }
+  ~OwnedSends() {
+    if (owner_.is_this()) clear();
+  }
 
   /// As many as one message has at the most.
   void push(PortName name) noexcept { names_[size_++] = name; }
@@ -65,10 +74,12 @@ class OwnedSends {
   void take(OwnedSends& other) noexcept {
     size_ = std::exchange(other.size_, 0);
     for (std::size_t i = 0; i != size_; ++i) names_[i] = other.names_[i];
+    owner_ = other.owner_;
   }
 
   std::array<PortName, strait::detail::max_rights> names_;
   std::size_t size_ = 0;
+  posix::OwnerProcess owner_;
 };
 
 /// Owns a receive right, and with it the port: all that is in it ends with it.
@@ -77,13 +88,15 @@ class OwnedReceive {
  public:
   OwnedReceive() = default;
   explicit OwnedReceive(PortName name) noexcept : name_(name) {}
-  OwnedReceive(OwnedReceive&& other) noexcept : name_(std::exchange(other.name_, null_port)) {}
+  OwnedReceive(OwnedReceive&& other) noexcept
+      : name_(std::exchange(other.name_, null_port)), owner_(other.owner_) {}
   OwnedReceive& operator=(OwnedReceive&& other) noexcept {
     std::swap(name_, other.name_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
   ~OwnedReceive() {
-    if (is_name(name_)) Traps::destroy_receive(name_);
+    if (is_name(name_) && owner_.is_this()) Traps::destroy_receive(name_);
   }
 
   /// A new port whose queue takes so many messages.
@@ -101,6 +114,7 @@ class OwnedReceive {
 
  private:
   PortName name_ = null_port;
+  posix::OwnerProcess owner_;
 };
 
 /// Gives back all that a received message carries: every right of every kind, all memory, and the

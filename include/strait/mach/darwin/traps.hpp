@@ -2,7 +2,6 @@
 
 // The calls themselves: the one header of this directory that only macOS can compile.
 
-#include <fcntl.h>
 #include <mach/mach.h>
 #include <mach/mach_port.h>
 #include <mach/message.h>
@@ -19,6 +18,7 @@
 #include "strait/mach/darwin/abi.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
+#include "strait/posix/kqueue.hpp"
 #include "strait/result.hpp"
 
 // <servers/bootstrap.h> is not part of every SDK; these are the functions of it that are used.
@@ -127,11 +127,10 @@ struct Traps {
     PortEvents() = default;
 
     static Result<PortEvents> watch(PortName port) {
+      auto queue = posix::Kqueue::create();
+      if (!queue) return queue.error();
       PortEvents events;
-      events.queue_ = posix::adopt_new(::kqueue());
-      if (!events.queue_) return posix::last_error();
-      // It does not survive fork, but would exec.
-      if (::fcntl(events.queue_.get(), F_SETFD, FD_CLOEXEC) != 0) return posix::last_error();
+      events.queue_ = std::move(*queue);
       if (auto added = events.change(port, EVFILT_MACHPORT, EV_ADD, 0); !added) {
         return added.error();
       }
@@ -171,7 +170,7 @@ struct Traps {
       return {};
     }
 
-    posix::Descriptor queue_;
+    posix::Kqueue queue_;
   };
 };
 
