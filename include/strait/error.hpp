@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstring>
 #include <string>
 #include <system_error>
 
@@ -68,6 +69,8 @@ enum class Errc {
   send_policy_mismatch,
   /// The peer's ports have queues of another size. Build both sides with the same `queue_bytes`.
   queue_size_mismatch,
+  /// The time that was given is up, and what was waited for has not come. Wait again, or give up.
+  timed_out,
 };
 
 namespace detail {
@@ -99,6 +102,7 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::unsupported: return "not supported on this system";
     case Errc::send_policy_mismatch: return "the peer's transport has another send policy";
     case Errc::queue_size_mismatch: return "the peer's transport has queues of another size";
+    case Errc::timed_out: return "the time is up";
   }
   return "unknown strait error";
 }
@@ -108,6 +112,7 @@ class ErrorCategory final : public std::error_category {
   constexpr ErrorCategory() = default;
   const char* name() const noexcept override { return "strait"; }
   std::string message(int value) const override { return describe(static_cast<Errc>(value)); }
+  bool equivalent(const std::error_code& code, int value) const noexcept override;
 };
 
 // Not a function's static variable: those are asked at each call whether they are there already.
@@ -121,6 +126,30 @@ inline const std::error_category& error_category() noexcept {
 
 inline std::error_code make_error_code(Errc error) noexcept {
   return {static_cast<int>(error), error_category()};
+}
+
+/// Whether `code` is one of this library's: also of a copy of it in another shared object, which
+/// may have a category object of its own.
+inline bool is_strait_error(const std::error_code& code) noexcept {
+  return &code.category() == &error_category() ||
+         std::strcmp(code.category().name(), error_category().name()) == 0;
+}
+
+/// The enumerator, for a `switch`; zero, which is none, if the error is not one of this library's.
+inline Errc errc(const std::error_code& code) noexcept {
+  return is_strait_error(code) ? static_cast<Errc>(code.value()) : Errc{};
+}
+
+/// True for the error of any copy of the library, where the standard's own comparison of two codes
+/// asks for the same category object. For that of two codes of which each may come from another
+/// shared object, make one a condition: `a == b.default_error_condition()`.
+inline bool operator==(const std::error_code& code, Errc error) noexcept {
+  return code.value() == static_cast<int>(error) && is_strait_error(code);
+}
+
+inline bool detail::ErrorCategory::equivalent(const std::error_code& code,
+                                              int value) const noexcept {
+  return code.value() == value && is_strait_error(code);
 }
 
 }  // namespace strait

@@ -76,7 +76,7 @@ class WaitSet {
   void wake_at(strait::detail::Deadline at) {
     if (at == wake_at_) return;
     if (!timer_) {
-      timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+      timer_ = adopt_new(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
       if (!timer_) return;
       if (!watch(timer_.get(), POLLIN)) return timer_.reset();
     }
