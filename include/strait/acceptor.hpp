@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -28,16 +29,26 @@ namespace strait {
 
 namespace detail {
 
-/// A channel's listener, made of an acceptor's and the channel.
+/// A channel's listener, made of an acceptor's and the channel: takes with a channel in front what
+/// that one takes, a message alone or with rights, in place or in a buffer to keep.
 template <class ChannelT, class Listener>
 struct ListenerOf {
   ChannelT& channel;
   Listener& listener;
 
-  template <class Message>
-  auto operator()(const Message& message)
-      -> decltype(static_cast<void>(listener(channel, message))) {
-    listener(channel, message);
+  template <class... Arguments>
+    requires std::invocable<Listener&, ChannelT&, Arguments...>
+  void operator()(Arguments&&... arguments) {
+    listener(channel, std::forward<Arguments>(arguments)...);
+  }
+  /// Taken instead of passing such a message over at run time.
+  template <class... Arguments>
+    requires(!std::invocable<Listener&, ChannelT&, Arguments...> &&
+             std::invocable<Listener&, Arguments...>)
+  void operator()(Arguments&&...) {
+    static_assert(std::invocable<Listener&, ChannelT&, Arguments...>,
+                  "strait: an acceptor's listener takes the client's channel before the message: "
+                  "(Link&, const Message&), or (Link&, const Message&, strait::Rights).");
   }
   void on_connected(const Peer&) requires requires { listener.on_connected(channel); }
   { listener.on_connected(channel); }
@@ -50,6 +61,9 @@ struct ListenerOf {
 /// A listener is anything that can be called with a client's channel and a message:
 ///
 ///     server.run([](Link& client, const Request& request) { client.send(Reply{request.id}); });
+///
+/// Behind the channel it takes all that a channel's listener takes: `(Link&, OutOfLine<Frame>)`,
+/// `(Link&, const Request&, Rights)`.
 ///
 /// It may also have `on_connected(Link&)`, called once before a client's first message, and
 /// `on_closed(Link&, std::error_code)`, called once when the client's channel has ended, after all

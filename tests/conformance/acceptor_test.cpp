@@ -9,6 +9,7 @@
 #include "conformance/transports.hpp"
 #include "strait/overloaded.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "strait/shared_memory.hpp"
 #include "support/descriptor_limit.hpp"
 #include "support/refusals.hpp"
 
@@ -333,4 +334,124 @@ TEST_CASE("a client that sends what the listener has no callable for is closed a
   CHECK(closed == std::vector{make_error_code(Errc::unexpected_message)});
   CHECK(server.size() == 1);
   CHECK(poll_until_error(bad, on_pong) == Errc::peer_closed);
+}
+
+namespace {
+
+struct Item {
+  std::uint32_t id;
+};
+struct Other {
+  std::uint32_t id;
+};
+template <class T>
+using TypedLink = strait::Channel<T, strait::TrivialSerializer<Item, Other>>;
+
+/// A server of one client that has sent an `Item` with two rights, an `Item` alone, an `Other`, and
+/// an `Item` with one right.
+template <class Link>
+struct RightsHall {
+  const strait::Token token = new_token();
+  const std::string name = unique_name("rights-hall");
+  strait::Acceptor<Link> server = strait::Acceptor<Link>::listen(name, token).value();
+  Link client = Link::connect(name, token).value();
+
+  RightsHall() {
+    const auto send = [&](std::uint32_t id, int count) {
+      strait::Rights rights;
+      for (int i = 0; i != count; ++i) {
+        REQUIRE(rights.add(strait::SharedMemory::create(10 * id).value()));
+      }
+      REQUIRE(client.send(Item{id}, std::move(rights)));
+    };
+    send(1, 2);
+    REQUIRE(client.send(Item{2}));
+    REQUIRE(client.send(Other{3}));
+    send(4, 1);
+  }
+
+  template <class Listener>
+  bool serve(Listener&& listener, const std::vector<std::string>& heard) {
+    const auto ignore = [](const auto&) {};
+    for (const auto end = Clock::now() + long_enough; Clock::now() < end;) {
+      if (heard.size() >= 4) return true;
+      REQUIRE(server.poll(listener));
+      static_cast<void>(client.poll(ignore));
+    }
+    return false;
+  }
+};
+
+std::string told(const char* what, std::uint32_t id, strait::Rights& rights) {
+  std::string line = what + std::to_string(id);
+  while (!rights.empty()) {
+    line += " " + std::to_string(rights.template take<strait::SharedMemory>().value().size_bytes());
+  }
+  return line;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("an acceptor's listener gets the rights that came with a message",
+                   "[acceptor][rights]", STRAIT_TEST_RIGHTS) {
+  using Link = TypedLink<TestType>;
+  RightsHall<Link> hall;
+  std::vector<std::string> heard;
+  SECTION("if it takes them") {
+    const auto item = [&](Link&, const Item& message, strait::Rights rights) {
+      heard.push_back(told("item ", message.id, rights));
+    };
+    const auto other = [&](Link&, const Other& message) {
+      heard.push_back("other " + std::to_string(message.id));
+    };
+    REQUIRE(hall.serve(strait::overloaded{item, other}, heard));
+    CHECK(heard == std::vector<std::string>{"item 1 10 10", "item 2", "other 3", "item 4 40"});
+  }
+  SECTION("also if it could do without") {
+    const auto with = [&](Link&, const Item& message, strait::Rights rights) {
+      heard.push_back(told("with ", message.id, rights));
+    };
+    const auto without = [&](Link&, const auto& message) {
+      heard.push_back("without " + std::to_string(message.id));
+    };
+    REQUIRE(hall.serve(strait::overloaded{with, without}, heard));
+    CHECK(heard == std::vector<std::string>{"with 1 10 10", "with 2", "without 3", "with 4 40"});
+  }
+  SECTION("if it is generic") {
+    const auto any = [&](auto&, const auto& message, strait::Rights&& rights) {
+      heard.push_back(told("any ", message.id, rights));
+    };
+    REQUIRE(hall.serve(any, heard));
+    CHECK(heard == std::vector<std::string>{"any 1 10 10", "any 2", "any 3", "any 4 40"});
+  }
+  SECTION("with a buffer to keep") {
+    std::vector<strait::OutOfLine<Item>> kept;
+    const auto keep = [&](Link&, strait::OutOfLine<Item> item, strait::Rights rights) {
+      heard.push_back(told("kept ", item->id, rights));
+      kept.push_back(std::move(item));
+    };
+    const auto other = [&](Link&, const Other&) { heard.push_back("other"); };
+    REQUIRE(hall.serve(strait::overloaded{keep, other}, heard));
+    CHECK(heard == std::vector<std::string>{"kept 1 10 10", "kept 2", "other", "kept 4 40"});
+    CHECK(kept.at(2)->id == 4);
+  }
+}
+
+TEMPLATE_TEST_CASE("an acceptor's listener gets a buffer to keep if it takes one", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  REQUIRE(hall.join_all(1));
+  REQUIRE(hall.clients[0]->send(pattern(100'000, 1)));
+  REQUIRE(hall.clients[0]->send(pattern(10, 2)));
+  std::vector<strait::OutOfLineBytes> kept;
+  const auto keep = [&](ManyLink<TestType>&, strait::OutOfLineBytes bytes) {
+    kept.push_back(std::move(bytes));
+  };
+  REQUIRE(repeat_until([&] {
+    REQUIRE(hall.server.poll(keep));
+    static_cast<void>(hall.clients[0]->poll(hall.inboxes[0]));
+    return kept.size() == 2;
+  }));
+  CHECK(same_bytes(kept[0].bytes(), pattern(100'000, 1)));
+  CHECK(same_bytes(kept[1].bytes(), pattern(10, 2)));
 }

@@ -1,8 +1,15 @@
 // expect: strait: this listener takes none of the channel's message types.
 // expect: strait: the listener of a raw channel takes a std::span<const std::byte>.
+// expect: strait: an acceptor's listener takes the client's channel before the message: (Link&, const
+// expect: strait: an acceptor's listener takes the client's channel before the message: (Link&, const
+// expect: strait: this listener takes none of the channel's message types.
+// expect: strait: an acceptor's listener takes the client's channel before the message: (Link&, const
 
+#include <strait/acceptor.hpp>
 #include <strait/channel.hpp>
 #include <strait/mach_transport.hpp>
+#include <strait/overloaded.hpp>
+#include <strait/rights.hpp>
 #include <strait/serializers/raw.hpp>
 #include <strait/serializers/trivial.hpp>
 
@@ -14,15 +21,32 @@ struct Pong {
 };
 
 using Typed = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Ping>>;
+using Both = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Ping, Pong>>;
 using Raw = strait::Channel<strait::MachTransport<>, strait::RawSerializer>;
 
-void listen([[maybe_unused]] Typed& typed, [[maybe_unused]] Raw& raw) {
+using Rooms = strait::Acceptor<Typed>;
+using Halls = strait::Acceptor<Both>;
+using RawRooms = strait::Acceptor<Raw>;
+
+void listen([[maybe_unused]] Typed& typed, [[maybe_unused]] Raw& raw, [[maybe_unused]] Rooms& rooms,
+            [[maybe_unused]] Halls& halls, [[maybe_unused]] RawRooms& raw_rooms) {
 #if !defined(STRAIT_REJECT)
   static_cast<void>(typed.poll([](const Ping&) {}));
   static_cast<void>(raw.poll([](std::span<const std::byte>) {}));
+  static_cast<void>(rooms.poll([](Typed&, const Ping&) {}));
+  static_cast<void>(rooms.poll([](Typed&, const Ping&, strait::Rights) {}));
+  static_cast<void>(raw_rooms.poll([](Raw&, std::span<const std::byte>) {}));
 #elif STRAIT_REJECT == 1
   static_cast<void>(typed.poll([](const Pong&) {}));
 #elif STRAIT_REJECT == 2
   static_cast<void>(raw.poll([](const Ping&) {}));
+#elif STRAIT_REJECT == 3
+  static_cast<void>(rooms.poll([](const Ping&) {}));
+#elif STRAIT_REJECT == 4
+  static_cast<void>(raw_rooms.poll([](std::span<const std::byte>) {}));
+#elif STRAIT_REJECT == 5
+  static_cast<void>(rooms.poll([](Typed&, const Pong&, strait::Rights) {}));
+#elif STRAIT_REJECT == 6
+  static_cast<void>(halls.poll(strait::overloaded{[](Both&, const Ping&) {}, [](const Pong&) {}}));
 #endif
 }
