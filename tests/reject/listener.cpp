@@ -1,9 +1,9 @@
 // expect: strait: this listener takes none of the channel's message types.
 // expect: strait: the listener of a raw channel takes a std::span<const std::byte>.
-// expect: strait: an acceptor's listener takes the client's channel before the message: (Link&, const
-// expect: strait: an acceptor's listener takes the client's channel before the message: (Link&, const
+// expect: strait: an acceptor's listener takes the client's channel before the message
+// expect: strait: an acceptor's listener takes the client's channel before the message
 // expect: strait: this listener takes none of the channel's message types.
-// expect: strait: an acceptor's listener takes the client's channel before the message: (Link&, const
+// expect: strait: an acceptor's listener takes the client's channel before the message
 
 #include <strait/acceptor.hpp>
 #include <strait/channel.hpp>
