@@ -253,3 +253,20 @@ TEMPLATE_TEST_CASE("an end that was watched by a loop is watched by the next own
   REQUIRE(readable(far, 10'000));
   CHECK(far.wait(ends.at_far, long_enough).value() == 1);
 }
+
+TEMPLATE_TEST_CASE("an end is trusted as far as whoever passed it on, and says so", "[ends]",
+                   STRAIT_TEST_ENDS) {
+  using Link = RawLink<TestType>;
+  auto ends = Ends<Link>::make();
+  auto right = ends.far.into_right().value();
+  // As if another user had sent it, whoever has made what it is made of.
+  right.received = true;
+  right.sender = {::geteuid() + 1, ::getegid(), 1};
+  CHECK(Link::from_right(right).error() == Errc::permission_denied);
+  right.sender.uid = ::geteuid();
+  auto far = Link::from_right(right).value();
+  CHECK(far.peer().passed_on);
+  CHECK(far.peer().credentials.pid == 1);
+  REQUIRE(ends.near.send(pattern(3)));
+  CHECK(poll_until(far, ends.at_far, [&] { return ends.at_far.messages.size() == 1; }));
+}

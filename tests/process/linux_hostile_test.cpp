@@ -44,6 +44,26 @@ const ChildRole zombie("hostile.zombie", [](const ChildArguments&) {
   return 0;
 });
 
+/// The same over a socket, with half a message.
+const ChildRole half_zombie("hostile.half_zombie", [](const ChildArguments&) {
+  const auto rendezvous = Rendezvous::take_over();
+  auto server = strait::SocketTransport::look_up(rendezvous.name).value();
+  const auto hello =
+      strait::detail::encode_hello(strait::RawSerializer::schema_hash, rendezvous.token);
+  auto link = std::move(server).hello(hello.bytes()).value();
+  const auto end = Clock::now() + long_enough;
+  while (!link.welcome() && Clock::now() < end) {
+  }
+  const auto right = link.detach().value();
+  const strait::detail::FrameHeader half{100, 0, 0, 1};
+  const std::array own{right.descriptor.get()};
+  child::require(strait::posix::send_packet(right.descriptor.get(),
+                                            std::as_bytes(std::span(&half, 1)), own)
+                     .has_value(),
+                 "sent");
+  return 0;
+});
+
 /// A message of more descriptors than this user may have under way.
 const ChildRole crowded("hostile.crowded", [](const ChildArguments&) {
   if (::geteuid() == 0)
@@ -129,15 +149,18 @@ const ChildRole sandboxed_client("hostile.sandboxed_client", [](const ChildArgum
 
 }  // namespace
 
-TEST_CASE("a client that has sent its own end and died is noticed", "[process][hostile]") {
+TEMPLATE_TEST_CASE("a client that has sent its own end and died is noticed", "[process][hostile]",
+                   strait::MachTransport<>, strait::SocketTransport) {
+  using Link = RawLink<TestType>;
+  const bool socket = std::is_same_v<TestType, strait::SocketTransport>;
   const Rendezvous rendezvous;
-  auto server = strait::Acceptor<MachLink>::listen(rendezvous.name, rendezvous.token).value();
-  auto child = Child::spawn("hostile.zombie");
+  auto server = strait::Acceptor<Link>::listen(rendezvous.name, rendezvous.token).value();
+  auto child = Child::spawn(socket ? "hostile.half_zombie" : "hostile.zombie");
   rendezvous.hand_over(child);
   struct Listener {
     std::error_code why;
-    void operator()(MachLink&, View) {}
-    void on_closed(MachLink&, std::error_code ended) { why = ended; }
+    void operator()(Link&, View) {}
+    void on_closed(Link&, std::error_code ended) { why = ended; }
   } listener;
   const auto end = Clock::now() + long_enough;
   while (!listener.why && Clock::now() < end) REQUIRE(server.wait(listener, 1s));

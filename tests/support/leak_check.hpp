@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace strait_test {
@@ -21,6 +23,18 @@ struct ResourceSnapshot {
 /// One sentence for each thing that is there after and was not before, or the other way round
 /// (a descriptor closed twice closes somebody else's).
 std::vector<std::string> differences(const ResourceSnapshot& before, const ResourceSnapshot& after);
+
+/// What `look` finds, which gives such sentences, or finds no more after a moment: what peers had
+/// sent may be closed by a thread in the background.
+template <class Look>
+std::vector<std::string> after_a_moment(Look look) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+  for (;;) {
+    auto found = look();
+    if (found.empty() || std::chrono::steady_clock::now() >= end) return found;
+    std::this_thread::yield();
+  }
+}
 
 /// Keeps what was open before the program began from reaching any child it spawns.
 void close_inherited_descriptors_on_exec();

@@ -3,9 +3,6 @@
 
 #include "support/leak_listener.hpp"
 
-#include <sched.h>
-
-#include <chrono>
 #include <iostream>
 #include <string>
 
@@ -41,13 +38,8 @@ class LeakListener : public ListenerBase {
   }
 
   void testCaseEnded(const Catch::TestCaseStats& stats) override {
-    // What peers had sent may be closed by a thread in the background.
-    auto leaks = differences(before_, ResourceSnapshot::take());
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
-    while (!leaks.empty() && std::chrono::steady_clock::now() < end) {
-      ::sched_yield();
-      leaks = differences(before_, ResourceSnapshot::take());
-    }
+    const auto leaks =
+        after_a_moment([&] { return differences(before_, ResourceSnapshot::take()); });
     if (leaks.empty()) return;
     ++leaking;
     std::cerr << "\nLEAK: test case \"" << name_of(stats) << "\":\n";

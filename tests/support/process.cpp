@@ -143,12 +143,14 @@ std::optional<int> run_child_role(int argc, char** argv) {
 
   const int code = role->second(ChildArguments(argv + 3, argv + argc));
 
-  auto after = ResourceSnapshot::take();
-  after.files = before.files;  // the directory is shared with the parent, who checks it
   // A channel to the parent takes over what comes in.
   before.descriptors.erase(STDIN_FILENO);
-  after.descriptors.erase(STDIN_FILENO);
-  const auto leaks = differences(before, after);
+  const auto leaks = after_a_moment([&] {
+    auto after = ResourceSnapshot::take();
+    after.files = before.files;  // the directory is shared with the parent, who checks it
+    after.descriptors.erase(STDIN_FILENO);
+    return differences(before, after);
+  });
   for (const std::string& leak : leaks) complain(leak);
   return code == 0 && !leaks.empty() ? exit_leaked : code;
 }
