@@ -31,9 +31,10 @@ const ChildRole zombie("hostile.zombie", [](const ChildArguments&) {
   child::require(::connect(socket.get(), address.get(), address.size) == 0, "found");
   const auto hello = RawClient::hello_of<MachLink>(rendezvous.token);
   child::require(strait::posix::send_packet(socket.get(), hello.bytes()).has_value(), "Hello");
-  const strait::posix::Interest answer{{socket.get(), POLLIN, 0}, {-1, 0, 0}};
+  const strait::posix::Interest welcome_comes{{socket.get(), POLLIN, 0}, {-1, 0, 0}};
   child::require(
-      strait::posix::wait_for(answer, strait::detail::Deadline::after(long_enough)).has_value());
+      strait::posix::wait_for(welcome_comes, strait::detail::Deadline::after(long_enough))
+          .has_value());
   strait::posix::DescriptorQueue lanes;
   std::array<std::byte, 128> bytes;
   child::require(strait::posix::receive_packet(socket.get(), bytes, lanes).has_value(), "lanes");
@@ -57,10 +58,10 @@ const ChildRole half_zombie("hostile.half_zombie", [](const ChildArguments&) {
   const auto right = link.detach().value();
   const strait::detail::FrameHeader half{100, 0, 0, 1};
   const std::array own{right.descriptor.get()};
-  child::require(strait::posix::send_packet(right.descriptor.get(),
-                                            std::as_bytes(std::span(&half, 1)), own)
-                     .has_value(),
-                 "sent");
+  child::require(
+      strait::posix::send_packet(right.descriptor.get(), std::as_bytes(std::span(&half, 1)), own)
+          .has_value(),
+      "sent");
   return 0;
 });
 
