@@ -8,10 +8,12 @@
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "strait/config.hpp"
 #include "strait/detail/byte_buffer.hpp"
 #include "strait/detail/padding.hpp"
+#include "strait/detail/structure.hpp"
 #include "strait/detail/type_name.hpp"
 #include "strait/serializer.hpp"
 
@@ -22,9 +24,27 @@ namespace detail {
 template <class... Ts>
 consteval std::uint64_t schema_hash_of() {
   std::uint64_t hash = fnv_basis;
-  (..., (hash = fnv(fnv(fnv(hash, type_name<Ts>()), sizeof(Ts)), alignof(Ts))));
+  (..., (hash = fnv(hash, structure_hash<Ts>())));
   return hash;
 }
+
+/// A list of types in which the place of each is found by one overload resolution, however long the
+/// list is.
+template <std::uint16_t index, class T>
+struct Place {};
+template <class Indices, class... Ts>
+struct Places;
+template <std::size_t... indices, class... Ts>
+struct Places<std::index_sequence<indices...>, Ts...>
+    : Place<static_cast<std::uint16_t>(indices), Ts>... {};
+
+template <class T, std::uint16_t index>
+std::integral_constant<std::uint16_t, index> place_in(const Place<index, T>*);
+
+template <class T, class List>
+concept PlacedIn = requires(const List* list) {
+  detail::place_in<T>(list);
+};
 
 }  // namespace detail
 
@@ -34,9 +54,13 @@ consteval std::uint64_t schema_hash_of() {
 /// Padding never leaves the process: what a type does not use is sent as zeros. A compiler that
 /// can't clear padding refuses types that have any.
 ///
-/// A hostile peer chooses every bit of what arrives. Check ranges, and beware of types in which not
-/// every bit pattern is a value (`bool`, enumerations): give these a `static bool
-/// valid(std::span<const std::byte, sizeof(T)>)`, which is asked before a `T` is formed.
+/// Both sides must have the same list, in the same order, of types of the same structure: see
+/// `detail::structure_hash`, which also says what can't be seen and needs a `schema_version`.
+///
+/// A hostile peer chooses every bit of what arrives. `bool` and enumerations are checked wherever
+/// the structure shows them (see `detail::holds_values`); ranges are yours to check. A type with a
+/// `static bool valid(std::span<const std::byte, sizeof(T)>)` is asked instead, before a `T` is
+/// formed.
 template <class... Ts>
 class TrivialSerializer {
   static_assert(sizeof...(Ts) > 0, "strait: TrivialSerializer needs at least one message type.");
@@ -44,8 +68,9 @@ class TrivialSerializer {
       (std::is_trivially_copyable_v<Ts> && ...),
       "strait: TrivialSerializer sends trivially copyable types only; send others as bytes "
       "with RawSerializer or with a serializer of their own.");
-  static_assert((!std::is_pointer_v<Ts> && ...),
-                "strait: a pointer means nothing in another process.");
+  static_assert((!detail::has_address<Ts>() && ...),
+                "strait: a pointer, a reference or a view means nothing in another process; send "
+                "what it points to.");
   static_assert(((alignof(Ts) <= detail::payload_alignment) && ...),
                 "strait: messages are aligned to 64 bytes at the most.");
   static_assert(
@@ -53,25 +78,23 @@ class TrivialSerializer {
       "strait: this compiler can't clear padding; make the padding a member, or specialize "
       "strait::no_padding if there is none.");
 
-  template <class T>
-  static constexpr bool is_member = (std::same_as<T, Ts> || ...);
+  using List = detail::Places<std::index_sequence_for<Ts...>, Ts...>;
+  static_assert((detail::PlacedIn<Ts, List> && ...),
+                "strait: a message type is listed twice in this TrivialSerializer.");
 
   template <class T>
-  static consteval std::uint16_t index_of() {
-    std::uint16_t index = 0;
-    static_cast<void>(((std::same_as<T, Ts> || (++index, false)) || ...));
-    return index;
-  }
+  static constexpr std::uint16_t index_of =
+      decltype(detail::place_in<T>(static_cast<const List*>(nullptr)))::value;
 
  public:
   static constexpr std::uint64_t schema_hash = detail::schema_hash_of<Ts...>();
 
   template <class T>
-  static constexpr bool accepts = is_member<T>;
+  static constexpr bool accepts = detail::PlacedIn<T, List>;
 
   template <class T>
   static constexpr std::uint16_t tag(const T&) {
-    return index_of<T>();
+    return index_of<T>;
   }
 
   template <class T>
@@ -109,7 +132,7 @@ class TrivialSerializer {
                   "strait: this listener takes none of the channel's message types.");
     Result<void> result = Errc::malformed;
     static_cast<void>(
-        ((tag == index_of<Ts>() && (result = read_as<Ts>(bytes, listener), true)) || ...));
+        ((tag == index_of<Ts> && (result = read_as<Ts>(bytes, listener), true)) || ...));
     return result;
   }
 
@@ -126,6 +149,8 @@ class TrivialSerializer {
     if (bytes.size() != sizeof(T)) return Errc::malformed;
     if constexpr (requires { T::valid(bytes.template first<sizeof(T)>()); }) {
       if (!T::valid(bytes.template first<sizeof(T)>())) return Errc::malformed;
+    } else if (!detail::holds_values<T>(bytes.data())) {
+      return Errc::malformed;
     }
     if constexpr (!std::invocable<Listener&, const T&>) {
       return Errc::unexpected_message;

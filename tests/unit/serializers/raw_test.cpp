@@ -5,6 +5,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -21,7 +22,11 @@ static_assert(RawSerializer::accepts<std::span<const std::byte>>);
 static_assert(RawSerializer::accepts<std::span<std::byte>>);
 static_assert(RawSerializer::accepts<std::vector<std::byte>>);
 static_assert(RawSerializer::accepts<std::array<std::byte, 3>>);
-static_assert(!RawSerializer::accepts<std::string>, "characters are not bytes");
+static_assert(RawSerializer::accepts<std::string>);
+static_assert(RawSerializer::accepts<std::string_view>);
+static_assert(RawSerializer::accepts<std::vector<unsigned char>>);
+static_assert(!RawSerializer::accepts<char[5]>, "with or without its zero?");
+static_assert(!RawSerializer::accepts<std::vector<int>>);
 static_assert(!RawSerializer::accepts<int>);
 
 }  // namespace
@@ -34,6 +39,16 @@ TEST_CASE("raw messages are their bytes", "[raw]") {
   std::array<std::byte, 3> out{};
   RawSerializer::write(message, out.data());
   CHECK(out == message);
+}
+
+TEST_CASE("a string is sent as its characters", "[raw]") {
+  const std::string text = "hello";
+  CHECK(RawSerializer::size(text) == 5);
+  CHECK(std::memcmp(RawSerializer::bytes(text).data(), "hello", 5) == 0);
+  std::array<std::byte, 5> out{};
+  RawSerializer::write(text, out.data());
+  CHECK(std::memcmp(out.data(), "hello", 5) == 0);
+  CHECK(RawSerializer::size(std::string()) == 0);
 }
 
 TEST_CASE("an empty raw message is a message", "[raw]") {
