@@ -86,7 +86,7 @@ int run_global_proxy() {
   return heard ? 0 : 3;
 }
 
-const ChildRole global("fork.global_proxy", [](const ChildArguments& arguments) {
+const ChildRole global_role("fork.global_proxy", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0), []<class T> { return run_global_proxy<T>(); }, Crossing());
 });

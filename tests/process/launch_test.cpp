@@ -31,15 +31,15 @@ const ChildRole launched_echo_role("launch.echo", [](const ChildArguments& argum
       arguments.at(0), []<class T>() { return echo<T>(); }, Crossing());
 });
 
-const ChildRole mute("launch.mute", [](const ChildArguments&) {
+const ChildRole mute_role("launch.mute", [](const ChildArguments&) {
   for (;;) ::pause();
   return 0;
 });
 
-const ChildRole gone("launch.gone", [](const ChildArguments&) { return 9; });
+const ChildRole gone_role("launch.gone", [](const ChildArguments&) { return 9; });
 
 /// Reads what it was given and leaves without a word.
-const ChildRole reader("launch.reader", [](const ChildArguments&) {
+const ChildRole reader_role("launch.reader", [](const ChildArguments&) {
   const auto input = strait::detail::Launcher::take_input();
   child::require(input.has_value(), "input");
   const auto line =

@@ -26,23 +26,23 @@ int code_of(const strait::Result<T>& result) {
   return result.error() == std::errc::file_too_large ? too_large : 2;
 }
 
-const ChildRole memory("limit.memory", [](const ChildArguments&) {
+const ChildRole memory_role("limit.memory", [](const ChildArguments&) {
   limit_files(1 << 20);
   if (!strait::SharedMemory::create(1 << 20)) return 3;
   return code_of(strait::SharedMemory::create((1 << 20) + 1));
 });
 
-const ChildRole semaphore("limit.semaphore", [](const ChildArguments&) {
+const ChildRole semaphore_role("limit.semaphore", [](const ChildArguments&) {
   limit_files(0);
   return code_of(strait::Semaphore::create());
 });
 
-const ChildRole pair("limit.pair", [](const ChildArguments&) {
+const ChildRole pair_role("limit.pair", [](const ChildArguments&) {
   limit_files(512 << 10);
   return code_of(RawLink<Mach>::pair());
 });
 
-const ChildRole client("limit.client", [](const ChildArguments&) {
+const ChildRole client_role("limit.client", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   limit_files(512 << 10);
   return code_of(ProcessLink<Mach>::connect(rendezvous.name, rendezvous.token, 10s));
@@ -50,7 +50,7 @@ const ChildRole client("limit.client", [](const ChildArguments&) {
 
 /// Sends the parent a large message, as lvalue and in a buffer for it, with a limit that came after
 /// the handshake.
-const ChildRole sender("limit.sender", [](const ChildArguments& arguments) {
+const ChildRole sender_role("limit.sender", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T> {

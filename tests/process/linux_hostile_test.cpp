@@ -66,7 +66,7 @@ const ChildRole half_zombie("hostile.half_zombie", [](const ChildArguments&) {
 });
 
 /// A message of more descriptors than this user may have under way.
-const ChildRole crowded("hostile.crowded", [](const ChildArguments&) {
+const ChildRole crowded_role("hostile.crowded", [](const ChildArguments&) {
   if (::geteuid() == 0)
     child::require(::setgid(65534) == 0 && ::setuid(65534) == 0, "to be nobody");
   const rlimit few{64, 64};

@@ -134,12 +134,12 @@ int use_everything() {
   return 0;
 }
 
-const ChildRole everything("streams.everything", [](const ChildArguments& arguments) {
+const ChildRole everything_role("streams.everything", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0), []<class T> { return use_everything<T>(); }, Crossing());
 });
 
-const ChildRole printing("streams.printing", [](const ChildArguments& arguments) {
+const ChildRole printing_role("streams.printing", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T> {
