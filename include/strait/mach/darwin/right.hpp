@@ -111,6 +111,7 @@ class OwnedReceive {
   }
 
   PortName name() const noexcept { return name_; }
+  const posix::OwnerProcess& owner() const noexcept { return owner_; }
 
  private:
   PortName name_ = null_port;

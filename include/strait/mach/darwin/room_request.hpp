@@ -31,7 +31,7 @@ class RoomRequest {
   /// The send right must still be there. A request that outlived this, or an answer that nobody
   /// took, would hold on to the name of a dead port.
   ~RoomRequest() {
-    if (!pending()) return;
+    if (!pending() || !notify_.owner().is_this()) return;
     PortName previous = null_port;
     Traps::request_notification(about_, Notification::send_possible, 0, null_port, previous);
     if (is_name(previous)) Traps::deallocate(previous);
