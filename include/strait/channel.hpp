@@ -346,16 +346,16 @@ class Channel {
     return state_ == State::listening || state_ == State::greeting;
   }
 
-  /// For the library: when to `poll` at the latest though there is nothing to read, because the time
-  /// of a handshake is up.
+  /// For the library: when to `poll` at the latest though there is nothing to read, because the
+  /// time of a handshake is up.
   detail::Deadline handshake_deadline() const {
     if (state_ == State::listening) return server_->deadline();
     return state_ == State::greeting ? handshake_deadline_ : detail::Deadline::never();
   }
 
   /// For the library: sends what there is room for and gives what to wait for until there is more,
-  /// which messages do not make ready where room has a descriptor of its own; none when all is sent,
-  /// or nothing more can be.
+  /// which messages do not make ready where room has a descriptor of its own; none when all is
+  /// sent, or nothing more can be.
   pollfd await_room() {
     constexpr pollfd nothing{-1, 0, 0};
     if (state_ != State::connected || queue_.empty()) return nothing;

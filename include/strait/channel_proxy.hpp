@@ -45,9 +45,9 @@ struct OnOwnThread {
 /// `ProxyOptions::max_inbox_bytes` and `max_inbox_rights`: then the peer finds no room.
 ///
 /// An exception that leaves the listener on the proxy's thread, or the executor, ends the channel:
-/// `on_closed` gets the code of a `std::system_error`, `not_enough_memory` for `std::bad_alloc`, else
-/// `std::errc::operation_canceled`. On a thread of the executor's it is that thread's to catch; the
-/// message is gone, and the proxy goes on.
+/// `on_closed` gets the code of a `std::system_error`, `std::errc::not_enough_memory` for
+/// `std::bad_alloc`, else `std::errc::operation_canceled`. On a thread of the executor's it is that
+/// thread's to catch; the message is gone, and the proxy goes on.
 ///
 /// In a forked process the copy of a proxy has no thread: close or destroy it, and nothing else.
 ///

@@ -80,8 +80,8 @@ class LoopbackEnd {
 
  private:
   void close() {
-    // In a forked process nobody is at the other end, and a thread that is not there may have had the
-    // mutex.
+    // In a forked process there is nothing at the other end, and a thread that is not there may
+    // have had the mutex.
     if (!wire_ || !owner_.is_this()) return;
     FrameQueue unread;  // closed after the lock: there may be ends of other wires in it
     const auto locked = lock();

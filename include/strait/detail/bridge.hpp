@@ -122,8 +122,8 @@ class Bridge {
   bool arm_for_room(const FrameQueue& queue) {
     const std::lock_guard locked(mutex_);
     if (ended_) return true;
-    // Also asks for messages again, for which the thread has asked already; that there are some says
-    // nothing of room.
+    // Also asks for messages again, for which the thread has asked already; that there are some
+    // says nothing of room.
     const bool ready = link_.arm(queue);
     wants_room_ = true;
     return !update_watches(link_.interest(queue)) || ready;

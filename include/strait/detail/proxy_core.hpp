@@ -252,8 +252,8 @@ class ProxyCore {
     static_cast<void>(bell_.nudge());
   }
 
-  /// After what a listener on the proxy's own thread has thrown, or the executor: nothing else on that
-  /// thread could catch it.
+  /// After what a listener on the proxy's own thread has thrown, or the executor: nothing else on
+  /// that thread could catch it.
   void end_by_exception() {
     std::error_code why = std::make_error_code(std::errc::operation_canceled);
     try {

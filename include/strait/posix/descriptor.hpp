@@ -35,8 +35,8 @@ class Descriptor {
 };
 
 /// Owns a descriptor that a system call has just made. The number of a standard stream, which is
-/// free in a process that has closed that stream, is exchanged for a higher one: what such a process
-/// prints must not go to a file or a socket of the library's.
+/// free in a process that has closed that stream, is exchanged for a higher one: what such a
+/// process prints must not go to a file or a socket of the library's.
 ///
 /// Null, and `errno` says why, when the call has failed or this process has no higher number left.
 inline Descriptor adopt_new(int fd) noexcept {

@@ -145,8 +145,8 @@ class SocketFile {
   }
 
  private:
-  /// Whether a socket is bound to the file still, or that can't be told. The kernel tells a socket of
-  /// another type before it connects the two, so a server does not notice.
+  /// Whether a socket is bound to the file still, or that can't be told. The kernel turns a socket
+  /// of another type down before it connects the two, so a server does not notice.
   bool is_bound() const {
     const auto address = posix::SocketPath::of(path_);
     const auto probe =
