@@ -35,7 +35,9 @@ concept TellsCredentials = requires(const NameT& name) {
 /// Whom to talk to at all, decided by the kernel's credentials before any of the peer's bytes
 /// count.
 enum class PeerPolicy : std::uint8_t {
-  /// The default: processes with this process's effective user id, and no others.
+  /// The default: processes with this process's effective user id, and no others. In a user
+  /// namespace that does not have every user, the kernel's overflow id (65534) stands for all that
+  /// are missing and is none of them: a process that itself has this id there has no peers.
   same_user,
   /// Anybody with the token.
   any_user,
