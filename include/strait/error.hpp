@@ -62,7 +62,7 @@ enum class Errc {
   wrong_right,
   /// A channel was asked to do from inside its own callback what can't be nested.
   busy,
-  /// This system can't do that.
+  /// This system, or this transport, can't do that.
   unsupported,
   /// The peer's transport lends memory and this side's does not, or lends another amount of it.
   /// Build both sides with the same send policy.
@@ -71,6 +71,9 @@ enum class Errc {
   queue_size_mismatch,
   /// The time that was given is up, and what was waited for has not come. Wait again, or give up.
   timed_out,
+  /// `XDG_RUNTIME_DIR` names a directory that does not exist, or it is not set and there is no
+  /// `/tmp`. Make that directory, or set the variable to one that exists, the same for both sides.
+  no_runtime_directory,
 };
 
 namespace detail {
@@ -80,7 +83,9 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::not_found: return "no server has claimed this name";
     case Errc::name_taken: return "a living server holds this name";
     case Errc::invalid_name: return "not a usable channel name";
-    case Errc::permission_denied: return "the peer is not who the policy allows";
+    case Errc::permission_denied:
+      return "the policy does not allow this peer, or the name's directory is not this user's "
+             "alone";
     case Errc::refused: return "the server refused the connection";
     case Errc::bad_token: return "wrong token";
     case Errc::version_mismatch: return "the peer speaks another protocol version";
@@ -99,10 +104,12 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::rights_lost: return "no descriptors left for the rights that came";
     case Errc::wrong_right: return "not the kind of right it was taken for";
     case Errc::busy: return "not possible from inside this callback";
-    case Errc::unsupported: return "not supported on this system";
     case Errc::send_policy_mismatch: return "the peer's transport has another send policy";
     case Errc::queue_size_mismatch: return "the peer's transport has queues of another size";
     case Errc::timed_out: return "the time is up";
+    case Errc::unsupported: return "not supported on this system or by this transport";
+    case Errc::no_runtime_directory:
+      return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
   }
   return "unknown strait error";
 }

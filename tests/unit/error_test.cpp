@@ -11,7 +11,7 @@ using strait::Errc;
 namespace {
 
 constexpr int first = static_cast<int>(Errc::not_found);
-constexpr int last = static_cast<int>(Errc::timed_out);
+constexpr int last = static_cast<int>(Errc::no_runtime_directory);
 const std::string unknown = "unknown strait error";
 
 std::string message_of(int value) { return strait::error_category().message(value); }

@@ -22,20 +22,32 @@ namespace strait::posix {
 
 /// Where the FIFOs or the socket of a name live: a directory of the name's own, in the user's
 /// private one (`$XDG_RUNTIME_DIR/strait`, else `/tmp/strait-<uid>`), or where the name, a path,
-/// says.
+/// says. A runtime directory is its owner's alone: root that runs in a user's session would leave
+/// there what the user can't use.
 struct NamePlace {
   std::string parent;
   std::string name;
   bool parent_is_ours;
 
   std::string directory() const { return parent + (parent_is_ours ? "/" : "") + name; }
+  /// Whether there is the directory in which the user's private one is, or could be made. That a
+  /// path leads nowhere is another matter.
+  bool has_root() const {
+    struct stat root;
+    return !parent_is_ours ||
+           ::stat(parent.substr(0, parent.find_last_of('/')).c_str(), &root) == 0 ||
+           errno != ENOENT;
+  }
   static NamePlace of(std::string_view name) {
     if (detail::is_path(name)) {
       const std::size_t slash = name.find_last_of('/');
       return {std::string(name.substr(0, slash + 1)), std::string(name.substr(slash + 1)), false};
     }
     const char* runtime = ::getenv("XDG_RUNTIME_DIR");
-    if (runtime != nullptr && runtime[0] == '/') {
+    struct stat directory;
+    // One that is missing is an error, not a reason to go elsewhere: the peer may see it made.
+    if (runtime != nullptr && runtime[0] == '/' &&
+        (::stat(runtime, &directory) != 0 || is_effective_user(directory.st_uid))) {
       return {std::string(runtime) + "/strait", std::string(name), true};
     }
     return {"/tmp/strait-" + std::to_string(effective_user()), std::string(name), true};
@@ -54,7 +66,7 @@ inline Result<Descriptor> open_directory(int at, const char* path) {
 inline Result<void> check_private(const Descriptor& directory) {
   struct stat status;
   if (::fstat(directory.get(), &status) != 0) return last_error();
-  const bool ours = status.st_uid == effective_user() && (status.st_mode & 077) == 0;
+  const bool ours = is_effective_user(status.st_uid) && (status.st_mode & 077) == 0;
   return ours ? Result<void>() : Errc::permission_denied;
 }
 
@@ -69,11 +81,11 @@ inline std::error_code or_not_found(std::error_code error) {
 
 /// Opens the directory of a name that somebody else holds.
 ///
-/// Errors: `not_found`; `permission_denied` in somebody else's directory, where the server may be
-/// anybody; those of `open`.
+/// Errors: `not_found`; `no_runtime_directory`; `permission_denied` in somebody else's directory,
+/// where the server may be anybody; those of `open`.
 inline Result<Descriptor> find_name_directory(const NamePlace& place) {
   const auto parent = open_directory(AT_FDCWD, place.parent.c_str());
-  if (!parent) return or_not_found(parent.error());
+  if (!parent) return place.has_root() ? or_not_found(parent.error()) : Errc::no_runtime_directory;
   auto directory = open_directory(parent->get(), place.name.c_str());
   if (!directory) return or_not_found(directory.error());
   if (auto checked = check_private(*directory); !checked) return checked.error();
@@ -111,15 +123,13 @@ class NameDirectory {
     if (directory_ && owner_.is_this()) remove();
   }
 
-  /// Errors: `name_taken`, `permission_denied`, the system's.
+  /// Errors: `name_taken`; `permission_denied`; `no_runtime_directory`; the system's, among them
+  /// that the parent of a path does not exist.
   static Result<NameDirectory> claim(std::string_view name) {
     // The last one out may remove a directory just when it was found.
     for (int attempt = 0; attempt != 100; ++attempt) {
       auto claimed = try_claim(name);
-      if (claimed || (claimed.error() != std::errc::no_such_file_or_directory &&
-                      claimed.error() != Errc::busy)) {
-        return claimed;
-      }
+      if (claimed || claimed.error() != Errc::busy) return claimed;
     }
     return Errc::name_taken;
   }
@@ -128,23 +138,29 @@ class NameDirectory {
   const NamePlace& place() const { return place_; }
 
  private:
+  /// That something is absent which was there a moment ago becomes `busy`.
+  static std::error_code or_busy(std::error_code error) {
+    return error == std::errc::no_such_file_or_directory ? make_error_code(Errc::busy) : error;
+  }
+
   static Result<NameDirectory> try_claim(std::string_view name) {
     NameDirectory claimed;
     NamePlace& place = claimed.place_;
     place = NamePlace::of(name);
     if (place.parent_is_ours && ::mkdir(place.parent.c_str(), 0700) != 0 && errno != EEXIST) {
-      return last_error();
+      const auto error = last_error();
+      return place.has_root() ? error : Errc::no_runtime_directory;
     }
     auto parent = open_directory(AT_FDCWD, place.parent.c_str());
-    if (!parent) return parent.error();
+    if (!parent) return place.parent_is_ours ? or_busy(parent.error()) : parent.error();
     if (place.parent_is_ours) {
       if (auto checked = check_private(*parent); !checked) return checked.error();
     }
     if (::mkdirat(parent->get(), place.name.c_str(), 0700) != 0 && errno != EEXIST) {
-      return last_error();
+      return place.parent_is_ours ? or_busy(last_error()) : last_error();
     }
     auto directory = open_directory(parent->get(), place.name.c_str());
-    if (!directory) return directory.error();
+    if (!directory) return or_busy(directory.error());
     if (auto checked = check_private(*directory); !checked) return checked.error();
     if (retry([&] { return ::flock(directory->get(), LOCK_EX | LOCK_NB); }) != 0) {
       return errno == EWOULDBLOCK ? make_error_code(Errc::name_taken) : last_error();
@@ -153,7 +169,7 @@ class NameDirectory {
     struct stat locked, named;
     if (::fstat(directory->get(), &locked) != 0) return last_error();
     if (::fstatat(parent->get(), place.name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) {
-      return last_error();
+      return or_busy(last_error());
     }
     if (locked.st_ino != named.st_ino || locked.st_dev != named.st_dev) return Errc::busy;
     claimed.parent_ = std::move(*parent);
