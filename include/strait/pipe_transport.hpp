@@ -246,12 +246,12 @@ class BasicPipeTransport {
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
     if (gone_) return Errc::peer_closed;
-    return detail::send_frame(payload, queue, out_, writing(out_));
+    return detail::send_frame(payload, queue, out_, writing_growing());
   }
 
   Result<void> flush(detail::FrameQueue& queue) {
     if (gone_) return Errc::peer_closed;
-    return detail::flush_frames(queue, writing(out_));
+    return detail::flush_frames(queue, writing_growing());
   }
 
   template <class Sink>
@@ -280,9 +280,7 @@ class BasicPipeTransport {
   static constexpr const char* hello_name = posix::NameDirectory::hello_name;
 
   BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
-      : in_(std::move(in)), out_(std::move(out)) {
-    posix::enlarge_fifo(out_);
-  }
+      : in_(std::move(in)), out_(std::move(out)) {}
 
   /// Whether there was a writer and there is none any more.
   bool hung_up() const { return (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0; }
@@ -310,6 +308,20 @@ class BasicPipeTransport {
     };
   }
 
+  /// As `writing(out_)`. What does not fit shows load, and only under load is a FIFO large.
+  auto writing_growing() {
+    return [this](std::span<const iovec> parts) {
+      auto written = writing(out_)(parts);
+      if (!written) return written;
+      std::size_t due = 0;
+      for (const iovec& part : parts) due += part.iov_len;
+      if (*written == due) [[likely]]
+        return written;
+      const bool more = growth_.grow(out_);
+      return more && *written == 0 ? writing(out_)(parts) : written;
+    };
+  }
+
   template <class Sink>
   Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
     return reader_.receive(reading(in_), sink, max_message_bytes, share);
@@ -317,6 +329,7 @@ class BasicPipeTransport {
 
   posix::Descriptor in_;
   posix::Descriptor out_;
+  posix::FifoGrowth growth_;
   detail::FrameReader reader_;
   /// The peer is, which a write does not tell.
   bool gone_ = false;

@@ -5,12 +5,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <utility>
 
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
+#include "strait/posix/kernel_numbers.hpp"
+#include "strait/posix/native_descriptors.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {
@@ -48,14 +53,80 @@ inline Result<Descriptor> open_fifo(int directory, const char* name, FifoEnd end
   return fifo;
 }
 
-/// Lets a FIFO hold more than the usual 64 KiB, where the system can do that and allows it.
-inline void enlarge_fifo(const Descriptor& fifo) {
-#if defined(F_SETPIPE_SZ)
-  static_cast<void>(::fcntl(fifo.get(), F_SETPIPE_SZ, 1 << 20));
-#else
-  static_cast<void>(fifo);
-#endif
+/// What the FIFOs of this process hold more than they were made for.
+inline std::atomic<std::size_t> grown_fifo_bytes = 0;
+
+/// What they may: a quarter of what the system lets all pipes of a user hold. Beyond the whole,
+/// every new pipe of that user, in any program, holds 8 KiB.
+inline std::size_t max_grown_fifo_bytes() {
+  static const std::size_t bytes = [] {
+    const auto soft = KernelNumbers<1>::read("/proc/sys/fs/pipe-user-pages-soft");
+    // Zero is no limit.
+    const std::uint64_t pages = soft.size == 1 && soft.values[0] != 0 ? soft.values[0] : 16384;
+    return static_cast<std::size_t>(pages) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) / 4;
+  }();
+  return bytes;
 }
+
+/// The share of that which one FIFO has, until its owner is gone.
+class FifoGrowth {
+ public:
+  FifoGrowth() = default;
+  FifoGrowth(FifoGrowth&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, 0)), refused_(other.refused_) {}
+  FifoGrowth& operator=(FifoGrowth&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(refused_, other.refused_);
+    return *this;
+  }
+  ~FifoGrowth() { give_back(); }
+
+  /// Lets a FIFO that was found full hold 1 MiB, where the system can do that, the share allows it
+  /// and the user's other pipes do not suffer. Returns whether it holds more now.
+  bool grow(const Descriptor& fifo) {
+#if defined(F_SETPIPE_SZ)
+    constexpr std::size_t grown = 1 << 20;
+    if (bytes_ != 0 || refused_) return false;
+    if (grown_fifo_bytes.load(std::memory_order_relaxed) + grown > max_grown_fifo_bytes()) {
+      return false;  // until another channel ends
+    }
+    const int before = ::fcntl(fifo.get(), F_GETPIPE_SZ);
+    refused_ = before <= 0 || static_cast<std::size_t>(before) >= grown;
+    if (refused_) return false;
+    bytes_ = grown - static_cast<std::size_t>(before);
+    // A counter of its own: no other memory is published with it.
+    const std::size_t others = grown_fifo_bytes.fetch_add(bytes_, std::memory_order_relaxed);
+    if (others + bytes_ <= max_grown_fifo_bytes()) {
+      if (::fcntl(fifo.get(), F_SETPIPE_SZ, static_cast<int>(grown)) > 0) {
+        if (new_pipe_holds(before)) return true;
+        static_cast<void>(::fcntl(fifo.get(), F_SETPIPE_SZ, before));
+      }
+      refused_ = true;
+    }
+    give_back();
+#else
+    static_cast<void>(fifo);
+#endif
+    return false;
+  }
+
+ private:
+#if defined(F_SETPIPE_SZ)
+  /// Whether this user's next pipe, in whatever program, is not a small one.
+  static bool new_pipe_holds(int bytes) {
+    const auto pipe = pipe_pair();
+    return pipe && ::fcntl((*pipe)[0].get(), F_GETPIPE_SZ) >= bytes;
+  }
+#endif
+
+  void give_back() {
+    grown_fifo_bytes.fetch_sub(std::exchange(bytes_, 0), std::memory_order_relaxed);
+  }
+
+  std::size_t bytes_ = 0;
+  /// The system did.
+  bool refused_ = false;
+};
 
 /// Reads what is there, at least one byte.
 ///
