@@ -39,7 +39,9 @@ enum class PeerPolicy : std::uint8_t {
   /// namespace that does not have every user, the kernel's overflow id (65534) stands for all that
   /// are missing and is none of them: a process that itself has this id there has no peers.
   same_user,
-  /// Anybody with the token.
+  /// Anybody with the token who can reach the name: a plain one over `MachTransport`, or a path. A
+  /// plain name over `SocketTransport` is found by its own user only; `PipeTransport` can't serve
+  /// others at all (`unsupported`).
   any_user,
 };
 

@@ -29,7 +29,8 @@ namespace strait {
 ///
 /// A name is a FIFO in a private directory, on which clients announce pairs of FIFOs that they made
 /// for themselves; so no client can disturb another. Only processes of the same user get so far:
-/// the directories are theirs alone, and a FIFO's owner is its maker.
+/// the directories are theirs alone, and a FIFO's owner is its maker. A server that asks for
+/// `PeerPolicy::any_user` is `unsupported`.
 ///
 /// `PeerCredentials::pid` is 0: a FIFO does not tell.
 template <class WaitPolicy>
@@ -192,6 +193,8 @@ class BasicPipeTransport {
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
+    // A client makes its FIFOs in the directory of the name, where no other user may make any.
+    if (limits.peers == PeerPolicy::any_user) return Errc::unsupported;
     auto directory = posix::NameDirectory::claim(name);
     if (!directory) return directory.error();
     if (::mkfifoat(directory->get(), hello_name, 0600) != 0) return posix::last_error();

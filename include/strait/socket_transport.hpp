@@ -39,8 +39,9 @@ namespace strait {
 /// Messages as length-prefixed frames over a Unix stream socket: the plain way that can also carry
 /// rights, and the one that knows the peer's process id.
 ///
-/// A name is a listening socket in a private directory, which belongs to this user alone and is
-/// locked by its holder; so a name that a killed server left behind is free.
+/// A name is a listening socket in a directory of its own, which belongs to this user and is locked
+/// by its holder; so a name that a killed server left behind is free. Others can't enter it, except
+/// with `PeerPolicy::any_user` and a path, where they may connect and no more.
 template <class WaitPolicy>
 class BasicSocketTransport {
  public:
@@ -128,14 +129,14 @@ class BasicSocketTransport {
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    auto directory = posix::NameDirectory::claim(name);
+    auto directory = posix::NameDirectory::claim(name, limits.peers);
     if (!directory) return directory.error();
     const auto path = path_in(directory->place(), directory->get());
     if (!path) return path.error();
     auto socket = posix::stream_socket();
     if (!socket) return socket.error();
-    // The directory lets nobody else near it, whatever the umask makes of the socket's mode.
     if (::bind(socket->get(), path->get(), path->size) != 0) return posix::last_error();
+    if (auto set = posix::set_socket_mode(*path, limits.peers); !set) return set.error();
     if (::listen(socket->get(), SOMAXCONN) != 0) return posix::last_error();
     auto entrance = detail::Entrance<Request>::create(std::move(*socket), limits);
     if (!entrance) return entrance.error();
@@ -172,15 +173,22 @@ class BasicSocketTransport {
   static Result<Name> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     const auto place = posix::NamePlace::of(name);
-    const auto directory = posix::find_name_directory(place);
-    if (!directory) return directory.error();
-    const auto path = path_in(place, directory->get());
+    // The socket tells whose it is, and somebody else's directory can't be opened.
+    auto path = posix::SocketPath::of(place.hello());
+    posix::Descriptor directory;
+    if (!path) {
+      auto opened = posix::find_name_directory(place);
+      if (!opened) return opened.error();
+      directory = std::move(*opened);
+      path = path_in(place, directory.get());
+    }
     if (!path) return path.error();
     auto socket = posix::stream_socket();
     if (!socket) return socket.error();
     if (posix::retry([&] { return ::connect(socket->get(), path->get(), path->size); }) != 0) {
       if (errno == EAGAIN) return Errc::would_block;
-      return posix::or_not_found(posix::last_error());
+      const auto error = posix::last_error();
+      return place.has_root() ? posix::or_not_found(error) : Errc::no_runtime_directory;
     }
     return look_up(std::move(*socket));
   }
@@ -311,11 +319,11 @@ class BasicSocketTransport {
   explicit BasicSocketTransport(posix::PeerSocket socket) : socket_(std::move(socket)) {}
 
   static Result<posix::SocketPath> path_in(const posix::NamePlace& place, int directory) {
-    auto path = posix::SocketPath::of(place.directory() + "/" + posix::NameDirectory::hello_name);
+    auto path = posix::SocketPath::of(place.hello());
     if (path) return path;
     // An address has room for some hundred bytes only: a deep place is reached by its descriptor.
     return posix::SocketPath::of("/dev/fd/" + std::to_string(directory) + "/" +
-                                 posix::NameDirectory::hello_name);
+                                 posix::NamePlace::hello_name);
   }
 
   static Result<BasicSocketTransport> open_parcel(const posix::Descriptor& parcel) {

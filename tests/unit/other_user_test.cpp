@@ -4,12 +4,14 @@
 #include <unistd.h>
 #include <strait/channel.hpp>
 #include <strait/mach_transport.hpp>
+#include <strait/pipe_transport.hpp>
 #include <strait/serializers/raw.hpp>
 #include <strait/socket_transport.hpp>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -160,7 +162,104 @@ const strait_test::ChildRole squatter(
       return 0;
     });
 
+/// Connects as another user to a server that allows that.
+template <class T>
+int visit(const strait_test::ChildArguments& arguments) {
+  become_nobody();
+  const auto token = Token::from_hex(arguments.at(1)).value();
+  const auto link = TrustingEnd<T>::connect(arguments.at(0), token, 20s);
+  strait_test::child::require(link.has_value(), link ? "" : link.error().message());
+  strait_test::child::require(
+      StrictEnd<T>::connect(arguments.at(0) + "2", token).error() == Errc::permission_denied,
+      "to refuse a server of another user by itself");
+  return 0;
+}
+const strait_test::ChildRole mach_visitor("other_user.mach_visitor",
+                                          visit<strait::MachTransport<>>);
+const strait_test::ChildRole socket_visitor("other_user.socket_visitor",
+                                            visit<strait::SocketTransport>);
+
+/// A directory that other users can enter.
+class OpenDirectory {
+ public:
+  OpenDirectory() {
+    REQUIRE(::mkdtemp(path_.data()) != nullptr);
+    REQUIRE(::chmod(path_.c_str(), 0755) == 0);
+  }
+  ~OpenDirectory() { ::rmdir(path_.c_str()); }
+
+  std::string name() const { return path_ + "/name"; }
+
+ private:
+  std::string path_ = "/tmp/strait-open-XXXXXX";
+};
+
+/// Another mask of modes while it lives.
+class Umask {
+ public:
+  explicit Umask(mode_t mask) : before_(::umask(mask)) {}
+  ~Umask() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+mode_t mode_of(const std::string& path) {
+  struct stat file;
+  REQUIRE(::lstat(path.c_str(), &file) == 0);
+  return file.st_mode & 0777;
+}
+
 }  // namespace
+
+TEMPLATE_TEST_CASE("a path is open to the users that the policy allows, whatever the umask",
+                   "[credentials][path]", strait::MachTransport<>, strait::SocketTransport) {
+  const bool socket = std::is_same_v<TestType, strait::SocketTransport>;
+  const auto path = strait_test::unique_path("mode");
+  const auto token = Token::generate().value();
+  const auto file = socket ? path + "/hello" : path;
+  for (const mode_t mask : {mode_t{0}, mode_t{022}, mode_t{077}}) {
+    CAPTURE(mask);
+    const Umask masked(mask);
+    {
+      const auto server = StrictEnd<TestType>::listen(path, token).value();
+      CHECK(mode_of(file) == 0600);
+      if (socket) CHECK(mode_of(path) == 0700);
+    }
+    const auto server = TrustingEnd<TestType>::listen(path, token).value();
+    CHECK(mode_of(file) == 0666);
+    if (socket) CHECK(mode_of(path) == 0711);
+  }
+}
+
+TEST_CASE("a server of any user over FIFOs, which can't be, is unsupported",
+          "[credentials][pipe]") {
+  using strait::PipeTransport;
+  const auto name = strait_test::unique_name("any");
+  const auto token = Token::generate().value();
+  CHECK(TrustingEnd<PipeTransport>::listen(name, token).error() == Errc::unsupported);
+}
+
+TEMPLATE_TEST_CASE("another user gets in by a path when the server allows it",
+                   "[credentials][path][process]", strait::MachTransport<>,
+                   strait::SocketTransport) {
+  if (::geteuid() != 0) STRAIT_TEST_SKIP("only root can become another user");
+  const OpenDirectory open;
+  const auto token = Token::generate().value();
+  const Umask masked(077);
+  auto server = TrustingEnd<TestType>::listen(open.name(), token).value();
+  const bool socket = std::is_same_v<TestType, strait::SocketTransport>;
+  auto child =
+      strait_test::Child::spawn(socket ? "other_user.socket_visitor" : "other_user.mach_visitor",
+                                {open.name(), token.to_hex()});
+  auto other = TrustingEnd<TestType>::listen(open.name() + "2", token).value();
+  // It leaves at once, which is the end of the channel.
+  for (int i = 0; i != 2000 && server.waiting_connect(); ++i) {
+    static_cast<void>(server.wait(deaf, 10ms));
+  }
+  CHECK(server.peer().credentials.uid == nobody);
+  CHECK(child.wait().success());
+}
 
 TEST_CASE("another user's process is refused though it knows the token", "[credentials][process]") {
   if (::geteuid() != 0) STRAIT_TEST_SKIP("only root can become another user");

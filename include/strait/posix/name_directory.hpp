@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "strait/detail/channel_name.hpp"
+#include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/fifo.hpp"
 #include "strait/posix/owner_process.hpp"
@@ -29,6 +30,10 @@ struct NamePlace {
   std::string name;
   bool parent_is_ours;
 
+  /// What clients meet the server at: a FIFO or a socket.
+  static constexpr const char* hello_name = "hello";
+
+  std::string hello() const { return directory() + "/" + hello_name; }
   std::string directory() const { return parent + (parent_is_ours ? "/" : "") + name; }
   /// Whether there is the directory in which the user's private one is, or could be made. That a
   /// path leads nowhere is another matter.
@@ -62,11 +67,12 @@ inline Result<Descriptor> open_directory(int at, const char* path) {
   return directory;
 }
 
-/// Errors: `permission_denied` unless the directory belongs to this user and to nobody else.
-inline Result<void> check_private(const Descriptor& directory) {
+/// Errors: `permission_denied` unless the directory belongs to this user and others have no more
+/// than these rights in it.
+inline Result<void> check_private(const Descriptor& directory, mode_t allowed = 0) {
   struct stat status;
   if (::fstat(directory.get(), &status) != 0) return last_error();
-  const bool ours = is_effective_user(status.st_uid) && (status.st_mode & 077) == 0;
+  const bool ours = is_effective_user(status.st_uid) && (status.st_mode & 077 & ~allowed) == 0;
   return ours ? Result<void>() : Errc::permission_denied;
 }
 
@@ -97,8 +103,7 @@ inline Result<Descriptor> find_name_directory(const NamePlace& place) {
 /// has a share in the lock, and the name lives as long as either.
 class NameDirectory {
  public:
-  /// What clients meet the server at: a FIFO or a socket.
-  static constexpr const char* hello_name = "hello";
+  static constexpr const char* hello_name = NamePlace::hello_name;
 
   NameDirectory() = default;
   NameDirectory(NameDirectory&&) = default;
@@ -125,10 +130,11 @@ class NameDirectory {
 
   /// Errors: `name_taken`; `permission_denied`; `no_runtime_directory`; the system's, among them
   /// that the parent of a path does not exist.
-  static Result<NameDirectory> claim(std::string_view name) {
+  static Result<NameDirectory> claim(std::string_view name,
+                                     PeerPolicy peers = PeerPolicy::same_user) {
     // The last one out may remove a directory just when it was found.
     for (int attempt = 0; attempt != 100; ++attempt) {
-      auto claimed = try_claim(name);
+      auto claimed = try_claim(name, peers);
       if (claimed || claimed.error() != Errc::busy) return claimed;
     }
     return Errc::name_taken;
@@ -143,7 +149,7 @@ class NameDirectory {
     return error == std::errc::no_such_file_or_directory ? make_error_code(Errc::busy) : error;
   }
 
-  static Result<NameDirectory> try_claim(std::string_view name) {
+  static Result<NameDirectory> try_claim(std::string_view name, PeerPolicy peers) {
     NameDirectory claimed;
     NamePlace& place = claimed.place_;
     place = NamePlace::of(name);
@@ -161,7 +167,8 @@ class NameDirectory {
     }
     auto directory = open_directory(parent->get(), place.name.c_str());
     if (!directory) return or_busy(directory.error());
-    if (auto checked = check_private(*directory); !checked) return checked.error();
+    // A killed server of the other policy may have left it.
+    if (auto checked = check_private(*directory, for_others); !checked) return checked.error();
     if (retry([&] { return ::flock(directory->get(), LOCK_EX | LOCK_NB); }) != 0) {
       return errno == EWOULDBLOCK ? make_error_code(Errc::name_taken) : last_error();
     }
@@ -172,6 +179,8 @@ class NameDirectory {
       return or_busy(last_error());
     }
     if (locked.st_ino != named.st_ino || locked.st_dev != named.st_dev) return Errc::busy;
+    const mode_t mode = 0700 | (peers == PeerPolicy::any_user ? for_others : 0);
+    if (::fchmod(directory->get(), mode) != 0) return last_error();
     claimed.parent_ = std::move(*parent);
     claimed.directory_ = std::move(*directory);
     claimed.sweep();
@@ -204,6 +213,10 @@ class NameDirectory {
     }
     ::closedir(entries);
   }
+
+  /// What others may do with `any_user`: reach what they know the name of. They can't open the
+  /// directory, so they can't lock it either.
+  static constexpr mode_t for_others = 0011;
 
   NamePlace place_{};
   Descriptor parent_;

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cstddef>
 #include <cstring>
 #include <string_view>
 
+#include "strait/peer.hpp"
+#include "strait/posix/error.hpp"
 #include "strait/posix/native_descriptors.hpp"
 #include "strait/result.hpp"
 
@@ -28,6 +32,20 @@ struct SocketPath {
   }
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
 };
+
+/// Gives the file of a socket that is bound but does not listen yet the mode that lets these peers
+/// connect and no others, whatever the umask made of it. (That others are kept out is certain only
+/// when the handshake has looked at them: without /proc Linux can't change the mode.)
+inline Result<void> set_socket_mode(const SocketPath& path, PeerPolicy peers) {
+  const mode_t wanted = peers == PeerPolicy::any_user ? 0666 : 0600;
+  struct stat file;
+  const char* const name = path.address.sun_path;
+  if (::lstat(name, &file) != 0) return last_error();
+  if (!S_ISSOCK(file.st_mode)) return Errc::name_taken;  // another one has put itself there
+  if ((file.st_mode & 0777) == wanted) return {};
+  const bool set = ::fchmodat(AT_FDCWD, name, wanted, AT_SYMLINK_NOFOLLOW) == 0;
+  return set || peers == PeerPolicy::same_user ? Result<void>() : last_error();
+}
 
 /// Whether somebody else's descriptor is one end of a Unix socket of this type that is connected,
 /// or was until its peer closed.

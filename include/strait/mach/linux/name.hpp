@@ -28,7 +28,8 @@
 namespace strait::linux_mach {
 
 /// Names are listening sockets. A plain name is an abstract address, which vanishes with its owner;
-/// a name that is a path is a socket in the file system, with the rights of its directory.
+/// a name that is a path is a socket in the file system, to which this user may connect, or with
+/// `PeerPolicy::any_user` all who can reach it in its directory.
 struct Address : posix::SocketPath {
   /// Errors: `invalid_name`.
   static Result<Address> of(std::string_view name) {
@@ -181,11 +182,11 @@ class NamePort {
     if (!socket) return socket.error();
     NamePort port;
     if (address->is_path()) {
-      if (auto bound = bind_path(*socket, *address); !bound) return bound.error();
+      if (auto bound = bind_path(*socket, *address, limits.peers); !bound) return bound.error();
       auto file = SocketFile::of(address->path());
       if (!file) return file.error();
       port.file_ = std::move(*file);
-    } else if (auto bound = bind(*socket, *address); !bound) {
+    } else if (auto bound = bind(*socket, *address, limits.peers); !bound) {
       return bound.error();
     }
     posix::refuse_descriptors(socket->get());
@@ -236,16 +237,21 @@ class NamePort {
  private:
   using Entrance = strait::detail::Entrance<Request>;
 
-  static Result<void> bind(const posix::Descriptor& socket, const Address& address) {
+  static Result<void> bind(const posix::Descriptor& socket, const Address& address,
+                           PeerPolicy peers) {
     if (::bind(socket.get(), address.get(), address.size) != 0) {
       return errno == EADDRINUSE ? Errc::name_taken : Result<void>(posix::last_error());
+    }
+    if (address.is_path()) {
+      if (auto set = posix::set_socket_mode(address, peers); !set) return set;
     }
     if (::listen(socket.get(), SOMAXCONN) != 0) return posix::last_error();
     return {};
   }
 
   /// A socket file outlives its owner: one that nobody listens to is taken over.
-  static Result<void> bind_path(const posix::Descriptor& socket, const Address& address) {
+  static Result<void> bind_path(const posix::Descriptor& socket, const Address& address,
+                                PeerPolicy peers) {
     // One at a time from the look to the listening, or two could take over from each other.
     const std::string directory(address.path(),
                                 std::string_view(address.path()).find_last_of('/') + 1);
@@ -254,7 +260,7 @@ class NamePort {
     // Names that are free get in nobody's way; who takes one over must be alone.
     for (const int how : {LOCK_SH, LOCK_EX}) {
       if (auto locked = lock_now(lock->get(), how); !locked) return locked;
-      if (auto bound = bind(socket, address); bound || bound.error() != Errc::name_taken) {
+      if (auto bound = bind(socket, address, peers); bound || bound.error() != Errc::name_taken) {
         return bound;
       }
     }
@@ -266,7 +272,7 @@ class NamePort {
       return Errc::name_taken;
     }
     if (::unlink(address.path()) != 0) return posix::last_error();
-    return bind(socket, address);
+    return bind(socket, address, peers);
   }
 
   static Result<void> lock_now(int fd, int how) {
