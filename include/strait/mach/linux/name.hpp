@@ -259,7 +259,7 @@ class NamePort {
     if (!lock) return lock.error();
     // Names that are free get in nobody's way; who takes one over must be alone.
     for (const int how : {LOCK_SH, LOCK_EX}) {
-      if (auto locked = lock_now(lock->get(), how); !locked) return locked;
+      lock_soon(lock->get(), how);
       if (auto bound = bind(socket, address, peers); bound || bound.error() != Errc::name_taken) {
         return bound;
       }
@@ -275,14 +275,13 @@ class NamePort {
     return bind(socket, address, peers);
   }
 
-  static Result<void> lock_now(int fd, int how) {
-    // Others hold it for a few system calls only; whoever holds it longer means no good.
-    for (int patience = 1000; ::flock(fd, how | LOCK_NB) != 0; --patience) {
-      if (errno != EWOULDBLOCK) return posix::last_error();
-      if (patience == 0) return Errc::name_taken;
+  /// Servers hold the lock for a few system calls only. Any reader of the directory can hold it for
+  /// ever, and so can't be waited for: without the lock all goes on, but for the case that two
+  /// servers take over one file at the same moment, when the later one gets the name.
+  static void lock_soon(int fd, int how) {
+    for (int patience = 1000; ::flock(fd, how | LOCK_NB) != 0 && patience != 0; --patience) {
       ::sched_yield();
     }
-    return {};
   }
 
   /// A request has no descriptors, and where the kernel can it does not let any in.

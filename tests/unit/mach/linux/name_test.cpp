@@ -142,12 +142,19 @@ TEST_CASE("a directory that is not there is an error of the system", "[name]") {
   CHECK(NameRight::look_up("/nonexistent/directory/name").error() == Errc::not_found);
 }
 
-TEST_CASE("two claims in one directory do not wait for each other", "[name]") {
+TEST_CASE("a reader of the directory that keeps it locked keeps no server from its name",
+          "[name][hostile]") {
+  const int how = GENERATE(LOCK_SH, LOCK_EX);
   const auto directory =
       strait::posix::open(strait_test::runtime_dir().c_str(), O_RDONLY | O_DIRECTORY).value();
-  REQUIRE(::flock(directory.get(), LOCK_EX) == 0);
-  // Somebody is in the middle of it: that is an error, not a wait.
-  CHECK_FALSE(NamePort::check_in(unique_path("name"), limits));
+  REQUIRE(::flock(directory.get(), how) == 0);
+  const auto path = unique_path("name");
+  round_trip(path);
+  leave_stale_socket(path);
+  round_trip(path);
+  const auto port = NamePort::check_in(path, limits).value();
+  CHECK(NamePort::check_in(path, limits).error() == Errc::name_taken);
+  CHECK(NameRight::look_up(path));
 }
 
 TEST_CASE("a listener of another kind is no server", "[name]") {
