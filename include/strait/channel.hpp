@@ -77,10 +77,10 @@ class Channel {
   /// is true and what is sent is queued), or, with patience, within this one. Patience covers the
   /// whole way: a server that is not there yet, is busy, or goes and comes again.
   ///
-  /// Errors: `not_found`, `invalid_name`, `permission_denied` (the name belongs to somebody else),
-  /// the system's; with patience also those of a refusal: `bad_token`, `version_mismatch`,
-  /// `schema_mismatch`, `send_policy_mismatch`, `queue_size_mismatch`, `refused`,
-  /// `handshake_timeout`.
+  /// Errors: `not_found`, `other_transport`, `invalid_name`, `no_runtime_directory`,
+  /// `permission_denied` (the name belongs to somebody else), the system's; with patience also
+  /// those of a refusal: `bad_token`, `version_mismatch`, `schema_mismatch`,
+  /// `send_policy_mismatch`, `queue_size_mismatch`, `refused`, `handshake_timeout`.
   /// Blocking: up to `patience`, for the server to appear and to answer; never by default.
   template <class Rep = std::int64_t, class Period = std::milli>
   [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,

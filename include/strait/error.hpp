@@ -74,6 +74,8 @@ enum class Errc {
   /// `XDG_RUNTIME_DIR` names a directory that does not exist, or it is not set and there is no
   /// `/tmp`. Make that directory, or set the variable to one that exists, the same for both sides.
   no_runtime_directory,
+  /// A server holds this name, but with another transport. Use the same transport on both sides.
+  other_transport,
 };
 
 namespace detail {
@@ -110,6 +112,7 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::unsupported: return "not supported on this system or by this transport";
     case Errc::no_runtime_directory:
       return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
+    case Errc::other_transport: return "the server of this name has another transport";
   }
   return "unknown strait error";
 }

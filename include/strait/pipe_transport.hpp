@@ -18,6 +18,7 @@
 #include "strait/fwd.hpp"
 #include "strait/posix/fifo.hpp"
 #include "strait/posix/name_directory.hpp"
+#include "strait/posix/other_transport.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/wait_set.hpp"
 #include "strait/transport.hpp"
@@ -211,12 +212,15 @@ class BasicPipeTransport {
 
   static Result<Name> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
+    const auto absent = [&](std::error_code error) {
+      return posix::or_other_transport(error, name, posix::MeetingPoint::fifo);
+    };
     auto directory = posix::find_name_directory(posix::NamePlace::of(name));
-    if (!directory) return directory.error();
+    if (!directory) return absent(directory.error());
     posix::Descriptor hello = posix::adopt_new(posix::retry([&] {
       return ::openat(directory->get(), hello_name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));
-    if (!hello) return posix::or_not_found(posix::last_error());
+    if (!hello) return absent(posix::or_not_found(posix::last_error()));
     const auto owner = posix::owner(hello.get());
     if (!owner) return owner.error();
     Name server;

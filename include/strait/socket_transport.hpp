@@ -27,6 +27,7 @@
 #include "strait/posix/memory_file.hpp"
 #include "strait/posix/name_directory.hpp"
 #include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/other_transport.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/socket.hpp"
 #include "strait/posix/unix_socket.hpp"
@@ -188,7 +189,9 @@ class BasicSocketTransport {
     if (posix::retry([&] { return ::connect(socket->get(), path->get(), path->size); }) != 0) {
       if (errno == EAGAIN) return Errc::would_block;
       const auto error = posix::last_error();
-      return place.has_root() ? posix::or_not_found(error) : Errc::no_runtime_directory;
+      if (!place.has_root()) return Errc::no_runtime_directory;
+      return posix::or_other_transport(posix::or_not_found(error), name,
+                                       posix::MeetingPoint::socket);
     }
     return look_up(std::move(*socket));
   }

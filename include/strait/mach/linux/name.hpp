@@ -21,6 +21,7 @@
 #include "strait/mach/linux/lane.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/native_descriptors.hpp"
+#include "strait/posix/other_transport.hpp"
 #include "strait/posix/owner_process.hpp"
 #include "strait/posix/unix_socket.hpp"
 #include "strait/posix/wait_set.hpp"
@@ -63,7 +64,7 @@ inline Result<posix::Descriptor> new_socket() {
 /// The right to send one request to whoever holds a name.
 class NameRight {
  public:
-  /// Errors: `not_found`, `invalid_name`, `would_block` when the server has too many waiting.
+  /// Errors: `not_found`, `other_transport`, `invalid_name`, `would_block` when the server has too many waiting.
   static Result<NameRight> look_up(std::string_view name) {
     const auto address = Address::of(name);
     if (!address) return address.error();
@@ -71,7 +72,9 @@ class NameRight {
     if (!socket) return socket.error();
     if (posix::retry([&] { return ::connect(socket->get(), address->get(), address->size); }) !=
         0) {
-      if (errno == ECONNREFUSED || errno == ENOENT) return Errc::not_found;
+      if (errno == ECONNREFUSED || errno == ENOENT) {
+        return posix::or_other_transport(Errc::not_found, name, posix::MeetingPoint::mach_socket);
+      }
       if (errno == EAGAIN) return Errc::would_block;
       return posix::last_error();
     }
