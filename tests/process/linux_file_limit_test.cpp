@@ -45,7 +45,18 @@ const ChildRole pair_role("limit.pair", [](const ChildArguments&) {
 const ChildRole client_role("limit.client", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   limit_files(512 << 10);
-  return code_of(ProcessLink<Mach>::connect(rendezvous.name, rendezvous.token, 10s));
+  auto link = ProcessLink<Mach>::connect(rendezvous.name, rendezvous.token, 10s);
+  return link && link->send(pattern(100)) ? 0 : code_of(link);
+});
+
+const ChildRole server("limit.server", [](const ChildArguments&) {
+  const auto rendezvous = Rendezvous::take_over();
+  limit_files(512 << 10);
+  auto link = ProcessLink<Mach>::listen(rendezvous.name, rendezvous.token).value();
+  child::write_line("ready");
+  Inbox inbox;
+  const std::error_code ended = wait_until_error(link, inbox);
+  return ended == std::errc::file_too_large ? too_large : 2;
 });
 
 /// Sends the parent a large message, as lvalue and in a buffer for it, with a limit that came after
@@ -83,10 +94,21 @@ TEST_CASE("shared memory over the limit on files is an error and no signal", "[p
   }
 }
 
-TEST_CASE("a client whose ring is over its limit on files hears of it", "[process][limit]") {
+TEST_CASE("a client under a limit on files is let in, as the server makes the rings",
+          "[process][limit]") {
   const Rendezvous rendezvous;
   auto server = ProcessLink<Mach>::listen(rendezvous.name, rendezvous.token).value();
   auto child = spawn_peer<Mach>("limit.client", rendezvous);
+  Inbox inbox;
+  CHECK(wait_while(server, inbox, [&] { return inbox.messages.empty(); }));
+  CHECK(child.wait() == exited(0));
+}
+
+TEST_CASE("a server whose rings are over its limit on files hears of it", "[process][limit]") {
+  const Rendezvous rendezvous;
+  auto child = spawn_peer<Mach>("limit.server", rendezvous);
+  REQUIRE(child.read_line() == "ready");
+  CHECK_FALSE(ProcessLink<Mach>::connect(rendezvous.name, rendezvous.token, 500ms));
   CHECK(child.wait() == exited(too_large));
 }
 
