@@ -14,9 +14,10 @@ class Deadline {
   static Deadline never() { return Deadline(Clock::time_point::max()); }
   static Deadline now() { return Deadline(Clock::time_point::min()); }
 
+  /// What is no number, as a `duration<double>` can be, is no time.
   template <class Rep, class Period>
   static Deadline after(std::chrono::duration<Rep, Period> duration) {
-    if (duration <= duration.zero()) return now();
+    if (!(duration > duration.zero())) return now();
     const auto start = Clock::now();
     // Compared in floating point, in which a duration of any unit and size has a value.
     const std::chrono::duration<double> left = Clock::time_point::max() - start;

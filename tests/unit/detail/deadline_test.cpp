@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <climits>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -25,6 +26,21 @@ TEST_CASE("no time at all, or less, is now", "[deadline]") {
   CHECK(Deadline::after(-1ns).is_now());
   CHECK(Deadline::after(std::chrono::hours::min()).is_now());
   CHECK(Deadline::after(std::chrono::duration<double>(-0.5)).is_now());
+}
+
+TEST_CASE("what is not a number is no time, and no infinity is waited for below zero",
+          "[deadline]") {
+  using Limits = std::numeric_limits<double>;
+  CHECK(Deadline::after(std::chrono::duration<double>(Limits::quiet_NaN())).is_now());
+  CHECK(Deadline::after(std::chrono::duration<double>(-Limits::quiet_NaN())).is_now());
+  CHECK(Deadline::after(std::chrono::duration<float, std::milli>(NAN)).is_now());
+  CHECK(Deadline::after(std::chrono::duration<long double, std::nano>(NAN)).is_now());
+  CHECK(Deadline::after(std::chrono::duration<double>(-Limits::infinity())).is_now());
+  CHECK(Deadline::after(std::chrono::duration<float>(std::numeric_limits<float>::infinity()))
+            .is_never());
+  CHECK(Deadline::after(std::chrono::duration<double>(Limits::max())).is_never());
+  CHECK(Deadline::after(std::chrono::duration<double>(Limits::lowest())).is_now());
+  CHECK_FALSE(Deadline::after(std::chrono::duration<double>(Limits::denorm_min())).is_never());
 }
 
 TEST_CASE("more time than the clock has is never", "[deadline]") {
