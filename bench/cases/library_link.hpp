@@ -90,7 +90,7 @@ class LibraryLink {
     for (;;) {
       const strait::Result<void> flushed = channel_.flush(tick);
       if (flushed) return;
-      if (flushed.error() != strait::Errc::would_block) check(flushed, "flush");
+      if (flushed.error() != strait::Errc::timed_out) check(flushed, "flush");
     }
   }
 

@@ -296,7 +296,7 @@ class Channel {
 
   /// Waits until everything queued is on its way.
   ///
-  /// Errors: `would_block` when the time is up; as `send`. Blocking: up to `duration`.
+  /// Errors: `timed_out`: the rest stays queued; as `send`. Blocking: up to `duration`.
   template <class Rep, class Period>
   Result<void> flush(std::chrono::duration<Rep, Period> duration) {
     auto flushed = flush_until(detail::Deadline::after(duration));
@@ -555,7 +555,7 @@ class Channel {
         shake_hands();
         if (state_ == State::connected) continue;
       }
-      if (deadline.passed()) return Errc::would_block;
+      if (deadline.passed()) return Errc::timed_out;
       if (auto slept = sleep(deadline, Until::room); !slept) return slept;
     }
   }

@@ -117,7 +117,7 @@ class ChannelProxy {
 
   /// Waits until everything queued is on its way.
   ///
-  /// Errors: `would_block` when the time is up; as `send`. Blocking: up to `duration`; others may
+  /// Errors: `timed_out`; as `send`. Blocking: up to `duration`; others may
   /// send meanwhile.
   template <class Rep, class Period>
   Result<void> flush(std::chrono::duration<Rep, Period> duration) {
@@ -125,7 +125,7 @@ class ChannelProxy {
     for (;;) {
       if (!core_) return Errc::closed;
       const auto flushed = core_->flush();
-      if (flushed || flushed.error() != Errc::would_block || deadline.passed()) return flushed;
+      if (flushed || flushed.error() != Errc::timed_out || deadline.passed()) return flushed;
       constexpr std::chrono::milliseconds pause{1};
       const auto slept =
           posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));

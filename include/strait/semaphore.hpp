@@ -47,14 +47,15 @@ class Semaphore {
     return Errc::would_block;
   }
 
-  /// Takes one off as soon as there is one. Errors: `would_block` when the time is up.
+  /// Takes one off as soon as there is one. Errors: `timed_out`.
   /// Blocking: up to `duration`.
   template <class Rep, class Period>
   Result<void> wait_for(std::chrono::duration<Rep, Period> duration) {
     const auto deadline = detail::Deadline::after(duration);
     for (;;) {
       auto taken = try_wait();
-      if (taken || deadline.passed()) return taken;
+      if (taken) return taken;
+      if (deadline.passed()) return Errc::timed_out;
       // Either `post` sees the sleeper, or the kernel sees the count and does not let it sleep.
       words_->sleepers.fetch_add(1);
       posix::futex_wait(words_->count, 0, deadline.left_up_to(std::chrono::minutes{1}));

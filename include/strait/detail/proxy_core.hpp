@@ -58,7 +58,7 @@ class ProxyCore {
     return sent;
   }
 
-  /// Tries to send what is queued. Errors: `would_block`.
+  /// Tries to send what is queued. Errors: `timed_out`.
   Result<void> flush() {
     const std::lock_guard locked(mutex_);
     if (ended_) return ended_;
@@ -274,7 +274,7 @@ class ProxyCore {
   void step(posix::Interest& interest, Deadline& until) {
     if (closing_) {
       const auto flushed = channel_.flush(std::chrono::milliseconds{0});
-      if (flushed || flushed.error() != Errc::would_block || linger_.passed()) {
+      if (flushed || flushed.error() != Errc::timed_out || linger_.passed()) {
         return end(make_error_code(Errc::closed));
       }
       until = linger_;
