@@ -16,6 +16,7 @@
 #include "strait/channel.hpp"
 #include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
+#include "strait/detail/stop_request.hpp"
 #include "strait/detail/withdraw.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
@@ -111,37 +112,8 @@ class Acceptor {
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;
     if (!server_) return Errc::closed;
-    const Listening listening(*this);
-    set_.calm();
-    // In turn, and what there was no time for comes first in the next call.
-    if (next_ready_ == ready_count_) {
-      const auto count = set_.ready(ready_);
-      if (!count) return count.error();
-      ready_count_ = *count;
-      next_ready_ = 0;
-    }
-    const auto turn_ends = detail::Deadline::after(turn);
-    std::size_t handled = 0;
-    bool knocked = crowded_ || server_->deadline().passed();
-    while (next_ready_ != ready_count_) {
-      if (stopped_ || closing_) return handled;
-      const int fd = ready_[next_ready_++];
-      if (fd == server_->interest().fd) {
-        knocked = true;
-      } else if (const auto client = clients_.find(fd); client != clients_.end()) {
-        handled += serve(client, listener);
-        if (turn_ends.passed()) break;
-      }
-    }
-    if (next_ready_ != ready_count_) {
-      crowded_ = crowded_ || knocked;
-      if (auto rung = set_.nudge(); !rung) return rung.error();
-      return handled;
-    }
-    if (!knocked || stopped_ || closing_) return handled;
-    const auto let_in = this->let_in(listener, turn_ends);
-    if (!let_in && handled == 0) return let_in.error();
-    return handled + let_in.value_or(0);
+    const StopTaken stop_taken{stop_};
+    return poll_on(listener);
   }
 
   /// As `poll`, but waits for the first call of the listener. 0 when the time is up.
@@ -149,22 +121,28 @@ class Acceptor {
   /// Blocking: up to `duration`. It sleeps at once, whatever the transport's wait policy says.
   template <class Listener, class Rep, class Period>
   Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
+    if (listening_) return Errc::busy;
+    const StopTaken stop_taken{stop_};
     return wait_until(listener, detail::Deadline::after(duration));
   }
 
   /// Serves until `stop`, `close` or an error of the system's. Blocking: until then.
   template <class Listener>
   Result<void> run(Listener&& listener) {
-    stopped_ = false;
-    while (!stopped_) {
+    if (listening_) return Errc::busy;
+    const StopTaken stop_taken{stop_};
+    while (!stop_.raised()) {
       const auto handled = wait_until(listener, detail::Deadline::never());
       if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
     }
     return {};
   }
 
-  /// Makes `run` return after this message. For listeners; what is left is for the next `poll`.
-  void stop() noexcept { stopped_ = true; }
+  /// As `Channel::stop`.
+  void stop() noexcept {
+    stop_.raise();
+    set_.signal();
+  }
 
   /// Frees the name and closes every client's channel, without `on_closed`.
   void close() noexcept {
@@ -176,7 +154,8 @@ class Acceptor {
     }
   }
 
-  /// One descriptor for everything: when it is readable, call `poll`. Ownership: the acceptor's.
+  /// One descriptor for everything: when it is readable, call `poll`, once, also in an
+  /// edge-triggered loop: see `Channel::native_handle`. Ownership: the acceptor's.
   int native_handle() const noexcept { return set_.native_handle(); }
 
   /// How many clients are there.
@@ -203,20 +182,27 @@ class Acceptor {
   /// A listener may be called while this lives.
   class Listening {
    public:
-    explicit Listening(Acceptor& acceptor) : acceptor_(acceptor) {
-      acceptor_.listening_ = true;
-      acceptor_.stopped_ = false;
-    }
+    explicit Listening(Acceptor& acceptor) : acceptor_(acceptor) { acceptor_.listening_ = true; }
     ~Listening() {
       acceptor_.listening_ = false;
+      if (!finished) static_cast<void>(acceptor_.set_.renew());
       if (acceptor_.closing_) acceptor_.close();
       if (acceptor_.server_) acceptor_.set_.wake_at(acceptor_.server_->deadline());
     }
     Listening(const Listening&) = delete;
     Listening& operator=(const Listening&) = delete;
 
+    /// Nothing is left that the set would not tell anew.
+    bool finished = false;
+
    private:
     Acceptor& acceptor_;
+  };
+
+  /// A call has heeded what made it return, also when a listener throws.
+  struct StopTaken {
+    detail::StopFlag& stop;
+    ~StopTaken() { stop.take(); }
   };
 
   Acceptor(typename TransportT::Server server, posix::WaitSet set, const Token& token,
@@ -228,8 +214,10 @@ class Acceptor {
   template <class Listener>
   Result<std::size_t> wait_until(Listener& listener, detail::Deadline deadline) {
     for (;;) {
-      auto handled = poll(listener);
-      if (!handled || *handled != 0 || stopped_ || closing_ || deadline.passed()) return handled;
+      auto handled = poll_on(listener);
+      if (!handled || *handled != 0 || stop_.raised() || closing_ || deadline.passed()) {
+        return handled;
+      }
       const auto until = detail::Deadline::earlier(deadline, server_->deadline());
       auto slept = posix::wait_for({{native_handle(), POLLIN, 0}, {-1, 0, 0}}, until);
       if (!slept) return slept.error();
@@ -237,13 +225,52 @@ class Acceptor {
   }
 
   template <class Listener>
+  Result<std::size_t> poll_on(Listener& listener) {
+    if (!server_) return Errc::closed;
+    Listening listening(*this);
+    set_.calm();
+    // In turn, and what there was no time for comes first in the next call.
+    if (next_ready_ == ready_count_) {
+      const auto count = set_.ready(ready_);
+      if (!count) return count.error();
+      ready_count_ = *count;
+      next_ready_ = 0;
+    }
+    const auto turn_ends = detail::Deadline::after(turn);
+    std::size_t handled = 0;
+    crowded_ = crowded_ || server_->deadline().passed();
+    while (next_ready_ != ready_count_) {
+      if (stop_.raised() || closing_) return handled;
+      const int fd = ready_[next_ready_++];
+      if (fd == server_->interest().fd) {
+        crowded_ = true;
+      } else if (const auto client = clients_.find(fd); client != clients_.end()) {
+        handled += serve(client, listener);
+        if (turn_ends.passed()) break;
+      }
+    }
+    if (stop_.raised() || closing_ || next_ready_ != ready_count_) return handled;
+    if (crowded_) {
+      const auto let_in = this->let_in(listener, turn_ends);
+      if (!let_in && handled == 0) return let_in.error();
+      handled += let_in.value_or(0);
+    }
+    // The set's own descriptors may have taken two places.
+    listening.finished = !crowded_ && ready_count_ + 2 < ready_.size();
+    return handled;
+  }
+
+  template <class Listener>
   Result<std::size_t> let_in(Listener& listener, detail::Deadline turn_ends) {
     std::size_t handled = 0;
-    for (int i = 0; i != max_handshakes && !stopped_ && !closing_; ++i) {
+    for (int i = 0; i != max_handshakes && !stop_.raised() && !closing_; ++i) {
       if (i != 0 && turn_ends.passed()) break;
       auto request = server_->accept();
       crowded_ = request.has_value();
       if (!request) {
+        // Not every transport's `accept` has looked at all that its descriptor shows.
+        const pollfd interest = server_->interest();
+        if (auto shown = set_.watch(interest.fd, interest.events); !shown) return shown.error();
         if (request.error() == Errc::empty || handled != 0) return handled;
         return request.error();
       }
@@ -258,9 +285,7 @@ class Acceptor {
         if (came && posix::is_permanent(client.error())) return client.error();
       }
     }
-    // There may be more, which not every transport's name still shows.
-    if (auto rung = set_.nudge(); !rung) return rung.error();
-    return handled;
+    return handled;  // there may be more, which not every transport's name still shows
   }
 
   Result<typename Clients::iterator> admit(typename TransportT::Request request) {
@@ -306,7 +331,7 @@ class Acceptor {
   std::size_t ready_count_ = 0;
   std::size_t next_ready_ = 0;
   bool listening_ = false;
-  bool stopped_ = false;
+  detail::StopFlag stop_;
   bool closing_ = false;
   /// More may wait at the door than were let in.
   bool crowded_ = false;

@@ -17,6 +17,7 @@
 #include "strait/detail/frame_sink.hpp"
 #include "strait/detail/handshake.hpp"
 #include "strait/detail/moved_from.hpp"
+#include "strait/detail/stop_request.hpp"
 #include "strait/detail/withdraw.hpp"
 #include "strait/fwd.hpp"
 #include "strait/observer.hpp"
@@ -245,24 +246,8 @@ class Channel {
   template <class Listener>
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;
-    stopped_ = false;
-    const bool rung = wait_set_ && link_ && link_->disarm();
-    LookAgain look_again{*this};
-    auto handled = handle_all(listener);
-    look_again.needless = true;
-    if (handled && *handled == 0 && link_) {
-      // Only a system call shows that a peer was killed. Who waits makes one before it sleeps; who
-      // polls all the time makes one now and then.
-      ++idle_polls_;
-      if (wait_set_ || idle_polls_ % 64 == 0) link_->take_doorbells();
-      if (state_ == State::connected) look_for_an_end();
-    } else if (rung && link_) {
-      link_->take_doorbells();
-    }
-    if (wait_set_) {
-      if (auto updated = update_wait_set(); !updated) return updated.error();
-    }
-    return handled;
+    const StopTaken stop_taken{stop_};
+    return poll_on(listener);
   }
 
   /// As `poll`, but waits for the first call of the listener. 0 when the time is up.
@@ -270,9 +255,12 @@ class Channel {
   /// Blocking: up to `duration`, in the way of the transport's wait policy.
   template <class Listener, class Rep, class Period>
   Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
-    auto handled = poll(listener);
-    if (!handled || *handled != 0 || stopped_ || duration <= duration.zero()) return handled;
-    return wait_until(listener, detail::Deadline::after(duration));
+    if (listening_) return Errc::busy;
+    const StopTaken stop_taken{stop_};
+    auto handled = poll_on(listener);
+    if (!handled || *handled != 0 || stop_.raised()) return handled;
+    const auto deadline = detail::Deadline::after(duration);
+    return deadline.is_now() ? handled : wait_until(listener, deadline);
   }
 
   /// Handles messages until `stop`, `close` or an error.
@@ -281,18 +269,23 @@ class Channel {
   template <class Listener>
   Result<void> run(Listener&& listener) {
     if (ended_) return ended_;
-    stopped_ = false;
-    while (!stopped_) {
-      auto handled = poll(listener);
-      if (handled && *handled == 0 && !stopped_)
+    if (listening_) return Errc::busy;
+    const StopTaken stop_taken{stop_};
+    while (!stop_.raised()) {
+      auto handled = poll_on(listener);
+      if (handled && *handled == 0 && !stop_.raised())
         handled = wait_until(listener, detail::Deadline::never());
       if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
     }
     return {};
   }
 
-  /// Makes `run` return after this message. For listeners; what is left is for the next `poll`.
-  void stop() noexcept { stopped_ = true; }
+  /// Makes the `run`, `wait` or `poll` that is under way return, after this message; if there is
+  /// none, the next one at once. What is left is for the next call.
+  ///
+  /// Threads: any, as long as this object is neither moved nor destroyed. Signals: safe to call from
+  /// a handler, which ends a sleep in any thread.
+  void stop() noexcept { stop_.raise(); }
 
   /// Waits until everything queued is on its way.
   ///
@@ -316,12 +309,14 @@ class Channel {
       end(make_error_code(Errc::closed));
       // A loop that waits for this channel shall hear of it; not that of the process which this one
       // was forked from.
-      if (wait_set_ && wait_set_->owner().is_this()) static_cast<void>(wait_set_->nudge());
+      if (wait_set_ && wait_set_->owner().is_this()) static_cast<void>(wait_set_->renew());
     }
   }
 
-  /// A descriptor for a loop of your own: when it is readable, call `poll`. From the first call of
-  /// this on, `poll` asks the peer for wake-ups; call it once before the first wait.
+  /// A descriptor for a loop of your own: when it is readable, call `poll`; once is enough, for it
+  /// becomes readable anew, which an edge-triggered loop (EPOLLET) sees, too, whenever something is
+  /// left. From the first call of this on, `poll` asks the peer for wake-ups; call it once before
+  /// the first wait.
   ///
   /// Errors: -1 when the system has no descriptor left. Ownership: the channel's.
   int native_handle() {
@@ -400,8 +395,14 @@ class Channel {
     Channel& channel;
     bool needless = false;
     ~LookAgain() {
-      if (!needless && channel.wait_set_) static_cast<void>(channel.wait_set_->nudge());
+      if (!needless && channel.wait_set_) static_cast<void>(channel.wait_set_->renew());
     }
+  };
+
+  /// A call has heeded what made it return, also when a listener throws.
+  struct StopTaken {
+    detail::StopRequest& stop;
+    ~StopTaken() { stop.take(); }
   };
 
   Channel(const Token& token, ObserverT observer) : token_(token), observer_(std::move(observer)) {}
@@ -560,14 +561,43 @@ class Channel {
     }
   }
 
+  template <class Listener>
+  Result<std::size_t> poll_on(Listener& listener) {
+    const bool rung = wait_set_ && link_ && link_->disarm();
+    LookAgain look_again{*this};
+    auto handled = handle_all(listener);
+    look_again.needless = true;
+    if (handled && *handled == 0 && link_) {
+      // Only a system call shows that a peer was killed. Who waits makes one before it sleeps; who
+      // polls all the time makes one now and then.
+      ++idle_polls_;
+      if (wait_set_ || idle_polls_ % 64 == 0) link_->take_doorbells();
+      if (state_ == State::connected) look_for_an_end();
+    } else if ((rung || (wait_set_ && unfinished_)) && link_) {
+      // An edge-triggered loop has to hear now of an end that was among what woke it.
+      link_->take_doorbells();
+    }
+    if (wait_set_) {
+      if (auto updated = update_wait_set(); !updated) return updated.error();
+    }
+    return handled;
+  }
+
   /// For when `poll` had nothing to do.
   template <class Listener>
   Result<std::size_t> wait_until(Listener& listener, detail::Deadline deadline) {
-    for (;;) {
-      if (auto slept = sleep(deadline); !slept) return slept.error();
-      auto handled = poll(listener);
-      if (!handled || *handled != 0 || stopped_ || deadline.passed()) return handled;
+    // Without a descriptor for the wake-up, a request to stop is looked for now and then.
+    constexpr std::chrono::milliseconds look_again{100};
+    const bool woken = stop_.prepare();
+    while (!stop_.raised()) {
+      const auto until =
+          woken ? deadline
+                : detail::Deadline::earlier(deadline, detail::Deadline::after(look_again));
+      if (auto slept = sleep(until); !slept) return slept.error();
+      auto handled = poll_on(listener);
+      if (!handled || *handled != 0 || deadline.passed()) return handled;
     }
+    return std::size_t{0};
   }
 
   template <class Listener>
@@ -575,6 +605,7 @@ class Channel {
     if (deferred_) return std::exchange(deferred_, std::error_code());
     const Raised listening(listening_);
     std::size_t handled = 0;
+    unfinished_ = false;
     if (waiting_connect()) shake_hands();
     if (state_ == State::connected) {
       if (!announced_) {
@@ -584,7 +615,8 @@ class Channel {
           ++handled;
         }
       }
-      if (!closing_ && !stopped_) handled += receive_all(listener);
+      unfinished_ = stop_.raised();
+      if (!closing_ && !unfinished_) handled += receive_all(listener);
     }
     if (closing_) end(make_error_code(Errc::closed));
     if (handled != 0) return handled;
@@ -612,9 +644,10 @@ class Channel {
           } else {
             broken = read.error();
           }
-          return read && !stopped_ && !closing_;
+          return read && !stop_.raised() && !closing_;
         },
         ReceiveLimits{options.max_message_bytes, options.max_rights});
+    unfinished_ = received.has_value();
     if (broken) {
       end(broken);
     } else if (!received && received.error() != Errc::empty) {
@@ -630,9 +663,9 @@ class Channel {
   void look_for_an_end() {
     if constexpr (requires { link_->unfinished(); }) {
       const std::uint64_t unfinished = link_->unfinished();
-      if (unfinished != unfinished_ || unfinished == 0) [[likely]] {
-        if (unfinished == unfinished_) return;
-        unfinished_ = unfinished;
+      if (unfinished != begun_ || unfinished == 0) [[likely]] {
+        if (unfinished == begun_) return;
+        begun_ = unfinished;
       } else if (!look_again_at_.passed()) {
         return;
       } else if (!peer_.passed_on && posix::has_ended(peer_.credentials.pid)) {
@@ -815,7 +848,7 @@ class Channel {
     if (state_ == State::ended) return ended_;
     if (state_ == State::listening) {
       return posix::wait_for({server_->interest(), {-1, 0, 0}},
-                             detail::Deadline::earlier(deadline, due()));
+                             detail::Deadline::earlier(deadline, due()), stop_.wakeup());
     }
     if (until == Until::message && spin_([&] { return link_->readable(); }, deadline)) return {};
     deadline = detail::Deadline::earlier(deadline, due());
@@ -838,18 +871,24 @@ class Channel {
 
   Result<void> sleep_on_link(detail::Deadline deadline, bool for_room) {
     if constexpr (requires { link_->wait(deadline); }) {
-      if (sendable().empty()) return link_->wait(deadline);
+      // It does not end with a request to stop, so it is for the beginning of a sleep.
+      constexpr std::chrono::milliseconds brief{10};
+      if (sendable().empty()) {
+        auto slept =
+            link_->wait(detail::Deadline::earlier(deadline, detail::Deadline::after(brief)));
+        if (!slept || link_->readable() || stop_.raised() || deadline.passed()) return slept;
+      }
     }
     posix::Interest interest = link_->interest(sendable());
     // The peer's end shows without being asked for, on some transports only on this one.
     if (for_room && interest.out.fd >= 0) interest.in.events = 0;
-    return posix::wait_for(interest, deadline);
+    return posix::wait_for(interest, deadline, stop_.wakeup());
   }
 
   /// Makes the user's loop see what there is to do.
   Result<void> update_wait_set() {
     Watched wanted;
-    bool ready = state_ == State::ended || deferred_;
+    bool ready = state_ == State::ended || deferred_ || unfinished_;
     if (state_ == State::listening) {
       wanted.in = server_->interest();
     } else if (link_) {
@@ -864,7 +903,7 @@ class Channel {
     if (auto watched = watch(watched_.in, wanted.in); !watched) return watched;
     if (auto watched = watch(watched_.out, wanted.out); !watched) return watched;
     wait_set_->wake_at(due());
-    if (ready) return wait_set_->nudge();
+    if (ready) return wait_set_->renew();
     wait_set_->calm();
     return {};
   }
@@ -896,9 +935,11 @@ class Channel {
   detail::State<State, State::ended> state_ = State::listening;
   bool writing_ = false;
   bool listening_ = false;
-  bool stopped_ = false;
+  /// More may be there than the last call has handled.
+  bool unfinished_ = false;
   bool closing_ = false;
   bool announced_ = false;
+  detail::StopRequest stop_;
   std::uint32_t idle_polls_ = 0;
   std::size_t left_ = 0;  // when `send` last tried to flush
   detail::Spinner<WaitPolicy> spin_;
@@ -907,7 +948,7 @@ class Channel {
   detail::Held<typename TransportT::Server> server_;
   detail::Deadline handshake_deadline_ = detail::Deadline::never();
   /// What `look_for_an_end` saw last, and when that counts.
-  std::uint64_t unfinished_ = 0;
+  std::uint64_t begun_ = 0;
   detail::Deadline look_again_at_ = detail::Deadline::never();
   detail::Held<posix::WaitSet> wait_set_;
   Watched watched_;

@@ -47,6 +47,7 @@ class TaskQueue {
 
   /// Runs what has been posted before this call, in order; returns how many tasks that were.
   std::size_t run() {
+    const Renewal renewal{*this};
     std::size_t count = 0;
     for (std::size_t left = size(); left != 0; --left, ++count) {
       const auto task = take();
@@ -56,7 +57,8 @@ class TaskQueue {
     return count;
   }
 
-  /// Readable when there is something to `run`. Ownership: the queue's.
+  /// Readable when there is something to `run`; an edge-triggered loop (EPOLLET) runs it once for
+  /// each event. Ownership: the queue's.
   int native_handle() const noexcept { return bell_.native_handle(); }
 
   /// An executor that posts here, as `ChannelProxy::start` wants one.
@@ -77,6 +79,15 @@ class TaskQueue {
   };
 
   using Tasks = std::deque<std::unique_ptr<AnyEntry>>;
+
+  /// An edge-triggered loop has to hear again of what is left, also when a task throws.
+  struct Renewal {
+    TaskQueue& queue;
+    ~Renewal() {
+      const std::lock_guard locked(queue.mutex_);
+      if (!queue.tasks_.empty()) static_cast<void>(queue.bell_.renew());
+    }
+  };
 
   explicit TaskQueue(posix::WaitSet bell) : bell_(std::move(bell)) {}
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -52,7 +53,8 @@ class WaitSet {
   void forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own nudge is none of them.
+  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is taken
+  /// in.
   Result<std::size_t> ready(std::span<int> ready) const {
     std::array<epoll_event, 64> events;
     const int wanted = static_cast<int>(strait::detail::least(ready.size(), events.size()));
@@ -64,7 +66,13 @@ class WaitSet {
       if (count < 0) return last_error();
       for (int i = 0; i != count; ++i) {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
-        if (fd != nudge_.get() && fd != timer_.get()) ready[found++] = fd;
+        if (fd == timer_.get()) continue;
+        if (fd != nudge_.get()) {
+          ready[found++] = fd;
+        } else if (!nudged_) {
+          eventfd_t signals;
+          ::eventfd_read(fd, &signals);
+        }
       }
       if (!nudged_ && !timer_) break;
     }
@@ -100,6 +108,21 @@ class WaitSet {
     if (!nudged_ && ::eventfd_write(nudge_.get(), 1) != 0) return last_error();
     nudged_ = true;
     return {};
+  }
+
+  /// As `nudge`, also for a loop that looks at changes only (EPOLLET) and has seen the set ready.
+  Result<void> renew() {
+    if (nudged_ && ::eventfd_write(nudge_.get(), 1) != 0) return last_error();
+    return nudge();
+  }
+
+  /// Makes the set ready until `ready`, if it was nudged once before.
+  ///
+  /// Threads: any. Signals: safe; it leaves `errno` as it was.
+  void signal() const noexcept {
+    const int before = errno;
+    ::eventfd_write(nudge_.get(), 1);
+    errno = before;
   }
 
   void calm() {

@@ -4,6 +4,7 @@
 #include <sys/event.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -68,8 +69,9 @@ class WaitSet {
   }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own nudge is none of them.
-  Result<std::size_t> ready(std::span<int> ready) const {
+  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is taken
+  /// in.
+  Result<std::size_t> ready(std::span<int> ready) {
     struct kevent events[64];
     const timespec now{};
     const int wanted = static_cast<int>(strait::detail::least(ready.size(), 64));
@@ -78,6 +80,7 @@ class WaitSet {
     if (count < 0) return last_error();
     std::size_t found = 0;
     for (int i = 0; i != count; ++i) {
+      if (events[i].filter == EVFILT_USER && !nudged_) remove(0, EVFILT_USER);
       if (events[i].filter == EVFILT_USER || events[i].filter == EVFILT_TIMER) continue;
       const int fd = static_cast<int>(events[i].ident);
       bool known = false;  // by its other filter
@@ -88,12 +91,24 @@ class WaitSet {
   }
 
   /// Makes the set ready until `calm`.
-  Result<void> nudge() {
-    if (nudged_) return {};
+  Result<void> nudge() { return nudged_ ? Result<void>() : renew(); }
+
+  /// As `nudge`, also for a loop that looks at changes only (EV_CLEAR) and has seen the set ready.
+  Result<void> renew() {
     if (auto added = change(0, EVFILT_USER, EV_ADD); !added) return added;
     if (auto triggered = change(0, EVFILT_USER, 0, NOTE_TRIGGER); !triggered) return triggered;
     nudged_ = true;
     return {};
+  }
+
+  /// Makes the set ready until `ready`.
+  ///
+  /// Threads: any. Signals: safe, as `kevent` is the system call alone; it leaves `errno` as it was.
+  void signal() noexcept {
+    const int before = errno;
+    static_cast<void>(change(0, EVFILT_USER, EV_ADD));
+    static_cast<void>(change(0, EVFILT_USER, 0, NOTE_TRIGGER));
+    errno = before;
   }
 
   void calm() {

@@ -7,15 +7,20 @@
 #include "strait/detail/deadline.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/posix/interest.hpp"
+#include "strait/posix/wakeup.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {
 
-/// Sleeps until one of the descriptors is ready, a signal comes, or the deadline; it may end early.
-inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline) {
-  pollfd descriptors[] = {interest.in, interest.out};
-  const int ready = ::poll(descriptors, 2, deadline.poll_milliseconds());
+/// Sleeps until one of the descriptors is ready, a signal comes, the wake-up is signalled, which is
+/// then cleared, or the deadline; it may end early.
+inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline,
+                             const Wakeup* wakeup = nullptr) {
+  pollfd descriptors[] = {interest.in, interest.out, {-1, 0, 0}};
+  if (wakeup != nullptr) descriptors[2] = wakeup->interest();
+  const int ready = ::poll(descriptors, wakeup != nullptr ? 3 : 2, deadline.poll_milliseconds());
   if (ready < 0 && errno != EINTR) return last_error();
+  if (ready > 0 && descriptors[2].revents != 0) wakeup->clear();
   return {};
 }
 

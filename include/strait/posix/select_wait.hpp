@@ -13,6 +13,7 @@
 #include "strait/detail/deadline.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/posix/interest.hpp"
+#include "strait/posix/wakeup.hpp"
 #include "strait/result.hpp"
 
 /// `select` without the limit of FD_SETSIZE, by the name that <sys/select.h> gives it under
@@ -47,17 +48,20 @@ inline int select(SelectBits& read, SelectBits& write, timeval* limit) {
   return ::strait_unlimited_select(end, read.data(), write.data(), nullptr, limit);
 }
 
-/// Sleeps until one of the descriptors is ready, a signal comes, or the deadline; it may end early.
+/// Sleeps until one of the descriptors is ready, a signal comes, the wake-up is signalled, which is
+/// then cleared, or the deadline; it may end early.
 ///
 /// By `select`, because XNU's `poll` stands on the filters of kqueue, to which a FIFO never ends
 /// (see `WaitSet`), while `select` asks the socket underneath (`fifo_select` in
 /// bsd/miscfs/fifofs/fifo_vnops.c), which knows of the end and how much room a writer needs.
-inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline) {
+inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline,
+                             const Wakeup* wakeup = nullptr) {
   // What `select` can't be asked, that is the end of a descriptor alone, is looked for by the way.
   constexpr std::chrono::milliseconds look_again{100};
   SelectBits read;
   SelectBits write;
-  for (const pollfd& one : {interest.in, interest.out}) {
+  const pollfd also = wakeup != nullptr ? wakeup->interest() : pollfd{-1, 0, 0};
+  for (const pollfd& one : {interest.in, interest.out, also}) {
     if (one.fd < 0) continue;
     if (one.events == 0 || one.fd > SelectBits::max_fd) {
       deadline = detail::Deadline::earlier(deadline, detail::Deadline::after(look_again));
@@ -74,8 +78,11 @@ inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline
     limit.tv_sec = static_cast<time_t>((left < most ? left : most) / 1'000'000);
     limit.tv_usec = static_cast<suseconds_t>(left % 1'000'000);
   }
-  if (posix::select(read, write, deadline.is_never() ? nullptr : &limit) < 0 && errno != EINTR) {
-    return last_error();
+  const int ready = posix::select(read, write, deadline.is_never() ? nullptr : &limit);
+  if (ready < 0 && errno != EINTR) return last_error();
+  // Cleared also when it can't be asked: then it is looked for by the way.
+  if (ready > 0 && wakeup != nullptr && (also.fd > SelectBits::max_fd || read.has(also.fd))) {
+    wakeup->clear();
   }
   return {};
 }

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <utility>
+
+#include "strait/posix/wakeup.hpp"
+
+namespace strait::detail {
+
+/// The wish that a call ends: lasts until one has ended by it.
+///
+/// Threads, signals: `raise` and `raised` from any.
+class StopFlag {
+ public:
+  StopFlag() = default;
+  StopFlag(StopFlag&& other) noexcept : raised_(other.take()) {}
+  StopFlag& operator=(StopFlag&& other) noexcept {
+    raised_ = other.take();
+    return *this;
+  }
+
+  void raise() noexcept { raised_ = true; }
+  bool raised() const noexcept { return raised_.load(std::memory_order_relaxed); }
+  bool take() noexcept { return raised() && raised_.exchange(false); }
+
+ private:
+  static_assert(std::atomic<bool>::is_always_lock_free, "strait: signal handlers need it.");
+  std::atomic<bool> raised_{false};
+};
+
+/// The same with a wake-up for whoever is about to sleep: `prepare`, ask `raised`, then sleep until
+/// `wakeup` is signalled.
+class StopRequest {
+ public:
+  StopRequest() = default;
+  StopRequest(StopRequest&& other) noexcept { *this = std::move(other); }
+  StopRequest& operator=(StopRequest&& other) noexcept {
+    flag_ = std::move(other.flag_);
+    prepared_ = other.prepared_.exchange(false);
+    wakeup_ = std::exchange(other.wakeup_, std::nullopt);
+    return *this;
+  }
+
+  void raise() noexcept {
+    flag_.raise();
+    // Partner: `prepare`. One of the two sees what the other has done before.
+    if (prepared_) wakeup_->signal();
+  }
+  bool raised() const noexcept { return flag_.raised(); }
+  bool take() noexcept { return flag_.take(); }
+
+  /// False if the system has no descriptor left. The wake-up stays as long as this, for a handler
+  /// may be about to use it at any time.
+  bool prepare() {
+    if (prepared_.load(std::memory_order_relaxed)) return true;
+    auto created = posix::Wakeup::create();
+    if (!created) return false;
+    wakeup_ = std::move(*created);
+    prepared_ = true;
+    // Partner: `raise`. What it had raised before it saw this is seen by the next `raised`.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return true;
+  }
+  /// Null before `prepare`.
+  const posix::Wakeup* wakeup() const noexcept { return wakeup_ ? &*wakeup_ : nullptr; }
+
+ private:
+  StopFlag flag_;
+  std::atomic<bool> prepared_{false};
+  std::optional<posix::Wakeup> wakeup_;
+};
+
+}  // namespace strait::detail

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+
+#include "strait/posix/descriptor.hpp"
+
+namespace strait::posix {
+
+/// A descriptor that any thread and any signal handler can make readable.
+class Wakeup {
+ public:
+  Wakeup() = default;
+
+  static Result<Wakeup> create() {
+    Wakeup wakeup;
+    wakeup.event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wakeup.event_) return last_error();
+    return wakeup;
+  }
+
+  /// Signals: safe. It leaves `errno` as it was.
+  void signal() const noexcept {
+    const int before = errno;
+    ::eventfd_write(event_.get(), 1);
+    errno = before;
+  }
+  void clear() const noexcept {
+    eventfd_t count;
+    ::eventfd_read(event_.get(), &count);
+  }
+
+  pollfd interest() const { return {event_.get(), POLLIN, 0}; }
+
+ private:
+  Descriptor event_;
+};
+
+}  // namespace strait::posix
