@@ -283,7 +283,7 @@ class Channel {
   /// Makes the `run`, `wait` or `poll` that is under way return, after this message; if there is
   /// none, the next one at once. What is left is for the next call.
   ///
-  /// Threads: any, as long as this object is neither moved nor destroyed. Signals: safe to call from
+  /// Threads: any, as long as this object is neither moved nor destroyed. Signals: safe to call in
   /// a handler, which ends a sleep in any thread.
   void stop() noexcept { stop_.raise(); }
 

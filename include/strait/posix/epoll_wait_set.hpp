@@ -53,8 +53,8 @@ class WaitSet {
   void forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is taken
-  /// in.
+  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is
+  /// taken in.
   Result<std::size_t> ready(std::span<int> ready) const {
     std::array<epoll_event, 64> events;
     const int wanted = static_cast<int>(strait::detail::least(ready.size(), events.size()));

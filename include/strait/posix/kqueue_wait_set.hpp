@@ -69,8 +69,8 @@ class WaitSet {
   }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is taken
-  /// in.
+  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is
+  /// taken in.
   Result<std::size_t> ready(std::span<int> ready) {
     struct kevent events[64];
     const timespec now{};
@@ -103,7 +103,7 @@ class WaitSet {
 
   /// Makes the set ready until `ready`.
   ///
-  /// Threads: any. Signals: safe, as `kevent` is the system call alone; it leaves `errno` as it was.
+  /// Threads: any. Signals: safe, as `kevent` is the system call alone; `errno` stays.
   void signal() noexcept {
     const int before = errno;
     static_cast<void>(change(0, EVFILT_USER, EV_ADD));
