@@ -113,6 +113,7 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::no_runtime_directory:
       return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
     case Errc::other_transport: return "the server of this name has another transport";
+    default: break;
   }
   return "unknown strait error";
 }

@@ -348,6 +348,8 @@ class BasicMachTransport {
           }
           break;
         }
+        case Kind::welcome:
+        case Kind::refusal:
         default: return Errc::malformed;
       }
     }

@@ -100,15 +100,12 @@ inline Result<void> check_welcome(std::span<const std::byte> bytes) {
   if (welcome.status == 0) {
     return welcome.version == protocol_version ? Result<void>() : Errc::version_mismatch;
   }
-  switch (const auto status = static_cast<Errc>(welcome.status)) {
-    case Errc::bad_token:
-    case Errc::version_mismatch:
-    case Errc::schema_mismatch:
-    case Errc::send_policy_mismatch:
-    case Errc::queue_size_mismatch:
-    case Errc::malformed: return status;
-    default: return Errc::refused;
-  }
+  const auto status = static_cast<Errc>(welcome.status);
+  const bool is_reason = status == Errc::bad_token || status == Errc::version_mismatch ||
+                         status == Errc::schema_mismatch || status == Errc::malformed ||
+                         status == Errc::send_policy_mismatch ||
+                         status == Errc::queue_size_mismatch;
+  return is_reason ? status : Errc::refused;
 }
 
 /// Errors: `permission_denied`.

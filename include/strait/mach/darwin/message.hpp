@@ -68,6 +68,7 @@ Result<std::size_t> visit_descriptors(std::span<const std::byte> message, Visit&
       case DescriptorType::guarded_port:
         visited = visit_one(static_cast<const GuardedPortDescriptor*>(nullptr));
         break;
+      default: break;
     }
     if (!visited) return Errc::malformed;
   }

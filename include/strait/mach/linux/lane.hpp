@@ -147,6 +147,7 @@ class SendRight {
     switch (ring_.publish()) {
       case Doorbell::none: break;
       case Doorbell::futex: ring_.ring_futex(); break;
+      case Doorbell::socket:
       default: ring_doorbell(end_.socket);
     }
   }
