@@ -38,14 +38,14 @@ class Token {
     return token;
   }
 
-  /// Errors: `Errc::malformed` unless it is just what `to_hex` gave.
+  /// Errors: `std::errc::invalid_argument` unless it is just what `to_hex` gave.
   static Result<Token> from_hex(std::string_view hex) {
-    if (hex.size() != 2 * size_bytes) return Errc::malformed;
+    if (hex.size() != 2 * size_bytes) return std::make_error_code(std::errc::invalid_argument);
     Token token;
     for (std::size_t i = 0; i != hex.size(); ++i) {
       const char c = hex[i];
       const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-      if (digit < 0) return Errc::malformed;
+      if (digit < 0) return std::make_error_code(std::errc::invalid_argument);
       token.bytes_[i / 2] = token.bytes_[i / 2] << 4 | static_cast<std::byte>(digit);
     }
     return token;
