@@ -181,7 +181,7 @@ struct Launcher {
     if (gap == line->npos) return Errc::malformed;
     const std::string_view name = std::string_view(*line).substr(0, gap);
     const auto token = Token::from_hex(std::string_view(*line).substr(gap + 1));
-    if (!token) return token.error();
+    if (!token) return Errc::malformed;
     if (name != no_name) {
       return ChannelT::connect(name, *token, deadline.left(), std::move(observer));
     }
