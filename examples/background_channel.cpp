@@ -43,7 +43,7 @@ int main() {
   std::vector<std::thread> workers;
   for (std::uint32_t worker = 0; worker != 4; ++worker) {
     workers.emplace_back([&client, worker] {
-      for (std::uint32_t i = 1; i <= 100; ++i) client.send(Count{worker, i});
+      for (std::uint32_t i = 1; i <= 100; ++i) client.send(Count{worker, i}).value();
     });
   }
   for (auto& worker : workers) worker.join();

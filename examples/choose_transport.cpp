@@ -26,14 +26,16 @@ bool ask(const char* what) {
   const auto token = strait::Token::generate().value();
   auto server = Link::listen(name, token).value();
   std::thread serving([&] {
-    server.run(
-        [&](const Square& question) { server.send(Answer{question.number * question.number}); });
+    const auto end = server.run([&](const Square& question) {
+      server.send(Answer{question.number * question.number}).value();
+    });
+    if (end.error() != strait::Errc::peer_closed) std::puts(end.error().message().c_str());
   });
 
   std::int64_t answer = 0;
   {
     auto client = Link::connect(name, token, 5s).value();
-    client.send(Square{12});
+    client.send(Square{12}).value();
     client.wait([&](const Answer& message) { answer = message.number; }, 5s).value();
   }  // the server's run ends with the client
   serving.join();

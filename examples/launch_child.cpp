@@ -32,7 +32,7 @@ int child() {
       },
       [&](const Render& render) {
         std::memset(picture->pixels, static_cast<int>(render.frame), sizeof(Picture));
-        link.send(Rendered{render.frame});
+        link.send(Rendered{render.frame}).value();
       }});
   return end.error() == strait::Errc::peer_closed ? 0 : 1;
 }
@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   rights.add(std::move(memory)).value();
   link.send(Canvas{}, std::move(rights)).value();
   for (std::uint32_t frame = 1; frame <= 3; ++frame) {
-    link.send(Render{frame});
+    link.send(Render{frame}).value();
     const auto show = [&](const Rendered& rendered) {
       std::printf("frame %u: last pixel %u\n", rendered.frame, picture->pixels[511][511] + 0u);
     };

@@ -11,7 +11,6 @@
 #include <string>
 
 using namespace std::chrono_literals;
-
 struct Add {
   std::int32_t amount;
 };
@@ -30,7 +29,9 @@ struct Accounts {
   int left = 0;
 
   void on_connected(Link& client) { totals[&client] = 0; }
-  void operator()(Link& client, const Add& add) { client.send(Sum{totals[&client] += add.amount}); }
+  void operator()(Link& client, const Add& add) {
+    static_cast<void>(client.send(Sum{totals[&client] += add.amount}));  // or on_closed tells
+  }
   void on_closed(Link& client, std::error_code) {
     std::printf("a client leaves with %d\n", static_cast<int>(totals[&client]));
     totals.erase(&client);
@@ -45,15 +46,14 @@ int main() {
     if (::fork() != 0) continue;
     auto link = Link::connect(name, token, 5s).value();
     for (int round = 0; round != 3; ++round) {
-      link.send(Add{i});
+      link.send(Add{i}).value();
       if (link.wait([](const Sum&) {}, 5s).value_or(0) != 1) return 1;
     }
     return 0;
   }
   auto server = Server::listen(name, token).value();
   if (!server.run(Accounts{server})) return 1;
-  int status = 0;
   int failed = 0;
-  while (::wait(&status) > 0) failed += status != 0;
+  for (int status = 0; ::wait(&status) > 0;) failed += status != 0;
   return failed;
 }

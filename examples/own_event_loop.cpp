@@ -21,13 +21,13 @@ int main() {
 
   // The handles stay the same as long as the channels live.
   pollfd handles[] = {{server.native_handle(), POLLIN, 0}, {client.native_handle(), POLLIN, 0}};
-  client.send(Tick{0});
+  client.send(Tick{0}).value();
   bool done = false;
   const auto answer_with = [&](Link& link) {
     return [&](const Tick& tick) {
       std::printf("tick %u\n", static_cast<unsigned>(tick.count));
       done = tick.count == 10;
-      link.send(Tick{tick.count + 1});
+      link.send(Tick{tick.count + 1}).value();
     };
   };
   // The first poll of the client finds the server's answer when the server had its turn.

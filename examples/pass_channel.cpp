@@ -20,7 +20,8 @@ Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text));
 int client(const std::string& name, const strait::Token& token) {
   auto broker = Link::connect(name, token, 5s).value();
   std::optional<Link> other;
-  broker.wait([&](Bytes, strait::Rights rights) { other = rights.take<Link>().value(); }, 5s);
+  const auto introduce = [&](Bytes, strait::Rights rights) { other = rights.take<Link>().value(); };
+  broker.wait(introduce, 5s).value();
   broker.close();
 
   if (!other || !other->send(bytes_of("hello from " + name))) return 1;

@@ -26,12 +26,12 @@ int main() {
 
   if (::fork() != 0) {  // the parent: a server
     auto link = Link::listen(name, token).value();
-    const auto end = link.run([&](const Ping& ping) { link.send(Pong{ping.id}); });
+    const auto end = link.run([&](const Ping& ping) { link.send(Pong{ping.id}).value(); });
     std::printf("server: %s\n", end.error().message().c_str());
 
   } else {  // the child: its client, which waits for the server to appear
     auto link = Link::connect(name, token, 5s).value();
-    link.send(Ping{7});
+    link.send(Ping{7}).value();
     link.wait([](const Pong& pong) { std::printf("client: pong %u\n", pong.id); }, 5s).value();
     return 0;
   }

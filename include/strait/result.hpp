@@ -47,20 +47,20 @@ class Failure {
 /// Errors: `value()` on an error throws `std::system_error` (aborts without exceptions); nothing
 /// else in the library throws.
 template <class T>
-class Result {
+class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Result {
  public:
   using value_type = T;
   using error_type = std::error_code;
 
   Result(const T& value) requires std::copy_constructible<T> : value_(value) {}
-  Result(T&& value) : value_(std::move(value)) {}
+  Result(T && value) : value_(std::move(value)) {}
   Result(std::error_code error) : failure_(error) {}
   Result(Errc error) : failure_(make_error_code(error)) {}
 
   Result(const Result& other) requires std::copy_constructible<T> : failure_(other.failure_) {
     if (other.has_value()) ::new (&value_) T(other.value_);
   }
-  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
+  Result(Result && other) noexcept(std::is_nothrow_move_constructible_v<T>)
       : failure_(other.failure_) {
     if (other.has_value()) ::new (&value_) T(std::move(other.value_));
   }
@@ -77,12 +77,12 @@ class Result {
   bool has_value() const noexcept { return !failure_.failed(); }
   explicit operator bool() const noexcept { return has_value(); }
 
-  T& value() & { return checked(), value_; }
+  T& value()& { return checked(), value_; }
   const T& value() const& { return checked(), value_; }
-  T&& value() && { return checked(), std::move(value_); }
-  T& operator*() & noexcept { return value_; }
+  T&& value()&& { return checked(), std::move(value_); }
+  T& operator*()& noexcept { return value_; }
   const T& operator*() const& noexcept { return value_; }
-  T&& operator*() && noexcept { return std::move(value_); }
+  T&& operator*()&& noexcept { return std::move(value_); }
   T* operator->() noexcept { return &value_; }
   const T* operator->() const noexcept { return &value_; }
 
@@ -90,7 +90,7 @@ class Result {
   std::error_code error() const noexcept { return failure_.code(); }
 
   template <class U>
-  T value_or(U&& other) const& {
+  T value_or(U && other) const& {
     return has_value() ? value_ : static_cast<T>(std::forward<U>(other));
   }
 
@@ -107,7 +107,7 @@ class Result {
 
 /// Success or a `std::error_code`.
 template <>
-class Result<void> {
+class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Result<void> {
  public:
   using value_type = void;
   using error_type = std::error_code;

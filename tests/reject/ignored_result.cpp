@@ -1,0 +1,27 @@
+// expect: strait: look whether it failed, or cast it to void.
+// expect: strait: look whether it failed, or cast it to void.
+// expect: strait: look whether it failed, or cast it to void.
+
+#include <strait/channel.hpp>
+#include <strait/mach_transport.hpp>
+#include <strait/serializers/trivial.hpp>
+
+#pragma GCC diagnostic error "-Wunused-result"
+
+struct Ping {
+  int id;
+};
+using Link = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Ping>>;
+
+void ping(Link& link) {
+#if !defined(STRAIT_REJECT)
+  if (!link.send(Ping{1})) link.close();
+  static_cast<void>(link.flush(std::chrono::milliseconds{1}));
+#elif STRAIT_REJECT == 1
+  link.send(Ping{1});
+#elif STRAIT_REJECT == 2
+  link.flush(std::chrono::milliseconds{1});
+#elif STRAIT_REJECT == 3
+  link.poll([](const Ping&) {});
+#endif
+}
