@@ -42,25 +42,28 @@ class Failure {
 
 }  // namespace detail
 
+template <class T>
+class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Result;
+
 /// A value or a `std::error_code`; shaped like `std::expected<T, std::error_code>`.
 ///
 /// Errors: `value()` on an error throws `std::system_error` (aborts without exceptions); nothing
 /// else in the library throws.
 template <class T>
-class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Result {
+class Result {
  public:
   using value_type = T;
   using error_type = std::error_code;
 
   Result(const T& value) requires std::copy_constructible<T> : value_(value) {}
-  Result(T && value) : value_(std::move(value)) {}
+  Result(T&& value) : value_(std::move(value)) {}
   Result(std::error_code error) : failure_(error) {}
   Result(Errc error) : failure_(make_error_code(error)) {}
 
   Result(const Result& other) requires std::copy_constructible<T> : failure_(other.failure_) {
     if (other.has_value()) ::new (&value_) T(other.value_);
   }
-  Result(Result && other) noexcept(std::is_nothrow_move_constructible_v<T>)
+  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
       : failure_(other.failure_) {
     if (other.has_value()) ::new (&value_) T(std::move(other.value_));
   }
@@ -77,12 +80,12 @@ class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Resul
   bool has_value() const noexcept { return !failure_.failed(); }
   explicit operator bool() const noexcept { return has_value(); }
 
-  T& value()& { return checked(), value_; }
+  T& value() & { return checked(), value_; }
   const T& value() const& { return checked(), value_; }
-  T&& value()&& { return checked(), std::move(value_); }
-  T& operator*()& noexcept { return value_; }
+  T&& value() && { return checked(), std::move(value_); }
+  T& operator*() & noexcept { return value_; }
   const T& operator*() const& noexcept { return value_; }
-  T&& operator*()&& noexcept { return std::move(value_); }
+  T&& operator*() && noexcept { return std::move(value_); }
   T* operator->() noexcept { return &value_; }
   const T* operator->() const noexcept { return &value_; }
 
@@ -90,7 +93,7 @@ class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Resul
   std::error_code error() const noexcept { return failure_.code(); }
 
   template <class U>
-  T value_or(U && other) const& {
+  T value_or(U&& other) const& {
     return has_value() ? value_ : static_cast<T>(std::forward<U>(other));
   }
 
@@ -107,7 +110,7 @@ class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Resul
 
 /// Success or a `std::error_code`.
 template <>
-class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Result<void> {
+class [[nodiscard]] Result<void> {
  public:
   using value_type = void;
   using error_type = std::error_code;
