@@ -195,11 +195,8 @@ class SendRight {
     armed_ = true;
     if (hung_up_) return true;
     const bool room = ring_.arm(bytes);
-    switch (blocked_by_) {
-      case Blocked::by_ring: return room;
-      case Blocked::by_descriptors: return under_way_.admits(1, ring_.reader_position());
-      default: return false;
-    }
+    if (blocked_by_ == Blocked::by_ring) return room;
+    return blocked_by_ == Blocked::by_descriptors && under_way_.admits(1, ring_.reader_position());
   }
   pollfd interest() const {
     const bool full = blocked_by_ == Blocked::by_socket;
