@@ -67,8 +67,8 @@ inline bool is_met_at(MeetingPoint point, std::string_view name) {
     case MeetingPoint::socket: return has_server(SocketPath::of(NamePlace::of(name).hello()));
     case MeetingPoint::mach_socket:
       return detail::is_path(name) ? has_server(SocketPath::of(name)) : has_abstract_server(name);
+    default: return false;
   }
-  return false;
 }
 
 /// The error of a look at a name, where a server of the transport that asks, which has `own`, was
