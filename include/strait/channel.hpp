@@ -361,8 +361,14 @@ class Channel {
     return interest.out.fd >= 0 ? interest.out : interest.in;
   }
 
-  /// What waits to be sent.
-  std::size_t queued_bytes() const noexcept { return queue_.bytes(); }
+  /// What waits to be sent, and what was sent out of line and the peer has not taken yet.
+  std::size_t queued_bytes() const noexcept {
+    if constexpr (requires { link_->bytes_under_way(); }) {
+      return queue_.bytes() + (link_ ? link_->bytes_under_way() : 0);
+    } else {
+      return queue_.bytes();
+    }
+  }
 
   ObserverT& observer() noexcept { return observer_; }
 
@@ -500,6 +506,12 @@ class Channel {
       return Errc::message_too_large;
     if (writing_ || closing_) [[unlikely]]
       return closing_ ? Errc::closed : Errc::busy;
+    if constexpr (requires { link_->bytes_under_way(); }) {
+      if (payload.size() >= TransportT::out_of_line_from && state_ == State::connected &&
+          !link_->fits_under_way(payload.size(), options.max_queued_bytes)) {
+        return Errc::queue_full;
+      }
+    }
     const Raised writing(writing_);
     if (state_ == State::connected && queue_.empty()) [[likely]] {
       if (auto sent = link_->send(payload, queue_, rights...); !sent) [[unlikely]] {

@@ -182,6 +182,26 @@ class BasicMachTransport {
     return way_.allocate(bytes);
   }
 
+  /// From which size on messages go out of line, and what of them is under way.
+  static constexpr std::size_t out_of_line_from = SendPolicy::threshold_bytes;
+  std::size_t bytes_under_way() const requires(OutOfLineWay::exists) {
+    if constexpr (OutOfLineWay::lends) {
+      return way_.bytes_out();
+    } else if constexpr (requires { out_.bytes_under_way(); }) {
+      return out_.bytes_under_way();
+    } else {
+      return 0;  // this kernel counts messages: see its queue's limit
+    }
+  }
+  /// Whether so many bytes more stay within a bound; the first message always does.
+  bool fits_under_way(std::size_t bytes, std::size_t bound) const requires(OutOfLineWay::exists) {
+    if constexpr (OutOfLineWay::lends) {
+      if (way_.pool_bytes() <= bound) return true;
+    }
+    const std::size_t under_way = bytes_under_way();
+    return under_way == 0 || (bytes <= bound && under_way <= bound - bytes);
+  }
+
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
     if constexpr (OutOfLineWay::exists && requires { payload.lease(); }) {

@@ -396,6 +396,9 @@ class BasicSocketTransport {
   Result<void> receive_some(Sink&& sink, const ReceiveLimits& limits, int share) {
     std::error_code broken;
     max_rights_ = limits.max_rights;
+    if (backlog_.size() > limits.max_message_bytes + detail::FrameReader::max_ahead_bytes) {
+      return Errc::malformed;  // no reader reads on so far
+    }
     const auto give = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
       if (header.rights == 0) [[likely]]
         return sink(header.tag, bytes);

@@ -103,6 +103,10 @@ struct ReceiveLimits {
 ///       successful `send` may take it. `receive` may call `sink(tag, bytes, lease)`: the bytes lie
 ///       at the lease's beginning and last as long as that.
 ///
+///   T19 optional, with `out_of_line_from`, the size from which messages go out of line:
+///       `bytes_under_way()` of them, which the peer has not taken or given back yet;
+///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound.
+///
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T12 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone
 ///       from `rights` exactly when it succeeds. `receive` then calls `sink(tag, bytes, rights)`

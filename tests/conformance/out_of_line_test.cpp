@@ -259,3 +259,31 @@ TEST_CASE("an empty buffer is a message without bytes", "[out_of_line]") {
   REQUIRE(pair.deliver_to_server(2));
   CHECK(pair.at_server.messages.back().empty());
 }
+
+TEMPLATE_TEST_CASE("what is under way out of line counts as queued, and stays within the bound",
+                   "[ool][queue]", MachCow, MachLoan) {
+  constexpr strait::ChannelOptions narrow{.max_queued_bytes = 1 << 20};
+  auto pair = connected_pair<RawLink<TestType, narrow>>();
+  CHECK(pair.client.queued_bytes() == 0);
+  std::size_t sent = 0;
+  for (;; ++sent) {
+    REQUIRE(sent < 100);
+    auto buffer = pair.client.out_of_line_bytes(200'000).value();
+    const auto taken = pair.client.send(std::move(buffer));
+    if (!taken) {
+      CHECK(taken.error() == Errc::queue_full);
+      break;
+    }
+  }
+  CHECK(sent >= 3);
+  CHECK(pair.client.queued_bytes() >= 3 * 200'000);
+  CHECK(pair.client.queued_bytes() <= narrow.max_queued_bytes);
+  REQUIRE(pair.deliver_to_server(sent));
+  CHECK(pair.client.queued_bytes() == 0);
+  auto buffer = pair.client.out_of_line_bytes(200'000).value();
+  CHECK(pair.client.send(std::move(buffer)));
+  // One message always goes, whatever its size.
+  REQUIRE(pair.deliver_to_server(sent + 1));
+  auto large = pair.client.out_of_line_bytes(std::size_t{4} << 20).value();
+  CHECK(pair.client.send(std::move(large)));
+}

@@ -28,6 +28,10 @@ inline std::size_t page() { return strait::posix::page_size(); }
 inline Descriptor memory_file(std::size_t size,
                               unsigned seals = strait::linux_mach::seals_of_size) {
   auto file = strait::linux_mach::create_memory_file("strait-hostile", size).value();
+  // What is sealed against writing has to have its memory.
+  if ((seals & F_SEAL_WRITE) != 0 && size != 0 && size < (std::size_t{64} << 20)) {
+    REQUIRE(::fallocate(file.get(), 0, 0, static_cast<off_t>(size)) == 0);
+  }
   if (seals != 0) REQUIRE(strait::linux_mach::add_seals(file.get(), seals));
   return file;
 }

@@ -240,9 +240,14 @@ TEST_CASE("a message that had come in part is a peer's message", "[hostile][righ
     CHECK(inbox.messages[0].size() == size + 10);
     CHECK(inbox.rights[0].size() == 3);
   }
-  SECTION("larger than messages are") {
+  SECTION("of holes, which would be its reader's to fill") {
     const auto huge = strait::posix::create_memory_file("x", std::size_t{1} << 40).value();
     REQUIRE(strait::posix::add_seals(huge.get(), strait::posix::seals_of_content));
+    first.push_back(huge.get());
+    CHECK(contents.open(first) == Errc::bad_region);
+  }
+  SECTION("larger than messages are") {
+    const auto huge = memory_file_of(Bytes(Link::channel_options.max_message_bytes + 1)).value();
     first.push_back(huge.get());
     Right right = contents.pack(first);
     auto link = Link::from_right(right).value();

@@ -306,3 +306,32 @@ TEST_CASE("a loan without its segment, or with two, ends the channel", "[loan][h
           c.write({4097, 0, Place::again}, 0);
         }) == Errc::malformed);
 }
+
+TEST_CASE("memory that this side holds is not lent again, whatever the borrower writes",
+          "[loan][hostile]") {
+  Connected channel;
+  const std::size_t bytes = 5000;
+  auto first = channel.link.out_of_line_bytes(bytes).value();
+  const auto* at = first.bytes().data();
+  REQUIRE(channel.link.send(std::move(first)));
+  strait::posix::DescriptorQueue files;
+  std::array<std::byte, 1> doorbell;
+  while (files.size() == 0) {
+    REQUIRE(strait::posix::receive_packet(channel.peer.in.socket.get(), doorbell, files));
+  }
+  const auto segment = strait::posix::Mapping::map(LoanSegment::header_bytes(),
+                                                   PROT_READ | PROT_WRITE, MAP_SHARED, files.at(0))
+                           .value();
+  auto& free = *reinterpret_cast<std::atomic<std::uint32_t>*>(segment.data());
+  free = 1;  // given back
+  auto second = channel.link.out_of_line_bytes(bytes).value();
+  CHECK(second.bytes().data() == at);
+  free = 1;  // and again, while the lender writes to it
+  auto third = channel.link.out_of_line_bytes(bytes).value();
+  CHECK(third.bytes().data() != at);
+  // It is the borrower's only when it was sent.
+  REQUIRE(channel.link.send(std::move(second)));
+  CHECK(free == 0);
+  auto fourth = channel.link.out_of_line_bytes(bytes).value();
+  CHECK(fourth.bytes().data() != at);
+}

@@ -14,18 +14,21 @@ namespace strait::detail {
 /// Payloads are given to serializers at this alignment, so that a `T` can be read where it lies.
 inline constexpr std::size_t payload_alignment = 64;
 
-/// A growing, uninitialised, aligned buffer that keeps its memory warm between messages.
+/// A growing, uninitialised, aligned buffer that keeps its memory warm between messages; a large one
+/// until so many in a row have needed less than a quarter of it.
 class ByteBuffer {
  public:
   ByteBuffer() = default;
   ByteBuffer(ByteBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
-        capacity_(std::exchange(other.capacity_, 0)) {}
+        capacity_(std::exchange(other.capacity_, 0)),
+        small_uses_(other.small_uses_) {}
   ByteBuffer& operator=(ByteBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
+    std::swap(small_uses_, other.small_uses_);
     return *this;
   }
   ~ByteBuffer() { std::free(data_); }
@@ -34,7 +37,11 @@ class ByteBuffer {
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return capacity_; }
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-  void clear() noexcept { size_ = 0; }
+  void clear() noexcept {
+    if (capacity_ > large_bytes) [[unlikely]]
+      consider_shrinking();
+    size_ = 0;
+  }
   /// For bytes that were written behind the end, into room that `reserve` made.
   void resize(std::size_t size) noexcept { size_ = size; }
 
@@ -61,9 +68,21 @@ class ByteBuffer {
   }
 
  private:
+  static constexpr std::size_t large_bytes = std::size_t{1} << 20;
+  static constexpr int max_small_uses = 64;
+
+  void consider_shrinking() noexcept {
+    small_uses_ = size_ < capacity_ / 4 ? small_uses_ + 1 : 0;
+    if (small_uses_ != max_small_uses) return;
+    std::free(std::exchange(data_, nullptr));
+    capacity_ = 0;
+    small_uses_ = 0;
+  }
+
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
+  int small_uses_ = 0;
 };
 
 }  // namespace strait::detail

@@ -20,6 +20,9 @@ namespace strait::detail {
 /// a large one gets a buffer of its own, which grows with what has arrived.
 class FrameReader {
  public:
+  /// How many bytes are read and not given at the most, beside those of one message.
+  static constexpr std::size_t max_ahead_bytes = (std::size_t{64} << 10) + 2 * sizeof(FrameHeader);
+
   /// `rights_limit`: how many rights a message may have; with more it is malformed.
   explicit FrameReader(std::uint8_t rights_limit = 0) : max_rights_(rights_limit) {}
 

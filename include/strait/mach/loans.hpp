@@ -18,6 +18,7 @@
 #include "strait/detail/memory.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/regions.hpp"
+#include "strait/posix/fork_mark.hpp"
 #include "strait/posix/memory_file.hpp"
 #include "strait/result.hpp"
 
@@ -75,13 +76,28 @@ class LoanSegment final : public Memory {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  /// Takes the loan if it is free.
+  /// Takes the loan if it is free: back from its receiver, or dropped here. What this process holds
+  /// is not, whatever the peer writes.
   bool try_lend() {
-    // Acquire: pairs with `drop` at the other side, who has read all he wanted. A peer that lies
+    // Acquire: pairs with `drop` on another thread.
+    if (held_.load(std::memory_order_acquire)) return false;
+    // Acquire: pairs with `drop` at the other side, which has read all it wanted. A peer that lies
     // here can only spoil what it reads itself.
     if (free().load(std::memory_order_acquire) != 1) return false;
-    free().store(0, std::memory_order_relaxed);  // the message that is sent with it comes later
+    held_.store(true, std::memory_order_relaxed);
     return true;
+  }
+  /// It is the receiver's from the message on that is sent next.
+  void hand_over() {
+    // Also if the peer has scribbled there in between. Relaxed: the message publishes it.
+    free().store(0, std::memory_order_relaxed);
+    held_.store(false, std::memory_order_relaxed);
+  }
+  /// The message was not sent after all.
+  void take_back() { held_.store(true, std::memory_order_relaxed); }
+  /// Whether the receiver has it.
+  bool is_out() const {
+    return !held_.load(std::memory_order_relaxed) && free().load(std::memory_order_relaxed) != 1;
   }
 
   const void* kind() const noexcept override { return &own_kind; }
@@ -101,10 +117,13 @@ class LoanSegment final : public Memory {
     return Lease(segment);
   }
 
-  /// The loan is over.
+  /// The loan is over; not for the process that this one was forked from, which uses it on.
   void drop() noexcept override {
-    // Release: all reads of the message are done; pairs with `try_lend`.
-    free().store(1, std::memory_order_release);
+    if (process_.is_this_process()) {
+      // Release: all reads of the message are done; pairs with `try_lend`.
+      free().store(1, std::memory_order_release);
+      held_.store(false, std::memory_order_release);
+    }
     release();
   }
 
@@ -116,6 +135,9 @@ class LoanSegment final : public Memory {
   posix::Mapping mapping_;
   posix::Descriptor file_;
   std::atomic<std::uint32_t> references_ = 1;
+  /// Whether this process may write there: it was asked for and is neither sent nor dropped.
+  std::atomic<bool> held_ = true;
+  posix::ForkMark process_;
 };
 
 /// Who holds a segment that may be lent at the moment.
@@ -176,6 +198,16 @@ class LoanSender {
   }
 
   void tidy(SendRight&, const MessageHeader&) {}
+  /// How many bytes the receiver has not given back.
+  std::size_t bytes_out() const {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i != count_; ++i) {
+      if (slots_[i].segment->is_out()) bytes += slots_[i].capacity;
+    }
+    return bytes;
+  }
+  /// How many bytes the pool has, and so can be out at the most.
+  std::size_t pool_bytes() const { return bytes_; }
   /// Whether there are no segments.
   bool empty() const { return count_ == 0; }
 
@@ -201,9 +233,13 @@ class LoanSender {
     posix::Descriptor& file = slots_[slot].segment->file();
     if (file) note.place = OutOfLineNote::Place::fresh;
     const int descriptor = file.get();
+    slots_[slot].segment->hand_over();
     auto sent = file ? out.send(header, note.bytes_of(), std::span(&descriptor, 1))
                      : send_note(out, header, note);
-    if (!sent) return sent;
+    if (!sent) {
+      slots_[slot].segment->take_back();
+      return sent;
+    }
     file.reset();
     // The loan is the receiver's to end.
     static_cast<LoanSegment*>(lease.release())->release();

@@ -84,7 +84,7 @@ class RegionMemory final : public Memory {
       written_ = !frozen;  // this side has its own bytes by now: they are what counts
       if (!frozen) return frozen.error();
       renew();
-    } else if (written_) {
+    } else if (written_ || !can_be_sent()) {
       auto copy = Region::copy_of(region_.bytes());
       if (!copy) return copy.error();
       copy_ = std::move(*copy);
@@ -142,6 +142,15 @@ class RegionMemory final : public Memory {
   void drop() noexcept override {
     // Release: what was done here was done before the memory goes; acquire: for who lets it go.
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// A received region may be here without what it takes to send it on.
+  bool can_be_sent() const {
+    if constexpr (requires { region_.can_be_sent(); }) {
+      return copied_ || region_.can_be_sent();
+    } else {
+      return true;
+    }
   }
 
   void renew() {

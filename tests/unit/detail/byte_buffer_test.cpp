@@ -80,3 +80,20 @@ TEST_CASE("a buffer that can't grow says so and keeps what it has",
   CHECK(buffer.size() == 10);
   CHECK(buffer.data()[9] == std::byte{7});
 }
+
+TEST_CASE("a large buffer is given back after a while of small uses", "[byte_buffer]") {
+  ByteBuffer buffer;
+  const std::size_t large = std::size_t{200} << 20;
+  REQUIRE(buffer.reserve(large));
+  const auto use = [&](std::size_t bytes) {
+    buffer.clear();
+    REQUIRE(buffer.extend(bytes) != nullptr);
+  };
+  for (int i = 0; i != 60; ++i) use(1000);
+  CHECK(buffer.capacity() >= large);
+  use(large / 2);  // it is still needed now and then
+  for (int i = 0; i != 60; ++i) use(1000);
+  CHECK(buffer.capacity() >= large);
+  for (int i = 0; i != 10; ++i) use(1000);
+  CHECK(buffer.capacity() < (std::size_t{1} << 20));
+}

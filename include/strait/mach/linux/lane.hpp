@@ -75,16 +75,24 @@ class DescriptorsUnderWay {
   bool admits(std::size_t count, std::uint64_t read) {
     while (records_ != 0 && at(0).end <= read) {
       descriptors_ -= at(0).descriptors;
+      bytes_ -= at(0).bytes;
       first_ = (first_ + 1) % max_records;
       --records_;
     }
     return records_ == 0 || (records_ != max_records && count <= max_descriptors - descriptors_);
   }
 
-  /// A record that ends at this position of the ring.
-  void add(std::size_t count, std::uint64_t end) {
-    at(records_++) = {end, count};
+  /// A record that ends at this position of the ring, with a region of so many bytes.
+  void add(std::size_t count, std::uint64_t end, std::size_t bytes) {
+    at(records_++) = {end, count, bytes};
     descriptors_ += count;
+    bytes_ += bytes;
+  }
+
+  /// How many bytes are in the regions among them.
+  std::size_t bytes(std::uint64_t read) {
+    if (bytes_ != 0) static_cast<void>(admits(0, read));
+    return bytes_;
   }
 
  private:
@@ -92,6 +100,7 @@ class DescriptorsUnderWay {
   struct Record {
     std::uint64_t end = 0;
     std::size_t descriptors = 0;
+    std::size_t bytes = 0;
   };
 
   Record& at(std::size_t index) { return under_way_[(first_ + index) % max_records]; }
@@ -100,6 +109,7 @@ class DescriptorsUnderWay {
   std::size_t first_ = 0;
   std::size_t records_ = 0;
   std::size_t descriptors_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 /// The sending end of a lane.
@@ -157,7 +167,7 @@ class SendRight {
   /// Errors: `would_block`, also when too many descriptors are under way, here or in all that this
   /// user has sent; `peer_closed`; those of `sendmsg`.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
-                    std::span<const int> descriptors) {
+                    std::span<const int> descriptors, std::size_t region_bytes = 0) {
     header.bytes = static_cast<std::uint32_t>(body.size());
     header.descriptors = static_cast<std::uint8_t>(descriptors.size());
     const auto room = reserve(body.size());
@@ -176,14 +186,14 @@ class SendRight {
     }
     if (!body.empty()) std::memcpy(*room, body.data(), body.size());
     ring_.stage(header);
-    under_way_.add(descriptors.size(), ring_.position());
+    under_way_.add(descriptors.size(), ring_.position(), region_bytes);
     blocked_by_ = Blocked::by_ring;
     publish();
     return {};
   }
 
   Result<void> send(MessageHeader header, std::span<const std::byte> body, const Region& region) {
-    return send(header, body, std::array{region.descriptor()});
+    return send(header, body, std::array{region.descriptor()}, region.size());
   }
 
   Result<void> send(MessageHeader header, std::span<const std::byte> body, const LaneEnd& end) {
@@ -202,6 +212,11 @@ class SendRight {
     const bool full = blocked_by_ == Blocked::by_socket;
     return {end_.socket.get(), static_cast<short>(full ? POLLIN | POLLOUT : POLLIN), 0};
   }
+  /// How many bytes of regions the receiver has not taken yet.
+  std::size_t bytes_under_way() const {
+    return hung_up_ ? 0 : under_way_.bytes(ring_.reader_position());
+  }
+
   /// Whether what could not be sent has to be tried again after a while: no system tells when this
   /// user's other descriptors have arrived.
   bool retries() const { return blocked_by_ == Blocked::by_user; }
@@ -219,7 +234,8 @@ class SendRight {
   LaneEnd end_;
   RingMemory memory_;
   RingWriter ring_;
-  DescriptorsUnderWay under_way_;
+  /// Mutable: what the receiver has taken is noticed when it matters.
+  mutable DescriptorsUnderWay under_way_;
   /// What the last message that found no room had none in.
   enum class Blocked : std::uint8_t { by_ring, by_socket, by_descriptors, by_user };
   Blocked blocked_by_ = Blocked::by_ring;

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -10,6 +13,38 @@
 #include "strait/posix/mapping.hpp"
 
 namespace strait::linux_mach {
+
+/// A share in how many files of received regions this process keeps open, so that these can be sent
+/// on without a copy.
+class OpenFileShare {
+ public:
+  static constexpr int max_files = 32;
+
+  OpenFileShare() = default;
+  OpenFileShare(OpenFileShare&& other) noexcept : held_(std::exchange(other.held_, false)) {}
+  OpenFileShare& operator=(OpenFileShare&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~OpenFileShare() {
+    if (held_) open_files().fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  /// False when there are as many as there may be.
+  bool acquire() {
+    held_ = open_files().fetch_add(1, std::memory_order_relaxed) < max_files;
+    if (!held_) open_files().fetch_sub(1, std::memory_order_relaxed);
+    return held_;
+  }
+
+ private:
+  static std::atomic<int>& open_files() {
+    static constinit std::atomic<int> count = 0;
+    return count;
+  }
+
+  bool held_ = false;
+};
 
 /// Out-of-line memory: a file in memory that is filled once and then sealed for ever. Whoever
 /// receives it maps it privately, so either side may write to its own view without the other seeing
@@ -62,7 +97,10 @@ class Region {
     const auto actual = sealed_size(file.get(), seals_of_content);
     if (!actual) return actual.error();
     if (*actual < size) return Errc::bad_region;
-    return map_private(std::move(file), size);
+    auto region = map_private(std::move(file), size);
+    // The memory stays mapped without its file.
+    if (region && !region->share_.acquire()) region->file_.reset();
+    return region;
   }
 
   /// From now on nobody can change what a receiver sees. This side goes on with a copy of its own,
@@ -70,6 +108,14 @@ class Region {
   ///
   /// Errors: those of the system, such as for memory that is in use for direct input.
   Result<void> freeze() {
+    struct stat file;
+    const auto size = static_cast<off_t>(mapping_.size());
+    // A receiver takes no holes. Pages that were never touched are some where the system has not
+    // made them all at once.
+    if (::fstat(file_.get(), &file) == 0 && file.st_blocks < (size + 511) / 512 &&
+        posix::retry([&] { return ::fallocate(file_.get(), 0, 0, size); }) != 0) {
+      return posix::last_error();
+    }
     if (auto replaced = mapping_.replace(PROT_READ | PROT_WRITE, MAP_PRIVATE, file_.get());
         !replaced) {
       return replaced;
@@ -77,8 +123,16 @@ class Region {
     return add_seals(file_.get(), seals_of_content);
   }
 
+  /// Whether this can be sent, or has to be copied for that.
+  bool can_be_sent() const { return static_cast<bool>(file_); }
+
   /// The same bytes once more, for somebody else to write to.
   Result<Region> duplicate() const {
+    if (!file_) {
+      auto copy = copy_of(bytes());
+      if (!copy) return copy;
+      return map_private(std::move(copy->file_), mapping_.size());
+    }
     auto file = posix::adopt_new(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
     if (!file) return posix::last_error();
     return map_private(std::move(file), mapping_.size());
@@ -88,6 +142,8 @@ class Region {
   void protect() { ::mprotect(mapping_.data(), mapping_.size(), PROT_READ); }
 
   int descriptor() const { return file_.get(); }
+  /// Also of a region that is not mapped here.
+  std::size_t size() const { return size_; }
   std::byte* data() const { return mapping_.data(); }
   std::span<const std::byte> bytes() const { return mapping_.bytes(); }
 
@@ -97,6 +153,7 @@ class Region {
     if (!file) return file.error();
     Region region;
     region.file_ = std::move(*file);
+    region.size_ = size;
     return region;
   }
 
@@ -111,11 +168,14 @@ class Region {
     Region region;
     region.file_ = std::move(file);
     region.mapping_ = std::move(*mapping);
+    region.size_ = size;
     return region;
   }
 
   posix::Descriptor file_;
   posix::Mapping mapping_;
+  std::size_t size_ = 0;
+  OpenFileShare share_;
 };
 
 }  // namespace strait::linux_mach

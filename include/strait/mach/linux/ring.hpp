@@ -92,11 +92,10 @@ class RingWriter {
   std::size_t max_bytes() const { return max_record_bytes(capacity_); }
 
   /// Up to where the reader says that it has read, as far as that is possible.
-  std::uint64_t reader_position() {
+  std::uint64_t reader_position() const {
     // Partner: RingReader::release_space.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
-    if (tail_ - head <= capacity_ && head >= seen_head_) seen_head_ = head;
-    return seen_head_;
+    return tail_ - head <= capacity_ && head >= seen_head_ ? head : seen_head_;
   }
 
   /// Room for the body of one record, to be written and then published or staged.

@@ -49,9 +49,10 @@ inline Result<void> add_seals(int fd, unsigned seals) {
   return {};
 }
 
-/// The size of a memory file that a peer sent, which has at least these seals.
+/// The size of a memory file that a peer sent, which has at least these seals. One whose content is
+/// sealed has all of its memory: else the reader would have to pay for it, page by page.
 ///
-/// Errors: `bad_region` if it is no ordinary memory file or lacks a seal.
+/// Errors: `bad_region` if it is no ordinary memory file, lacks a seal, or has holes.
 inline Result<std::size_t> sealed_size(int fd, unsigned seals) {
   const int present = ::fcntl(fd, F_GET_SEALS);
   if (present < 0 || (static_cast<unsigned>(present) & seals) != seals) return Errc::bad_region;
@@ -60,6 +61,9 @@ inline Result<std::size_t> sealed_size(int fd, unsigned seals) {
   if (::fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) return Errc::bad_region;
   struct stat file;
   if (::fstat(fd, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size < 0) {
+    return Errc::bad_region;
+  }
+  if ((seals & F_SEAL_WRITE) != 0 && file.st_blocks < (file.st_size + 511) / 512) {
     return Errc::bad_region;
   }
   return static_cast<std::size_t>(file.st_size);

@@ -26,6 +26,7 @@ Descriptor duplicate(int fd) { return Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 3)
 
 Descriptor file_with(std::size_t size, unsigned seals) {
   Descriptor file = create_memory_file("strait-test", size).value();
+  if (size != 0) REQUIRE(::fallocate(file.get(), 0, 0, static_cast<off_t>(size)) == 0);
   if (seals != 0) REQUIRE(add_seals(file.get(), seals));
   return file;
 }
@@ -131,4 +132,39 @@ TEST_CASE("what is no memory file is a bad region", "[region][hostile]") {
   REQUIRE(::unlink(path.c_str()) == 0);
   REQUIRE(::ftruncate(file.get(), 4096) == 0);
   CHECK(Region::adopt(std::move(file), 4096).error() == Errc::bad_region);
+}
+
+TEST_CASE("a sealed file with holes is no region: its reader would pay for them",
+          "[region][hostile]") {
+  const std::size_t size = std::size_t{4} << 20;
+  Descriptor file = create_memory_file("strait-test", size).value();
+  REQUIRE(::pwrite(file.get(), "x", 1, 0) == 1);
+  REQUIRE(add_seals(file.get(), seals_of_content));
+  CHECK(Region::adopt(std::move(file), size).error() == Errc::bad_region);
+}
+
+TEST_CASE("a region that was hardly written to is whole when it is frozen", "[region]") {
+  const std::size_t size = std::size_t{4} << 20;
+  auto region = Region::create(size).value();
+  region.data()[5] = std::byte{7};
+  REQUIRE(region.freeze());
+  auto received = Region::adopt(duplicate(region.descriptor()), size).value();
+  CHECK(received.data()[5] == std::byte{7});
+}
+
+TEST_CASE("received regions keep few files open, and can be copied without them", "[region]") {
+  const auto bytes = pattern(5000);
+  const auto sent = Region::copy_of(bytes).value();
+  std::vector<Region> kept;
+  int with_file = 0;
+  for (int i = 0; i != 100; ++i) {
+    kept.push_back(Region::adopt(duplicate(sent.descriptor()), bytes.size()).value());
+    with_file += kept.back().can_be_sent();
+  }
+  CHECK(with_file == strait::linux_mach::OpenFileShare::max_files);
+  CHECK_FALSE(kept.back().can_be_sent());
+  auto copy = kept.back().duplicate().value();
+  CHECK(std::equal(bytes.begin(), bytes.end(), copy.bytes().begin()));
+  kept.clear();
+  CHECK(Region::adopt(duplicate(sent.descriptor()), bytes.size()).value().can_be_sent());
 }
