@@ -16,6 +16,7 @@
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_sink.hpp"
 #include "strait/detail/handshake.hpp"
+#include "strait/detail/message_name.hpp"
 #include "strait/detail/moved_from.hpp"
 #include "strait/detail/stop_request.hpp"
 #include "strait/detail/withdraw.hpp"
@@ -653,6 +654,8 @@ class Channel {
             ++handled;
           } else if (read.error() == Errc::unexpected_message) {
             deferred_ = read.error();
+            detail::observe_unexpected(observer_, detail::MessageName<SerializerT>::of(tag), tag,
+                                       bytes.size());
           } else {
             broken = read.error();
           }

@@ -46,7 +46,8 @@ enum class Errc {
   /// closed.
   message_too_large,
   /// A message arrived that this listener has no callable for. It was dropped and the channel goes
-  /// on; add the callable.
+  /// on; an acceptor closes that client. Add the callable: of which type the message was, an
+  /// observer's `on_unexpected` tells.
   unexpected_message,
   /// An out-of-line region is not sealed, or not as large as it was said to be. The channel is
   /// closed; distrust the peer.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <system_error>
 
 #include "strait/peer.hpp"
@@ -12,6 +14,9 @@ namespace strait {
 ///     void on_send(std::size_t bytes);       a message was accepted by `send`
 ///     void on_receive(std::size_t bytes);    a message is about to be given to the listener
 ///     void on_refused(std::error_code why, const PeerCredentials&);   a client's Hello was refused
+///     void on_unexpected(std::string_view type, std::uint16_t tag, std::size_t bytes);
+///         the listener has no callable for this message; `type` is its name without namespaces,
+///         empty if the serializer has none; `tag` is its place in `TrivialSerializer`'s list
 ///
 /// Threads: called on the thread that uses the channel.
 struct NoObserver {};
@@ -26,6 +31,14 @@ void observe_send(Observer& observer, std::size_t bytes) {
 template <class Observer>
 void observe_receive(Observer& observer, std::size_t bytes) {
   if constexpr (requires { observer.on_receive(bytes); }) observer.on_receive(bytes);
+}
+
+template <class Observer>
+void observe_unexpected(Observer& observer, std::string_view type, std::uint16_t tag,
+                        std::size_t bytes) {
+  if constexpr (requires { observer.on_unexpected(type, tag, bytes); }) {
+    observer.on_unexpected(type, tag, bytes);
+  }
 }
 
 template <class Observer>

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
@@ -147,6 +149,28 @@ TEMPLATE_TEST_CASE("an unexpected message is dropped, told once, and the channel
   CHECK(told == 3);
   CHECK(pair.server.poll(pair.at_server).value() == 0);
   CHECK(pair.server.send(Small{77}));
+}
+
+TEMPLATE_TEST_CASE("an observer hears of which type an unexpected message is", "[typed]",
+                   STRAIT_TEST_TRANSPORTS) {
+  struct Unexpected {
+    std::shared_ptr<std::vector<std::string>> log = std::make_shared<std::vector<std::string>>();
+    void on_unexpected(std::string_view type, std::uint16_t tag, std::size_t bytes) {
+      log->push_back(std::string(type) + " " + std::to_string(tag) + " " + std::to_string(bytes));
+    }
+  };
+  using Link = strait::Channel<TestType, Types, strait::ChannelOptions{}, Unexpected>;
+  const auto token = new_token();
+  const auto name = unique_name();
+  const Unexpected at_server;
+  auto server = Link::listen(name, token, at_server).value();
+  auto client = Link::connect(name, token).value();
+  const auto small = [](const Small&) {};
+  REQUIRE(client.send(Small{1}));
+  REQUIRE(client.send(Aligned{}));
+  REQUIRE(client.send(Empty{}));
+  REQUIRE(pump_until(server, small, client, small, [&] { return at_server.log->size() == 2; }));
+  CHECK(*at_server.log == std::vector<std::string>{"Aligned 3 64", "Empty 0 1"});
 }
 
 TEMPLATE_TEST_CASE("an observer hears of every message with its size", "[typed]",
