@@ -140,11 +140,19 @@ inline std::error_code make_error_code(Errc error) noexcept {
   return {static_cast<int>(error), error_category()};
 }
 
+namespace detail {
+
+/// Kept out of the code that compares errors on every path.
+[[gnu::cold, gnu::noinline]] inline bool is_named_strait(const std::error_category& category) {
+  return std::strcmp(category.name(), error_category_object.name()) == 0;
+}
+
+}  // namespace detail
+
 /// Whether `code` is one of this library's: also of a copy of it in another shared object, which
 /// may have a category object of its own.
 inline bool is_strait_error(const std::error_code& code) noexcept {
-  return &code.category() == &error_category() ||
-         std::strcmp(code.category().name(), error_category().name()) == 0;
+  return &code.category() == &error_category() || detail::is_named_strait(code.category());
 }
 
 /// The enumerator, for a `switch`; zero, which is none, if the error is not one of this library's.

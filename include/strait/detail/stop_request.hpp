@@ -22,7 +22,11 @@ class StopFlag {
 
   void raise() noexcept { raised_ = true; }
   bool raised() const noexcept { return raised_.load(std::memory_order_relaxed); }
-  bool take() noexcept { return raised() && raised_.exchange(false); }
+  bool take() noexcept {
+    if (!raised()) [[likely]]
+      return false;
+    return raised_.exchange(false);
+  }
 
  private:
   static_assert(std::atomic<bool>::is_always_lock_free, "strait: signal handlers need it.");
