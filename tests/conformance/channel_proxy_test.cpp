@@ -337,8 +337,8 @@ TEMPLATE_TEST_CASE("a listener that nobody calls holds up the peer, and not what
   }
 }
 
-TEMPLATE_TEST_CASE("a peer that does not read is queue_full, and timed_out when flushed",
-                   "[proxy]", STRAIT_TEST_TRANSPORTS) {
+TEMPLATE_TEST_CASE("a peer that does not read is queue_full, and timed_out when flushed", "[proxy]",
+                   STRAIT_TEST_TRANSPORTS) {
   ProxyEnds<TestType> ends;
   ends.start();
   // Again and again, because a bridge at the other end reads ahead when it gets round to it.

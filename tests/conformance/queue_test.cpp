@@ -82,8 +82,8 @@ TEMPLATE_TEST_CASE("who only sends gets through again once the peer has read", "
   check_patterns(pair.at_server, count);
 }
 
-TEMPLATE_TEST_CASE("flush says timed_out when the peer does not read, and loses nothing",
-                   "[queue]", STRAIT_TEST_UNREAD) {
+TEMPLATE_TEST_CASE("flush says timed_out when the peer does not read, and loses nothing", "[queue]",
+                   STRAIT_TEST_UNREAD) {
   auto pair = connected_pair<BoundLink<TestType>>();
   CHECK(pair.client.flush(0ms));
   CHECK(pair.client.flush(long_enough));
