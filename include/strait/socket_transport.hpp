@@ -26,8 +26,8 @@
 #include "strait/posix/mapping.hpp"
 #include "strait/posix/memory_file.hpp"
 #include "strait/posix/name_directory.hpp"
+#include "strait/posix/name_socket.hpp"
 #include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/other_transport.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/socket.hpp"
 #include "strait/posix/unix_socket.hpp"
@@ -132,7 +132,7 @@ class BasicSocketTransport {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     auto directory = posix::NameDirectory::claim(name, limits.peers);
     if (!directory) return directory.error();
-    const auto path = path_in(directory->place(), directory->get());
+    const auto path = posix::path_in(directory->place(), directory->get());
     if (!path) return path.error();
     auto socket = posix::stream_socket();
     if (!socket) return socket.error();
@@ -173,26 +173,8 @@ class BasicSocketTransport {
 
   static Result<Name> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    const auto place = posix::NamePlace::of(name);
-    // The socket tells whose it is, and somebody else's directory can't be opened.
-    auto path = posix::SocketPath::of(place.hello());
-    posix::Descriptor directory;
-    if (!path) {
-      auto opened = posix::find_name_directory(place);
-      if (!opened) return opened.error();
-      directory = std::move(*opened);
-      path = path_in(place, directory.get());
-    }
-    if (!path) return path.error();
-    auto socket = posix::stream_socket();
+    auto socket = posix::connect_to_name(name);
     if (!socket) return socket.error();
-    if (posix::retry([&] { return ::connect(socket->get(), path->get(), path->size); }) != 0) {
-      if (errno == EAGAIN) return Errc::would_block;
-      const auto error = posix::last_error();
-      if (!place.has_root()) return Errc::no_runtime_directory;
-      return posix::or_other_transport(posix::or_not_found(error), name,
-                                       posix::MeetingPoint::socket);
-    }
     return look_up(std::move(*socket));
   }
 
@@ -320,14 +302,6 @@ class BasicSocketTransport {
   };
 
   explicit BasicSocketTransport(posix::PeerSocket socket) : socket_(std::move(socket)) {}
-
-  static Result<posix::SocketPath> path_in(const posix::NamePlace& place, int directory) {
-    auto path = posix::SocketPath::of(place.hello());
-    if (path) return path;
-    // An address has room for some hundred bytes only: a deep place is reached by its descriptor.
-    return posix::SocketPath::of("/dev/fd/" + std::to_string(directory) + "/" +
-                                 posix::NamePlace::hello_name);
-  }
 
   static Result<BasicSocketTransport> open_parcel(const posix::Descriptor& parcel) {
     std::array<std::byte, 1> packet;
