@@ -13,8 +13,8 @@ enum class Errc {
   not_found = 1,
   /// A living server holds this name. Choose another one, or end that server.
   name_taken,
-  /// The name is empty, too long, or has characters a name can't have. Use a short plain word, or
-  /// an absolute path.
+  /// Use a plain word of up to 64 letters, digits, '.', '-' and '_' that does not begin with a dot,
+  /// or an absolute path of up to 100 bytes.
   invalid_name,
   /// The kernel says that the peer is not who the policy allows (`ChannelOptions::peers`), or the
   /// directory of names belongs to somebody else. Do not talk to it.
@@ -85,7 +85,10 @@ constexpr const char* describe(Errc error) noexcept {
   switch (error) {
     case Errc::not_found: return "no server has claimed this name";
     case Errc::name_taken: return "a living server holds this name";
-    case Errc::invalid_name: return "not a usable channel name";
+    case Errc::invalid_name:
+      return "a name has up to 64 letters, digits, '.', '-' and '_' and begins with no dot, or is "
+             "an "
+             "absolute path of up to 100 bytes";
     case Errc::permission_denied:
       return "the policy does not allow this peer, or the name's directory is not this user's "
              "alone";

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "strait/detail/channel_name.hpp"
+#include "strait/detail/fifo_pair.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/fifo.hpp"
@@ -197,7 +198,8 @@ class NameDirectory {
     directory_.reset();
   }
 
-  /// Removes all FIFOs and sockets, and nothing else that may lie there.
+  /// Removes the FIFOs and sockets that servers and clients make, and nothing else that may lie
+  /// there: a path may name a directory that has other uses.
   void sweep() {
     auto copy = open_directory(directory_.get(), ".");
     if (!copy) return;
@@ -205,6 +207,10 @@ class NameDirectory {
     if (entries == nullptr) return;
     static_cast<void>(copy->release());
     while (const dirent* entry = ::readdir(entries)) {
+      const std::string_view name(entry->d_name);
+      const bool announced = name.size() == detail::FifoPair::stem_bytes + 3 &&
+                             (name.ends_with(".up") || name.ends_with(".dn"));
+      if (!announced && name != hello_name) continue;
       struct stat file;
       if (::fstatat(directory_.get(), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
           (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode))) {

@@ -31,6 +31,11 @@ TEST_CASE("absolute paths are names", "[name]") {
   CHECK(invalid("/" + std::string(100, 'x')));
   CHECK(invalid("/"));
   CHECK(invalid("/a/"));
+  CHECK(check_name("/a/..b"));
+  CHECK(check_name("/a/../b"));
+  CHECK(invalid("/a/."));
+  CHECK(invalid("/a/.."));
+  CHECK(invalid("/.."));
   CHECK(invalid("/a\0b"sv));
 }
 

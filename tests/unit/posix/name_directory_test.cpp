@@ -85,6 +85,20 @@ TEST_CASE("a runtime directory is used only by its owner", "[name][places]") {
   REQUIRE(::rmdir(session.c_str()) == 0);
 }
 
+TEST_CASE("a path that names a directory with other uses leaves what is not of a name",
+          "[name][places]") {
+  const auto path = strait_test::unique_path("used");
+  const auto stem = path + "/" + std::string(32, 'a');
+  REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+  REQUIRE(::mkfifo((path + "/of-the-user").c_str(), 0600) == 0);
+  REQUIRE(::mkfifo((stem + ".up").c_str(), 0600) == 0);
+  CHECK(NameDirectory::claim(path));
+  CHECK(exists(path + "/of-the-user"));
+  CHECK_FALSE(exists(stem + ".up"));
+  REQUIRE(::unlink((path + "/of-the-user").c_str()) == 0);
+  REQUIRE(::rmdir(path.c_str()) == 0);
+}
+
 TEST_CASE("a directory that is open to others is refused", "[name][places]") {
   const auto path = strait_test::unique_path("open");
   REQUIRE(::mkdir(path.c_str(), 0700) == 0);
