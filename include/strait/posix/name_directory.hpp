@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -53,7 +54,8 @@ struct NamePlace {
     struct stat directory;
     // One that is missing is an error, not a reason to go elsewhere: the peer may see it made.
     if (runtime != nullptr && runtime[0] == '/' &&
-        (::stat(runtime, &directory) != 0 || is_effective_user(directory.st_uid))) {
+        (::stat(runtime, &directory) == 0 ? is_effective_user(directory.st_uid)
+                                          : errno != EACCES)) {
       return {std::string(runtime) + "/strait", std::string(name), true};
     }
     return {"/tmp/strait-" + std::to_string(effective_user()), std::string(name), true};

@@ -99,6 +99,20 @@ TEST_CASE("a path that names a directory with other uses leaves what is not of a
   REQUIRE(::rmdir(path.c_str()) == 0);
 }
 
+TEST_CASE("the private directory that another user has made first is refused", "[name][places]") {
+  if (::geteuid() != 0) STRAIT_TEST_SKIP("only root can give a directory away");
+  const auto runtime = strait_test::unique_path("squatted");
+  REQUIRE(::mkdir(runtime.c_str(), 0700) == 0);
+  REQUIRE(::mkdir((runtime + "/strait").c_str(), 0700) == 0);
+  REQUIRE(::chown((runtime + "/strait").c_str(), 1000, 1000) == 0);
+  {
+    const RuntimeDirectoryIs squatted(runtime);
+    CHECK(NameDirectory::claim("name").error() == Errc::permission_denied);
+  }
+  REQUIRE(::rmdir((runtime + "/strait").c_str()) == 0);
+  REQUIRE(::rmdir(runtime.c_str()) == 0);
+}
+
 TEST_CASE("a directory that is open to others is refused", "[name][places]") {
   const auto path = strait_test::unique_path("open");
   REQUIRE(::mkdir(path.c_str(), 0700) == 0);
