@@ -27,8 +27,8 @@ inline Result<SocketPath> path_in(const NamePlace& place, int directory) {
 
 /// A socket that is connected to the server of a name, whoever that is.
 ///
-/// Errors: `not_found`, `other_transport`, `no_runtime_directory`; `would_block` when the server has
-/// too many waiting; the system's.
+/// Errors: `not_found`, `other_transport`, `no_runtime_directory`; `would_block` when the server
+/// has too many waiting; the system's.
 inline Result<Descriptor> connect_to_name(std::string_view name) {
   const auto place = NamePlace::of(name);
   // The socket tells whose it is, and somebody else's directory can't be opened.

@@ -64,7 +64,8 @@ inline Result<posix::Descriptor> new_socket() {
 /// The right to send one request to whoever holds a name.
 class NameRight {
  public:
-  /// Errors: `not_found`, `other_transport`, `invalid_name`, `would_block` when the server has too many waiting.
+  /// Errors: `not_found`, `other_transport`, `invalid_name`, `would_block` when the server has too
+  /// many waiting.
   static Result<NameRight> look_up(std::string_view name) {
     const auto address = Address::of(name);
     if (!address) return address.error();
