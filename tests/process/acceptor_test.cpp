@@ -72,7 +72,7 @@ const ChildRole crowd_role("acceptor.crowd", [](const ChildArguments& arguments)
 });
 
 /// Streams until it is killed or the server ends.
-const ChildRole restless("acceptor.restless", [](const ChildArguments& arguments) {
+const ChildRole restless_role("acceptor.restless", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -90,7 +90,7 @@ const ChildRole restless("acceptor.restless", [](const ChildArguments& arguments
 });
 
 /// Tries one wrong token after the other.
-const ChildRole rogue("acceptor.rogue", [](const ChildArguments& arguments) {
+const ChildRole rogue_role("acceptor.rogue", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {

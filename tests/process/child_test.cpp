@@ -22,18 +22,21 @@ const strait_test::ChildRole line_echo_role("child_test.echo",
                                               return 0;
                                             });
 
-const strait_test::ChildRole answer("child_test.answer",
-                                    [](const strait_test::ChildArguments& arguments) {
-                                      for (const std::string& argument : arguments)
-                                        strait_test::child::write_line(argument);
-                                      strait_test::child::write_line(strait_test::runtime_dir());
-                                      return 7;
-                                    });
+const strait_test::ChildRole answer_role("child_test.answer",
+                                         [](const strait_test::ChildArguments& arguments) {
+                                           for (const std::string& argument : arguments)
+                                             strait_test::child::write_line(argument);
+                                           strait_test::child::write_line(
+                                               strait_test::runtime_dir());
+                                           return 7;
+                                         });
 
-const strait_test::ChildRole unhappy("child_test.unhappy", [](const strait_test::ChildArguments&) {
-  strait_test::child::require(2 + 2 == 5, "arithmetic (this failure is wanted)");
-  return 0;
-});
+const strait_test::ChildRole unhappy_role("child_test.unhappy",
+                                          [](const strait_test::ChildArguments&) {
+                                            strait_test::child::require(
+                                                2 + 2 == 5, "arithmetic (this failure is wanted)");
+                                            return 0;
+                                          });
 
 }  // namespace
 

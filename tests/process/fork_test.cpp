@@ -47,7 +47,7 @@ void listen_globally() {
   global_server<T>.emplace(std::move(*server));
 }
 
-const ChildRole helped("fork.helped", [](const ChildArguments& arguments) {
+const ChildRole helped_role("fork.helped", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T> {
@@ -65,7 +65,7 @@ const ChildRole helped("fork.helped", [](const ChildArguments& arguments) {
       Crossing());
 });
 
-const ChildRole daemon_("fork.daemon", [](const ChildArguments& arguments) {
+const ChildRole daemon_role("fork.daemon", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T> {

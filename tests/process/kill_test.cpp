@@ -28,7 +28,7 @@ int stream(Link& link) {
   }
 }
 
-const ChildRole streaming_client("peer.streaming_client", [](const ChildArguments& arguments) {
+const ChildRole streaming_client_role("peer.streaming_client", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -40,7 +40,7 @@ const ChildRole streaming_client("peer.streaming_client", [](const ChildArgument
       Crossing());
 });
 
-const ChildRole streaming_server("peer.streaming_server", [](const ChildArguments& arguments) {
+const ChildRole streaming_server_role("peer.streaming_server", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -53,7 +53,7 @@ const ChildRole streaming_server("peer.streaming_server", [](const ChildArgument
       Crossing());
 });
 
-const ChildRole counting_client("peer.counting_client", [](const ChildArguments& arguments) {
+const ChildRole counting_client_role("peer.counting_client", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {

@@ -52,7 +52,7 @@ struct Ping {
   std::uint64_t id;
 };
 
-const ChildRole stranger("launch.stranger", [](const ChildArguments& arguments) {
+const ChildRole stranger_role("launch.stranger", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -65,14 +65,14 @@ const ChildRole stranger("launch.stranger", [](const ChildArguments& arguments) 
 });
 
 /// Is given anything but what a parent gives, and says what it makes of it.
-const ChildRole misled("launch.misled", [](const ChildArguments&) {
+const ChildRole misled_role("launch.misled", [](const ChildArguments&) {
   const auto link = strait::connect_to_parent<ProcessLink<Pipe>>(200ms);
   child::write_line(link.error().message());
   return link.has_value() ? 1 : 0;
 });
 
 /// A parent that has no standard input itself.
-const ChildRole blind("launch.blind", [](const ChildArguments&) {
+const ChildRole blind_role("launch.blind", [](const ChildArguments&) {
   ::close(STDIN_FILENO);
   auto launched = MachByName::launch("launch.echo");
   child::require(launched.has_value(), "launched: " + launched.error().message());

@@ -49,7 +49,7 @@ const ChildRole client_role("limit.client", [](const ChildArguments&) {
   return link && link->send(pattern(100)) ? 0 : code_of(link);
 });
 
-const ChildRole server("limit.server", [](const ChildArguments&) {
+const ChildRole server_role("limit.server", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   limit_files(512 << 10);
   auto link = ProcessLink<Mach>::listen(rendezvous.name, rendezvous.token).value();

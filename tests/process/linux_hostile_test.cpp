@@ -24,7 +24,7 @@ namespace {
 using MachLink = RawLink<strait::MachTransport<>>;
 
 /// Connects by hand, sends the other side this side's own sending end without a record, and dies.
-const ChildRole zombie("hostile.zombie", [](const ChildArguments&) {
+const ChildRole zombie_role("hostile.zombie", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   const auto address = strait::linux_mach::Address::of(rendezvous.name).value();
   const auto socket = strait::linux_mach::new_socket().value();
@@ -46,7 +46,7 @@ const ChildRole zombie("hostile.zombie", [](const ChildArguments&) {
 });
 
 /// The same over a socket, with half a message.
-const ChildRole half_zombie("hostile.half_zombie", [](const ChildArguments&) {
+const ChildRole half_zombie_role("hostile.half_zombie", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   auto server = strait::SocketTransport::look_up(rendezvous.name).value();
   const auto hello =
@@ -119,24 +119,26 @@ void forbid_memory_files() {
   child::require(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "a filter");
 }
 
-const ChildRole sandboxed_server("hostile.sandboxed_server", [](const ChildArguments& arguments) {
-  const auto rendezvous = Rendezvous::take_over();
-  forbid_memory_files();
-  const auto deaf = [](auto&&...) {};
-  if (arguments.at(0) == "acceptor") {
-    auto server = strait::Acceptor<MachLink>::listen(rendezvous.name, rendezvous.token).value();
-    child::write_line("listening");
-    child::require(server.run(deaf).error() == std::errc::operation_not_permitted, "run says why");
-  } else {
-    auto server = MachLink::listen(rendezvous.name, rendezvous.token).value();
-    child::write_line("listening");
-    child::require(server.wait(deaf, long_enough).error() == std::errc::operation_not_permitted,
-                   "wait says why");
-  }
-  return 0;
-});
+const ChildRole sandboxed_server_role(
+    "hostile.sandboxed_server", [](const ChildArguments& arguments) {
+      const auto rendezvous = Rendezvous::take_over();
+      forbid_memory_files();
+      const auto deaf = [](auto&&...) {};
+      if (arguments.at(0) == "acceptor") {
+        auto server = strait::Acceptor<MachLink>::listen(rendezvous.name, rendezvous.token).value();
+        child::write_line("listening");
+        child::require(server.run(deaf).error() == std::errc::operation_not_permitted,
+                       "run says why");
+      } else {
+        auto server = MachLink::listen(rendezvous.name, rendezvous.token).value();
+        child::write_line("listening");
+        child::require(server.wait(deaf, long_enough).error() == std::errc::operation_not_permitted,
+                       "wait says why");
+      }
+      return 0;
+    });
 
-const ChildRole sandboxed_client("hostile.sandboxed_client", [](const ChildArguments&) {
+const ChildRole sandboxed_client_role("hostile.sandboxed_client", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   forbid_memory_files();
   auto link = MachLink::connect(rendezvous.name, rendezvous.token, long_enough);

@@ -12,7 +12,7 @@ using strait::OutOfLineBytes;
 
 namespace {
 
-const ChildRole hoarder("peer.hoarder", [](const ChildArguments&) {
+const ChildRole hoarder_role("peer.hoarder", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   auto link = RawLink<MachLoan>::connect(rendezvous.name, rendezvous.token, long_enough);
   child::require(link.has_value(), "connected");

@@ -82,7 +82,7 @@ bool race(Link& link) {
   return wait_while(link, listener, [&] { return heard != 2; }) && still;
 }
 
-const ChildRole racer("peer.racer", [](const ChildArguments& arguments) {
+const ChildRole racer_role("peer.racer", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {
@@ -170,7 +170,7 @@ bool exchange_all(Link& link, std::uint64_t seed, std::uint64_t other_seed) {
 template <class T>
 using MixedLink = RawLink<T, strait::ChannelOptions{.max_queued_bytes = 9 << 20}>;
 
-const ChildRole mixer("peer.mixer", [](const ChildArguments& arguments) {
+const ChildRole mixer_role("peer.mixer", [](const ChildArguments& arguments) {
   return with_transport(
       arguments.at(0),
       []<class T>() {

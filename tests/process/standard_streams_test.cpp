@@ -160,7 +160,7 @@ const ChildRole printing_role("streams.printing", [](const ChildArguments& argum
       Crossing());
 });
 
-const ChildRole nowhere_to_go("streams.nowhere_to_go", [](const ChildArguments&) {
+const ChildRole nowhere_to_go_role("streams.nowhere_to_go", [](const ChildArguments&) {
   const ClosedStreams closed;
   rlimit old{};
   ::getrlimit(RLIMIT_NOFILE, &old);

@@ -16,7 +16,7 @@ class Wakeup {
 
   static Result<Wakeup> create() {
     Wakeup wakeup;
-    wakeup.event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    wakeup.event_ = adopt_new(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wakeup.event_) return last_error();
     return wakeup;
   }
