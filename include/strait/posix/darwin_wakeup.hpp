@@ -1,12 +1,13 @@
 #pragma once
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
+#include "strait/posix/darwin_descriptors.hpp"
 #include "strait/posix/descriptor.hpp"
 
 namespace strait::posix {
@@ -18,16 +19,11 @@ class Wakeup {
   Wakeup() = default;
 
   static Result<Wakeup> create() {
-    int ends[2];
-    if (::pipe(ends) != 0) return last_error();
+    auto ends = pipe_pair();
+    if (!ends) return ends.error();
     Wakeup wakeup;
-    wakeup.in_.reset(ends[0]);
-    wakeup.out_.reset(ends[1]);
-    for (const int fd : ends) {
-      if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
-        return last_error();
-      }
-    }
+    wakeup.in_ = std::move((*ends)[0]);
+    wakeup.out_ = std::move((*ends)[1]);
     return wakeup;
   }
 

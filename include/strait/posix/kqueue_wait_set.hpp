@@ -11,6 +11,8 @@
 #include <span>
 #include <utility>
 
+#include "strait/detail/chrono.hpp"
+#include "strait/detail/deadline.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/posix/kqueue.hpp"
@@ -90,6 +92,18 @@ class WaitSet {
     return found;
   }
 
+  /// Makes the set ready at a time, once; replaces the time that was set before.
+  void wake_at(strait::detail::Deadline at) {
+    if (at == wake_at_) return;
+    remove(own_timer, EVFILT_TIMER);
+    wake_at_ = at;
+    if (at.is_never()) return;
+    constexpr std::int64_t longest = std::int64_t{24} * 3600 * 1'000'000;
+    const auto us = std::chrono::ceil<std::chrono::microseconds>(at.left()).count();
+    static_cast<void>(change(own_timer, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_USECONDS,
+                             static_cast<std::intptr_t>(us < longest ? us : longest)));
+  }
+
   /// Makes the set ready until `calm`.
   Result<void> nudge() { return nudged_ ? Result<void>() : renew(); }
 
@@ -124,6 +138,7 @@ class WaitSet {
 
  private:
   static constexpr int look_again_ms = 100;
+  static constexpr int own_timer = 1;  // 0 is the one for FIFOs
 
   Result<void> change(int ident, short filter, int flags, unsigned filter_flags = 0,
                       std::intptr_t data = 0) {
@@ -141,6 +156,7 @@ class WaitSet {
   void remove(int ident, short filter) { static_cast<void>(change(ident, filter, EV_DELETE)); }
 
   Kqueue kqueue_;
+  strait::detail::Deadline wake_at_ = strait::detail::Deadline::never();
   bool nudged_ = false;
   bool has_fifo_ = false;
 };
