@@ -345,7 +345,7 @@ struct Other {
   std::uint32_t id;
 };
 template <class T>
-using TypedLink = strait::Channel<T, strait::TrivialSerializer<Item, Other>>;
+using ItemLink = strait::Channel<T, strait::TrivialSerializer<Item, Other>>;
 
 /// A server of one client that has sent an `Item` with two rights, an `Item` alone, an `Other`, and
 /// an `Item` with one right.
@@ -394,7 +394,7 @@ std::string told(const char* what, std::uint32_t id, strait::Rights& rights) {
 
 TEMPLATE_TEST_CASE("an acceptor's listener gets the rights that came with a message",
                    "[acceptor][rights]", STRAIT_TEST_RIGHTS) {
-  using Link = TypedLink<TestType>;
+  using Link = ItemLink<TestType>;
   RightsHall<Link> hall;
   std::vector<std::string> heard;
   SECTION("if it takes them") {

@@ -13,7 +13,7 @@ using namespace strait_test;
 
 namespace {
 
-constexpr std::size_t many = 5000;  // several times the fair share of a poll
+constexpr std::size_t many_messages = 5000;  // several times the fair share of a poll
 
 /// Polls once for each event until `done()`; false if no event comes any more.
 template <class Link, class Listener, class Done>
@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("an edge-triggered loop gets all messages and the end by one 
                    "[native_handle][edge]", STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<RawLink<TestType>>();
   std::size_t stop_each = 0;
-  std::size_t count = many;
+  std::size_t count = many_messages;
   SECTION("that handles what it gets") {}
   SECTION("that stops after each message") {
     stop_each = 1;
@@ -122,7 +122,7 @@ TEMPLATE_TEST_CASE("an edge-triggered loop serves an acceptor's clients by one p
   auto server = strait::Acceptor<Link>::listen(name, token).value();
   EdgeLoop loop(server.native_handle());
   std::size_t stop_each = 0;
-  std::size_t each = many / 2;
+  std::size_t each = many_messages / 2;
   SECTION("that handles what it gets") {}
   SECTION("that stops after each message") {
     stop_each = 1;

@@ -23,14 +23,14 @@ using Link = RawLink<T, strait::ChannelOptions{.max_queued_bytes = 256 << 10}>;
 template <class T>
 using Proxy = strait::ChannelProxy<Link<T>>;
 
-struct Heard : Watched {
+struct SleepHeard : Watched {
   std::vector<std::error_code> closed;
 };
 
 /// A listener that throws at messages, or at the end.
 template <class Throw>
 struct Throwing {
-  Heard& heard;
+  SleepHeard& heard;
   Throw fail;
   void operator()(View) { fail(); }
   void on_closed(std::error_code why) {
@@ -58,7 +58,7 @@ const auto deaf = [](View) {};
 
 template <class Throw>
 std::error_code end_of_one_that_throws(Throw fail) {
-  Heard heard;
+  SleepHeard heard;
   auto pair = fresh_pair<Link<Socket>>();
   auto proxy = Proxy<Socket>::start(std::move(pair.server), Throwing<Throw>{heard, fail}).value();
   REQUIRE(pair.client.send(pattern(10)));

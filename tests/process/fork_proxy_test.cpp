@@ -19,13 +19,13 @@ using namespace strait_test;
 
 namespace {
 
-struct Account : Watched {
+struct ForkAccount : Watched {
   std::size_t messages = 0;
   bool ended = false;
 };
 
-struct Listener {
-  Account* account;
+struct ForkListener {
+  ForkAccount* account;
   void operator()(View) {
     const auto access = account->access();
     ++account->messages;
@@ -71,10 +71,10 @@ std::optional<strait::ChannelProxy<ProcessLink<T>>> global_proxy;
 template <class T>
 int run_global_proxy() {
   const auto rendezvous = Rendezvous::take_over();
-  static Account account;
+  static ForkAccount account;
   auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, 10s).value();
   global_proxy<T>.emplace(
-      strait::ChannelProxy<ProcessLink<T>>::start(std::move(link), Listener{&account}).value());
+      strait::ChannelProxy<ProcessLink<T>>::start(std::move(link), ForkListener{&account}).value());
   Fork exits([] { std::exit(0); });
   Fork closes([] { global_proxy<T>->close(); });
   Fork moves([] { const auto copy = std::move(*global_proxy<T>); });
@@ -109,12 +109,12 @@ TEMPLATE_TEST_CASE("a proxy's copy can be destroyed that was made while another 
                    "[process][fork][proxy]", STRAIT_TEST_CROSSING) {
   using Link = StoppedLink<TestType>;
   Stopper::Gate gate;
-  Account account;
+  ForkAccount account;
   const auto name = unique_name("fork");
   const auto token = new_token();
   auto server = Link::listen(name, token, Stopper{&gate}).value();
   auto client = Link::connect(name, token).value();
-  auto proxy = strait::ChannelProxy<Link>::start(std::move(server), Listener{&account}).value();
+  auto proxy = strait::ChannelProxy<Link>::start(std::move(server), ForkListener{&account}).value();
   Inbox inbox;
   REQUIRE(poll_until(client, inbox, [&] { return inbox.connected == 1; }));
   {

@@ -28,7 +28,7 @@ template <class T>
 int serve() {
   bool ended = false;
   const auto end = Clock::now() + long_enough;
-  struct Listener {
+  struct Echo {
     bool& ended;
     void operator()(ProcessLink<T>& client, View bytes) { static_cast<void>(client.send(bytes)); }
     void on_closed(ProcessLink<T>&, std::error_code) { ended = true; }
