@@ -183,8 +183,8 @@ class Channel {
   /// closed.
   ///
   /// Errors: also `too_many_rights`, `unsupported` for a right that this transport can't carry, and
-  /// the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the message
-  /// is queued until there are fewer.
+  /// the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the
+  /// message is queued until there are fewer.
   /// Ownership: the rights are gone from `rights` exactly when this succeeds.
   template <class Message>
   Result<void> send(const Message& message, Rights&& rights) {

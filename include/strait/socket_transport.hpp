@@ -22,6 +22,7 @@
 #include "strait/detail/handshake_bytes.hpp"
 #include "strait/detail/least.hpp"
 #include "strait/detail/right_list.hpp"
+#include "strait/detail/socket_writer.hpp"
 #include "strait/fwd.hpp"
 #include "strait/posix/mapping.hpp"
 #include "strait/posix/memory_file.hpp"
@@ -65,7 +66,7 @@ class BasicSocketTransport {
     friend class BasicSocketTransport;
 
     Result<void> answer(std::span<const std::byte> bytes) {
-      return detail::write_frame(Writer{socket_}, bytes);
+      return detail::write_frame(detail::SocketWriter{socket_}, bytes);
     }
 
     posix::PeerSocket socket_;
@@ -117,7 +118,8 @@ class BasicSocketTransport {
     PeerCredentials credentials() const { return credentials_; }
 
     Result<BasicSocketTransport> hello(std::span<const std::byte> bytes) && {
-      if (auto sent = detail::write_frame(Writer{socket_}, bytes); !sent) return sent.error();
+      if (auto sent = detail::write_frame(detail::SocketWriter{socket_}, bytes); !sent)
+        return sent.error();
       return BasicSocketTransport(std::move(socket_));
     }
 
@@ -192,7 +194,7 @@ class BasicSocketTransport {
 
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
-    return detail::send_frame(payload, queue, socket_, Writer{socket_, &retries_});
+    return detail::send_frame(payload, queue, socket_, detail::SocketWriter{socket_, &retries_});
   }
 
   template <class Payload>
@@ -202,7 +204,7 @@ class BasicSocketTransport {
   static bool carries(const detail::Right& right) { return static_cast<bool>(right.descriptor); }
 
   Result<void> flush(detail::FrameQueue& queue) {
-    return detail::flush_frames(queue, Writer{socket_, &retries_});
+    return detail::flush_frames(queue, detail::SocketWriter{socket_, &retries_});
   }
 
   template <class Sink>
@@ -276,30 +278,6 @@ class BasicSocketTransport {
   static constexpr std::array<std::byte, 1> parcel_packet{};
   /// A large message that has not come in whole, and what a reader may have read behind it.
   static constexpr std::size_t max_backlog_bytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
-
-  struct Writer {
-    const posix::Descriptor& socket;
-    /// Set when the user has too many descriptors under way, which no event ends.
-    bool* retries = nullptr;
-
-    Result<std::size_t> operator()(std::span<const iovec> parts,
-                                   std::span<const int> descriptors = {}) const {
-      auto sent = posix::send_parts(socket.get(), parts, descriptors);
-      const bool crowded = !sent && sent.error() == posix::system_error(ETOOMANYREFS);
-      if (retries != nullptr) *retries = crowded;
-      if (crowded || (!sent && sent.error() == Errc::would_block)) return std::size_t{0};
-      return sent;
-    }
-    Result<std::size_t> operator()(std::span<const iovec> parts, const detail::RightList& rights,
-                                   std::size_t count) const {
-      std::array<int, posix::max_descriptors> descriptors;
-      std::size_t filled = 0;
-      rights.for_each(
-          [&](const detail::Right& right) { descriptors[filled++] = right.descriptor.get(); },
-          count);
-      return (*this)(parts, std::span(descriptors).first(filled));
-    }
-  };
 
   explicit BasicSocketTransport(posix::PeerSocket socket) : socket_(std::move(socket)) {}
 

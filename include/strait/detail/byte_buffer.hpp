@@ -14,8 +14,8 @@ namespace strait::detail {
 /// Payloads are given to serializers at this alignment, so that a `T` can be read where it lies.
 inline constexpr std::size_t payload_alignment = 64;
 
-/// A growing, uninitialised, aligned buffer that keeps its memory warm between messages; a large one
-/// until so many in a row have needed less than a quarter of it.
+/// A growing, uninitialised, aligned buffer that keeps its memory warm between messages; a large
+/// one until 64 in a row have needed less than a quarter of it.
 class ByteBuffer {
  public:
   ByteBuffer() = default;

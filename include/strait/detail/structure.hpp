@@ -27,8 +27,8 @@ inline constexpr std::size_t std_array_size = 0;
 template <class T, std::size_t size>
 inline constexpr std::size_t std_array_size<std::array<T, size>> = size;
 
-/// Views and handles of the standard library, by name: to include their headers would cost more than
-/// all the rest.
+/// Views and handles of the standard library, by name: to include their headers would cost more
+/// than all the rest.
 template <class T>
 consteval bool is_view() {
   const std::string_view name = full_type_name<T>();
@@ -138,8 +138,8 @@ consteval std::uint64_t version_of() {
 /// template arguments and, recursively, its members' types in their order; of any other type its
 /// name, size and alignment. Always with the version, see `schema_version`.
 ///
-/// What it can't see: the names of members, so that two of one type that change places are the same;
-/// the inside of classes with constructors, private members, bases or unions. There only a version
+/// What it can't see: the names of members, so that two of one type that change places are the
+/// same; the inside of classes with constructors, private members, bases or unions. There only a version
 /// helps.
 template <class T>
 consteval std::uint64_t structure_hash() {
@@ -269,8 +269,8 @@ bool members_hold_values(const std::byte* at, TypeList<Members...> members) {
   return members_hold_values<T>(at, members, std::index_sequence_for<Members...>());
 }
 
-/// Whether the bytes of a `T` that a peer has chosen are values wherever that can be told: of `bool`
-/// 0 or 1; of an enumeration whose enumerators are found, a value below 64 that has no bit which
+/// Whether the bytes of a `T` that a peer has chosen are values wherever that can be told: of
+/// `bool` 0 or 1; of an enumeration whose enumerators are found, a value below 64 that has no bit which
 /// none of them has (flags may be joined, and what is larger can't be told).
 template <class T>
 bool holds_values(const std::byte* at) {

@@ -42,9 +42,9 @@ namespace strait {
 ///
 /// Meeting
 ///   K5  `K::greet(name right, queue_bytes, body)` sends a request: a `Greeting`. Its `answer()` is
-///       what the server said, once: the `body` and, if it is a welcome, the `ports` of a link, `in`
-///       and `out`; or `empty`, `peer_closed`, `malformed`, `bad_region`. While there is none, it
-///       is waited for by the functions of K13.
+///       what the server said, once: the `body` and, if it is a welcome, the `ports` of a link,
+///       `in` and `out`; or `empty`, `peer_closed`, `malformed`, `bad_region`. While there is none,
+///       it is waited for by the functions of K13.
 ///   K6  `K::welcome(request, queue_bytes, body)` makes a link with its sender and gives its ports;
 ///       `K::refuse(request, body)` answers and makes none. The ports end when those at the other
 ///       side end. Where the kernel tells of each message whom it is from, a message from anybody

@@ -10,8 +10,8 @@
 
 namespace strait::posix {
 
-/// As `OwnerProcess`, for where a system call each time would be too much: a mark in a page that the
-/// kernel wipes in a forked process.
+/// As `OwnerProcess`, for where a system call each time would be too much: a mark in a page that
+/// the kernel wipes in a forked process.
 class ForkMark {
  public:
   bool is_this_process() const noexcept { return mark() == mark_; }

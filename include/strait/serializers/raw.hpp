@@ -25,9 +25,9 @@ concept BytesLike = requires(const T& message) {
 
 }  // namespace detail
 
-/// Messages are bytes. Sends whatever converts to `std::span<const std::byte>`, and strings, vectors
-/// and views of characters; the listener gets a `std::span<const std::byte>` that ends with the
-/// call.
+/// Messages are bytes. Sends whatever converts to `std::span<const std::byte>`, and strings,
+/// vectors and views of characters; the listener gets a `std::span<const std::byte>` that ends with
+/// the call.
 struct RawSerializer {
   using Bytes = std::span<const std::byte>;
 

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <span>
+
+#include "strait/detail/right_list.hpp"
+#include "strait/posix/descriptor.hpp"
+#include "strait/posix/error.hpp"
+#include "strait/posix/socket.hpp"
+#include "strait/result.hpp"
+
+namespace strait::detail {
+
+/// Writes to a socket, beside bytes also rights, what there is room for.
+struct SocketWriter {
+  const posix::Descriptor& socket;
+  /// Set when the user has too many descriptors under way, which no event ends.
+  bool* retries = nullptr;
+
+  Result<std::size_t> operator()(std::span<const iovec> parts,
+                                 std::span<const int> descriptors = {}) const {
+    auto sent = posix::send_parts(socket.get(), parts, descriptors);
+    const bool crowded = !sent && sent.error() == posix::system_error(ETOOMANYREFS);
+    if (retries != nullptr) *retries = crowded;
+    if (crowded || (!sent && sent.error() == Errc::would_block)) return std::size_t{0};
+    return sent;
+  }
+  Result<std::size_t> operator()(std::span<const iovec> parts, const RightList& rights,
+                                 std::size_t count) const {
+    std::array<int, posix::max_descriptors> descriptors;
+    std::size_t filled = 0;
+    rights.for_each([&](const Right& right) { descriptors[filled++] = right.descriptor.get(); },
+                    count);
+    return (*this)(parts, std::span(descriptors).first(filled));
+  }
+};
+
+}  // namespace strait::detail
