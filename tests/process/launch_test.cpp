@@ -48,6 +48,17 @@ const ChildRole reader_role("launch.reader", [](const ChildArguments&) {
   return 0;
 });
 
+/// Says which signals it was born with blocked or ignored.
+const ChildRole signals_role("launch.signals", [](const ChildArguments&) {
+  sigset_t blocked;
+  child::require(::sigprocmask(SIG_SETMASK, nullptr, &blocked) == 0);
+  child::require(::sigismember(&blocked, SIGTERM) == 0, "SIGTERM is not blocked");
+  struct sigaction action;
+  child::require(::sigaction(SIGINT, nullptr, &action) == 0);
+  child::require(action.sa_handler == SIG_DFL, "SIGINT is not ignored");
+  return 0;
+});
+
 struct Ping {
   std::uint64_t id;
 };
@@ -215,6 +226,20 @@ TEMPLATE_TEST_CASE("a child that is killed is peer_closed, and its end is told o
   CHECK(launched->child.pid() == 0);
   CHECK(launched->child.native_handle() == -1);
   CHECK(launched->child.kill(SIGKILL).error() == Errc::closed);
+}
+
+TEST_CASE("a child has no signal blocked or ignored, whatever its parent has",
+          "[process][launch]") {
+  sigset_t term, before;
+  ::sigemptyset(&term);
+  ::sigaddset(&term, SIGTERM);
+  REQUIRE(::pthread_sigmask(SIG_BLOCK, &term, &before) == 0);
+  const auto interrupt = ::signal(SIGINT, SIG_IGN);
+  auto launched = MachByName::launch("launch.signals", {.patience = 0ms});
+  ::signal(SIGINT, interrupt);
+  REQUIRE(::pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
+  REQUIRE(launched);
+  CHECK(launched->child.wait(long_enough).value().success());
 }
 
 TEST_CASE("who lets go of a child has to reap it", "[process][launch]") {

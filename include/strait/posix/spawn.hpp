@@ -1,5 +1,6 @@
 #pragma once
 
+#include <signal.h>
 #include <spawn.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -17,8 +18,22 @@
 
 namespace strait::posix {
 
+/// Has a child block and ignore no signal, whatever the thread that starts it blocks and ignores.
+inline int reset_signals(posix_spawnattr_t& attributes) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  if (const int failed = ::posix_spawnattr_setsigmask(&attributes, &set)) return failed;
+  ::sigfillset(&set);
+  for (const int fixed : {SIGKILL, SIGSTOP}) ::sigdelset(&set, fixed);
+  if (const int failed = ::posix_spawnattr_setsigdefault(&attributes, &set)) return failed;
+  short flags = 0;
+  if (const int failed = ::posix_spawnattr_getflags(&attributes, &flags)) return failed;
+  constexpr int added = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+  return ::posix_spawnattr_setflags(&attributes, static_cast<short>(flags | added));
+}
+
 /// Starts a program with this standard input, this process's other two standard descriptors, and
-/// no others. `arguments` ends with a null pointer, as for `execve`.
+/// no others. It has no signal blocked or ignored. `arguments` ends with a null pointer, as for `execve`.
 ///
 /// Errors: those of `execve`, such as `ENOENT` and `EACCES`, and of `fork`.
 inline Result<pid_t> spawn(const char* program, char* const* arguments, const Descriptor& input) {
@@ -30,6 +45,7 @@ inline Result<pid_t> spawn(const char* program, char* const* arguments, const De
   if (failed == 0) {
     failed = ::posix_spawn_file_actions_adddup2(&actions, input.get(), STDIN_FILENO);
     if (failed == 0) failed = keep_others_out(actions, attributes);
+    if (failed == 0) failed = reset_signals(attributes);
     if (failed == 0) {
       failed = ::posix_spawn(&pid, program, &actions, &attributes, arguments, environment());
     }
