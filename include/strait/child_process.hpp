@@ -13,6 +13,7 @@
 #include "strait/detail/deadline.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
+#include "strait/posix/owner_process.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/spawn.hpp"
 #include "strait/result.hpp"
@@ -29,26 +30,31 @@ struct ExitStatus {
 };
 
 /// A process that this one started. The destructor kills it (SIGKILL) and leaves no zombie: `wait`
-/// first to let it end by itself, or `release` it.
+/// first to let it end by itself, or `release` it. In a forked copy of this process it only lets go.
 ///
-/// Threads: one at a time. Needs a SIGCHLD that is not ignored and nobody else who reaps it.
+/// A child that something else has reaped, as the system does when SIGCHLD is ignored, is forgotten:
+/// no signal ever goes to a process that has its number by now.
+///
+/// Threads: one at a time.
 class ChildProcess {
  public:
   ChildProcess(ChildProcess&& other) noexcept
       : pid_(std::exchange(other.pid_, 0)),
         descriptor_(std::move(other.descriptor_)),
-        ended_(other.ended_) {}
+        ended_(std::exchange(other.ended_, Errc::closed)),
+        owner_(other.owner_) {}
   ChildProcess& operator=(ChildProcess&& other) noexcept {
     std::swap(pid_, other.pid_);
     std::swap(descriptor_, other.descriptor_);
     std::swap(ended_, other.ended_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
+  /// Blocking: until the child has ended, at most a second: one that is traced by another process
+  /// ends when its tracer lets it, and is a zombie until this process ends.
   ~ChildProcess() {
-    if (pid_ == 0) return;
-    ::kill(pid_, SIGKILL);
-    int status = 0;
-    posix::retry([&] { return ::waitpid(pid_, &status, 0); });
+    if (pid_ == 0 || !owner_.is_this()) return;
+    if (kill(SIGKILL)) static_cast<void>(wait(std::chrono::seconds{1}));
   }
 
   /// Starts a program, a path, whose standard input shall be `input`. It gets the environment, the
@@ -77,36 +83,47 @@ class ChildProcess {
   int native_handle() const noexcept { return descriptor_.get(); }
 
   /// Errors: those of `kill`; `closed` when there is no child any more.
-  Result<void> kill(int signal) const noexcept {
+  Result<void> kill(int signal) noexcept {
     if (pid_ == 0) return Errc::closed;
-    return ::kill(pid_, signal) == 0 ? Result<void>() : posix::last_error();
+    // Still this process's own child, maybe a zombie: so the number is nobody else's.
+    siginfo_t info{};
+    if (wait_id(info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) {
+      forget(posix::system_error(ECHILD));
+      return Errc::closed;
+    }
+    const int sent = posix::send_signal(descriptor_, pid_, signal);
+    return sent == 0 ? Result<void>() : posix::last_error();
   }
 
   /// Waits for the end and reaps; asked again, it repeats the answer.
   ///
-  /// Errors: `would_block` when the time is up; those of `waitpid`. Blocking: up to `duration`.
+  /// Errors: `timed_out`; `closed` when it was released or moved; ECHILD when something else has
+  /// reaped it; those of `waitid`. Blocking: up to `duration`.
   template <class Rep, class Period>
   Result<ExitStatus> wait(std::chrono::duration<Rep, Period> duration) {
     if (pid_ == 0) return ended_;
     const auto deadline = detail::Deadline::after(duration);
-    for (;;) {
-      int status = 0;
-      const pid_t reaped = posix::retry([&] { return ::waitpid(pid_, &status, WNOHANG); });
-      if (reaped < 0) return posix::last_error();
-      if (reaped == pid_) {
-        const bool exited = WIFEXITED(status);
-        ended_ = exited ? ExitStatus{WEXITSTATUS(status), 0} : ExitStatus{0, WTERMSIG(status)};
-        pid_ = 0;
-        descriptor_.reset();
+    constexpr std::chrono::milliseconds longest{50};
+    for (std::chrono::milliseconds pause{1};; pause = pause < longest ? 2 * pause : longest) {
+      siginfo_t info{};
+      if (wait_id(info, WEXITED | WNOHANG) != 0) {
+        if (errno != ECHILD) return posix::last_error();
+        forget(posix::last_error());
         return ended_;
       }
-      if (deadline.passed()) return Errc::would_block;
-      // Without a descriptor nothing tells of the end.
-      constexpr std::chrono::milliseconds pause{2};
-      const auto until = descriptor_
-                             ? deadline
-                             : detail::Deadline::earlier(deadline, detail::Deadline::after(pause));
-      const auto slept = posix::wait_for({{descriptor_.get(), POLLIN, 0}, {-1, 0, 0}}, until);
+      if (info.si_pid == pid_) {
+        const bool exited = info.si_code == CLD_EXITED;
+        forget(exited ? ExitStatus{info.si_status, 0} : ExitStatus{0, info.si_status});
+        return ended_;
+      }
+      if (deadline.passed()) return Errc::timed_out;
+      // The descriptor tells of the end once. A child that has ended and can't be reaped yet is
+      // traced by another process, and no system tells when that lets go.
+      const bool told = descriptor_ && posix::events_now(descriptor_.get(), POLLIN) == 0;
+      const pollfd end{told ? descriptor_.get() : -1, POLLIN, 0};
+      const auto until =
+          told ? deadline : detail::Deadline::earlier(deadline, detail::Deadline::after(pause));
+      const auto slept = posix::wait_for({end, {-1, 0, 0}}, until);
       if (!slept) return slept.error();
     }
   }
@@ -114,15 +131,27 @@ class ChildProcess {
   /// Lets go of the child: whoever gets its pid has to reap it.
   [[nodiscard]] pid_t release() noexcept {
     descriptor_.reset();
+    ended_ = Errc::closed;
     return std::exchange(pid_, 0);
   }
 
  private:
   explicit ChildProcess(pid_t pid) : pid_(pid), descriptor_(posix::open_process(pid)) {}
 
+  int wait_id(siginfo_t& info, int options) const noexcept {
+    return posix::retry([&] { return ::waitid(P_PID, static_cast<id_t>(pid_), &info, options); });
+  }
+
+  void forget(Result<ExitStatus> ended) noexcept {
+    ended_ = std::move(ended);
+    pid_ = 0;
+    descriptor_.reset();
+  }
+
   pid_t pid_;
   posix::Descriptor descriptor_;
-  ExitStatus ended_;
+  Result<ExitStatus> ended_ = Errc::closed;
+  posix::OwnerProcess owner_;
 };
 
 }  // namespace strait

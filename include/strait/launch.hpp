@@ -133,7 +133,12 @@ struct Launcher {
     posix::Descriptor input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     if (!input) return posix::last_error();
     auto nothing = posix::open("/dev/null", O_RDONLY);
-    if (!nothing) return nothing.error();
+    if (!nothing) {
+      // A bare chroot has none: a pipe that nothing writes to is as empty.
+      auto pipe = posix::pipe_pair();
+      if (!pipe) return pipe.error();
+      nothing = std::move((*pipe)[0]);
+    }
     if (posix::retry([&] { return ::dup2(nothing->get(), STDIN_FILENO); }) < 0) {
       return posix::last_error();
     }

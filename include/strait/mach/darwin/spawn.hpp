@@ -2,6 +2,7 @@
 
 #include <crt_externs.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
 
@@ -23,5 +24,8 @@ inline char* const* environment() { return *::_NSGetEnviron(); }
 
 /// This system has no descriptors of processes.
 inline Descriptor open_process(pid_t) { return Descriptor(); }
+
+/// Sends a signal to a child that was not reaped yet.
+inline int send_signal(const Descriptor&, pid_t pid, int signal) { return ::kill(pid, signal); }
 
 }  // namespace strait::posix
