@@ -288,7 +288,8 @@ class Channel {
   /// a handler, which ends a sleep in any thread.
   void stop() noexcept { stop_.raise(); }
 
-  /// Waits until everything queued is on its way.
+  /// Waits until everything queued is on its way, and half of the bound is free of what the peer
+  /// has not taken out of line.
   ///
   /// Errors: `timed_out`: the rest stays queued; as `send`. Blocking: up to `duration`.
   template <class Rep, class Period>
@@ -562,7 +563,17 @@ class Channel {
       if (ended_) return ended_;
       if (state_ == State::connected) {
         if (auto sent = link_->flush(queue_); !sent) return sent;
-        if (queue_.empty()) return {};
+        if (queue_.empty()) {
+          if (has_room_under_way()) return {};
+          if (deadline.passed()) return Errc::timed_out;
+          // No wake-up tells that the peer has taken what is out of line.
+          constexpr std::chrono::milliseconds pause{1};
+          auto slept = posix::wait_for(
+              {}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
+          if (!slept) return slept;
+          link_->take_doorbells();
+          continue;
+        }
       } else if (queue_.empty()) {
         return {};
       } else {
@@ -571,6 +582,15 @@ class Channel {
       }
       if (deadline.passed()) return Errc::timed_out;
       if (auto slept = sleep(deadline, Until::room); !slept) return slept;
+    }
+  }
+
+  /// Whether what is under way out of line leaves half of the bound.
+  bool has_room_under_way() const {
+    if constexpr (requires { link_->bytes_under_way(); }) {
+      return link_->fits_under_way(options.max_queued_bytes / 2, options.max_queued_bytes);
+    } else {
+      return true;
     }
   }
 

@@ -30,10 +30,11 @@ struct ExitStatus {
 };
 
 /// A process that this one started. The destructor kills it (SIGKILL) and leaves no zombie: `wait`
-/// first to let it end by itself, or `release` it. In a forked copy of this process it only lets go.
+/// first to let it end by itself, or `release` it. In a forked copy of this process it only lets
+/// go.
 ///
-/// A child that something else has reaped, as the system does when SIGCHLD is ignored, is forgotten:
-/// no signal ever goes to a process that has its number by now.
+/// A child that something else has reaped, as the system does when SIGCHLD is ignored, is
+/// forgotten: no signal ever goes to a process that has its number by now.
 ///
 /// Threads: one at a time.
 class ChildProcess {

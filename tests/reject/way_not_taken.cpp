@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -35,8 +36,19 @@ struct Kernel : strait::LinuxKernel {
   struct ReceiveRight : strait::LinuxKernel::ReceiveRight {
     strait::Result<Region> take_region(std::size_t);
   };
-  static strait::Result<ReceiveRight> allocate(std::size_t);
-  static strait::Result<ReceiveRight> allocate_for(const Request&, std::size_t);
+  struct LinkPorts {
+    ReceiveRight in;
+    SendRight out;
+  };
+  struct Answer {
+    strait::detail::HandshakeBytes body;
+    std::optional<LinkPorts> ports;
+  };
+  struct Greeting : strait::LinuxKernel::Greeting {
+    strait::Result<Answer> answer();
+  };
+  static strait::Result<Greeting> greet(NameRight&&, std::size_t, std::span<const std::byte>);
+  static strait::Result<LinkPorts> welcome(Request&&, std::size_t, std::span<const std::byte>);
 };
 
 #if !defined(STRAIT_REJECT)

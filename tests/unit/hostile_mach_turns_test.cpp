@@ -104,6 +104,8 @@ TEST_CASE("a peer that has the kernel add descriptors of processes leaves none h
     for (int fd = 0; fd != 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0;
     return open;
   };
+  REQUIRE(
+      rogue.link.wait(rogue.inbox, 1ms));  // the first sleep takes a descriptor to be stopped by
   const int before = count();
   for (int i = 0; i != 100; ++i) {
     REQUIRE(rogue.peer.out.pass({}));

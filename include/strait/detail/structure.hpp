@@ -139,8 +139,8 @@ consteval std::uint64_t version_of() {
 /// name, size and alignment. Always with the version, see `schema_version`.
 ///
 /// What it can't see: the names of members, so that two of one type that change places are the
-/// same; the inside of classes with constructors, private members, bases or unions. There only a version
-/// helps.
+/// same; the inside of classes with constructors, private members, bases or unions. There only a
+/// version helps.
 template <class T>
 consteval std::uint64_t structure_hash() {
   using Plain = std::remove_cv_t<T>;
@@ -270,8 +270,8 @@ bool members_hold_values(const std::byte* at, TypeList<Members...> members) {
 }
 
 /// Whether the bytes of a `T` that a peer has chosen are values wherever that can be told: of
-/// `bool` 0 or 1; of an enumeration whose enumerators are found, a value below 64 that has no bit which
-/// none of them has (flags may be joined, and what is larger can't be told).
+/// `bool` 0 or 1; of an enumeration whose enumerators are found, a value below 64 that has no bit
+/// which none of them has (flags may be joined, and what is larger can't be told).
 template <class T>
 bool holds_values(const std::byte* at) {
   using Plain = std::remove_cv_t<T>;

@@ -33,7 +33,8 @@ inline int reset_signals(posix_spawnattr_t& attributes) {
 }
 
 /// Starts a program with this standard input, this process's other two standard descriptors, and
-/// no others. It has no signal blocked or ignored. `arguments` ends with a null pointer, as for `execve`.
+/// no others. It has no signal blocked or ignored. `arguments` ends with a null pointer, as for
+/// `execve`.
 ///
 /// Errors: those of `execve`, such as `ENOENT` and `EACCES`, and of `fork`.
 inline Result<pid_t> spawn(const char* program, char* const* arguments, const Descriptor& input) {

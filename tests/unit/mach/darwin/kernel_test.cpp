@@ -92,7 +92,9 @@ struct Door {
 
   strait::detail::HandshakeBytes hello() const {
     return strait::detail::HandshakeBytes(
-        strait::detail::encode_hello(RawSerializer::schema_hash, token).bytes());
+        strait::detail::encode_hello(RawSerializer::schema_hash, token,
+                                     strait::detail::wire_options_of<Transport>())
+            .bytes());
   }
   void let_the_right_one_in() {
     auto client = Link::connect(name, token).value();
