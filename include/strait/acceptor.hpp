@@ -230,7 +230,8 @@ class Acceptor {
     Listening listening(*this);
     set_.calm();
     // In turn, and what there was no time for comes first in the next call.
-    if (next_ready_ == ready_count_) {
+    const bool looked = next_ready_ == ready_count_;
+    if (looked) {
       const auto count = set_.ready(ready_);
       if (!count) return count.error();
       ready_count_ = *count;
@@ -256,7 +257,7 @@ class Acceptor {
       handled += let_in.value_or(0);
     }
     // The set's own descriptors may have taken two places.
-    listening.finished = !crowded_ && ready_count_ + 2 < ready_.size();
+    listening.finished = looked && !crowded_ && ready_count_ + 2 < ready_.size();
     return handled;
   }
 

@@ -288,8 +288,8 @@ class Channel {
   /// a handler, which ends a sleep in any thread.
   void stop() noexcept { stop_.raise(); }
 
-  /// Waits until everything queued is on its way, and half of the bound is free of what the peer
-  /// has not taken out of line.
+  /// Waits until everything queued is on its way and, if a message out of line was `queue_full`, the
+  /// peer has taken so much that there is room for it.
   ///
   /// Errors: `timed_out`: the rest stays queued; as `send`. Blocking: up to `duration`.
   template <class Rep, class Period>
@@ -511,6 +511,7 @@ class Channel {
     if constexpr (requires { link_->bytes_under_way(); }) {
       if (payload.size() >= TransportT::out_of_line_from && state_ == State::connected &&
           !link_->fits_under_way(payload.size(), options.max_queued_bytes)) {
+        wanted_bytes_ = payload.size();
         return Errc::queue_full;
       }
     }
@@ -538,7 +539,7 @@ class Channel {
     if (ended_) return ended_;
     const std::size_t needed = payload.size() + sizeof(detail::FrameHeader);
     if (!queue_.empty() &&
-        (needed > options.max_queued_bytes || queue_.bytes() > options.max_queued_bytes - needed)) {
+        (needed > options.max_queued_bytes || queued_bytes() > options.max_queued_bytes - needed)) {
       // There may be room that nobody has noticed yet.
       const std::size_t before = queue_.bytes();
       if (state_ == State::connected) {
@@ -564,7 +565,10 @@ class Channel {
       if (state_ == State::connected) {
         if (auto sent = link_->flush(queue_); !sent) return sent;
         if (queue_.empty()) {
-          if (has_room_under_way()) return {};
+          if (has_room_under_way()) {
+            wanted_bytes_ = 0;
+            return {};
+          }
           if (deadline.passed()) return Errc::timed_out;
           // No wake-up tells that the peer has taken what is out of line.
           constexpr std::chrono::milliseconds pause{1};
@@ -585,10 +589,10 @@ class Channel {
     }
   }
 
-  /// Whether what is under way out of line leaves half of the bound.
+  /// Whether what is under way out of line leaves room for the message that found none.
   bool has_room_under_way() const {
     if constexpr (requires { link_->bytes_under_way(); }) {
-      return link_->fits_under_way(options.max_queued_bytes / 2, options.max_queued_bytes);
+      return wanted_bytes_ == 0 || link_->fits_under_way(wanted_bytes_, options.max_queued_bytes);
     } else {
       return true;
     }
@@ -976,6 +980,7 @@ class Channel {
   bool announced_ = false;
   detail::StopRequest stop_;
   std::uint32_t idle_polls_ = 0;
+  std::size_t wanted_bytes_ = 0;
   std::size_t left_ = 0;  // when `send` last tried to flush
   detail::Spinner<WaitPolicy> spin_;
   Peer peer_;

@@ -249,8 +249,7 @@ class BasicMachTransport {
 
   Result<void> flush(detail::FrameQueue& queue) {
     std::size_t staged_bytes = 0;
-    std::size_t left = detail::fair_share_flushed;
-    while (!queue.empty() && left != 0) {
+    while (!queue.empty()) {
       const auto frame = queue.front();
       const std::span payload(frame.payload, frame.header.bytes);
       if constexpr (OutOfLineWay::exists) {
@@ -263,7 +262,6 @@ class BasicMachTransport {
           const auto sent =
               way_.send_copy(out_, header(out_of_line_kind, frame.header.tag), Queued{payload});
           if (sent) {
-            left -= detail::least(left, payload.size());
             queue.pop();
             continue;
           }
@@ -272,7 +270,6 @@ class BasicMachTransport {
         }
       }
       const std::size_t size = detail::least(payload.size(), fragment_bytes);
-      left -= detail::least(left, size + sizeof(detail::FrameHeader));
       const bool last = size == payload.size();
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment

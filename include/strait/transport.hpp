@@ -75,8 +75,8 @@ struct ReceiveLimits {
 ///   T6  `send(payload, queue)` takes one message while `queue` is empty. What there is no room for
 ///       goes to the queue, which is then not empty. On failure the message is not sent and the
 ///       queue is unchanged: `peer_closed`, `not_enough_memory`, `malformed`, the system's.
-///   T7  `flush(queue)` sends from the front of the queue until it is empty, or there is no room,
-///       or a fair share is done, neither of which is an error. Optional, `retries()`: there is
+///   T7  `flush(queue)` sends from the front of the queue until it is empty or there is no room,
+///       which is not an error. Optional, `retries()`: there is
 ///       something to send for which no wake-up comes; it has to be tried again after a while.
 ///
 /// Receiving

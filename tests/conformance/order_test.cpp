@@ -9,7 +9,7 @@ using namespace strait_test;
 
 namespace {
 
-constexpr std::uint64_t many = 10'000;
+constexpr std::uint64_t message_count = 10'000;
 
 /// Sends what the channel takes of the messages below `count`; false when something else is wrong.
 template <class Link>
@@ -36,9 +36,9 @@ TEMPLATE_TEST_CASE("10,000 messages of mixed sizes, both ways at once, arrive wh
   std::uint64_t from_client = 0;
   bool sent = true;
   REQUIRE(pump_until(pair.server, at_server, pair.client, at_client, [&] {
-    sent = sent && send_more(pair.client, from_client, many, 0, 23) &&
-           send_more(pair.server, from_server, many, 1, 17);
-    return !sent || (at_server.count() == many && at_client.count() == many);
+    sent = sent && send_more(pair.client, from_client, message_count, 0, 23) &&
+           send_more(pair.server, from_server, message_count, 1, 17);
+    return !sent || (at_server.count() == message_count && at_client.count() == message_count);
   }));
   CHECK(sent);
   CHECK(at_server.wrong() == std::nullopt);
@@ -51,7 +51,7 @@ TEMPLATE_TEST_CASE("a stream between two threads arrives whole and in order", "[
   std::error_code sender_error;
   std::thread sender([&, client = std::move(pair.client)]() mutable {
     const auto deaf = [](View) {};
-    for (std::uint64_t next = 0; next != many;) {
+    for (std::uint64_t next = 0; next != message_count;) {
       const auto sent = client.send(StreamCheck::message(next));
       if (sent) {
         ++next;
@@ -74,7 +74,7 @@ TEMPLATE_TEST_CASE("a stream between two threads arrives whole and in order", "[
   sender.join();
   CHECK(end == Errc::peer_closed);
   CHECK_FALSE(sender_error);
-  CHECK(received.count() == many);
+  CHECK(received.count() == message_count);
   CHECK(received.wrong() == std::nullopt);
 }
 

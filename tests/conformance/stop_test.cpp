@@ -71,7 +71,7 @@ class Helper {
   std::thread thread_;
 };
 
-constexpr int rounds = 60;
+constexpr int stop_rounds = 60;
 
 /// Each call is ended by one `stop`; how that comes, `action` says.
 template <class Stoppable, class Listener, class Action>
@@ -79,7 +79,7 @@ void stop_again_and_again(Stoppable& target, Listener& listener, Action action) 
   Helper<Action> helper(action);
   int ended = 0;
   const auto start = Clock::now();
-  for (int round = 0; round != rounds; ++round) {
+  for (int round = 0; round != stop_rounds; ++round) {
     helper.next();
     if (round % 2 == 0) {
       ended += target.run(listener) ? 1 : 0;
@@ -88,7 +88,7 @@ void stop_again_and_again(Stoppable& target, Listener& listener, Action action) 
       ended += waited && *waited == 0 ? 1 : 0;
     }
   }
-  CHECK(ended == rounds);
+  CHECK(ended == stop_rounds);
   CHECK(Clock::now() - start < long_enough);
   // All of them are used up.
   CHECK(target.wait(listener, 1ms).value() == 0);

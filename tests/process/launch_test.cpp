@@ -52,7 +52,7 @@ const ChildRole reader_role("launch.reader", [](const ChildArguments&) {
 const ChildRole signals_role("launch.signals", [](const ChildArguments&) {
   sigset_t blocked;
   child::require(::sigprocmask(SIG_SETMASK, nullptr, &blocked) == 0);
-  child::require(::sigismember(&blocked, SIGTERM) == 0, "SIGTERM is not blocked");
+  child::require(sigismember(&blocked, SIGTERM) == 0, "SIGTERM is not blocked");
   struct sigaction action;
   child::require(::sigaction(SIGINT, nullptr, &action) == 0);
   child::require(action.sa_handler == SIG_DFL, "SIGINT is not ignored");
@@ -231,8 +231,8 @@ TEMPLATE_TEST_CASE("a child that is killed is peer_closed, and its end is told o
 TEST_CASE("a child has no signal blocked or ignored, whatever its parent has",
           "[process][launch]") {
   sigset_t term, before;
-  ::sigemptyset(&term);
-  ::sigaddset(&term, SIGTERM);
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
   REQUIRE(::pthread_sigmask(SIG_BLOCK, &term, &before) == 0);
   const auto interrupt = ::signal(SIGINT, SIG_IGN);
   auto launched = MachByName::launch("launch.signals", {.patience = 0ms});

@@ -4,11 +4,10 @@
 
 namespace strait::detail {
 
-// What one `receive`, or one `flush`, does at the most, so that no peer keeps this side for itself:
-// about a tenth of a millisecond's work.
+// What one `receive` does at the most, so that no peer keeps this side for itself: about a tenth of
+// a millisecond's work.
 inline constexpr int fair_share = 1024;
 inline constexpr std::size_t fair_share_bytes = std::size_t{256} << 10;
 inline constexpr int fair_share_reads = 64;
-inline constexpr std::size_t fair_share_flushed = std::size_t{1} << 20;
 
 }  // namespace strait::detail

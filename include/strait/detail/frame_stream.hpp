@@ -11,7 +11,6 @@
 
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/handshake_bytes.hpp"
-#include "strait/detail/least.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/result.hpp"
 #include "strait/transport.hpp"
@@ -68,11 +67,10 @@ Result<HandshakeBytes> read_hello(Read&& read) {
   return HandshakeBytes({frame.data() + sizeof header, header.bytes});
 }
 
-/// Sends all that is queued, or what there is room for, or a fair share.
+/// Sends all that is queued, or what there is room for.
 template <class Write>
 Result<void> flush_frames(FrameQueue& queue, Write&& write) {
-  std::size_t left = fair_share_flushed;
-  for (int writes = 0; !queue.empty() && left != 0 && writes != fair_share_reads; ++writes) {
+  while (!queue.empty()) {
     std::array<iovec, 16> parts;
     const std::size_t count = queue.gather(parts);
     const auto filled = std::span<const iovec>(parts).first(count);
@@ -87,7 +85,6 @@ Result<void> flush_frames(FrameQueue& queue, Write&& write) {
     if (*written == 0) return {};
     queue.take_rights(due);  // the receiver has its own by now
     queue.consume(*written);
-    left -= least(left, *written);
   }
   return {};
 }

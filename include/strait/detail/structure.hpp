@@ -31,15 +31,19 @@ inline constexpr std::size_t std_array_size<std::array<T, size>> = size;
 /// than all the rest.
 template <class T>
 consteval bool is_view() {
-  const std::string_view name = full_type_name<T>();
-  for (const std::string_view view :
-       {"std::basic_string_view<", "std::span<", "std::reference_wrapper<",
-        "std::initializer_list<", "std::mdspan<", "std::coroutine_handle<",
-        "std::__cxx11::basic_string_view<", "std::__1::basic_string_view<", "std::__1::span<",
-        "std::__1::reference_wrapper<"}) {
-    if (name.substr(0, view.size()) == view) return true;
-  }
-  return name.substr(0, 13) == "std::ranges::";
+  std::string_view name = full_type_name<T>();
+  const auto skip = [&](std::string_view prefix) {
+    if (name.substr(0, prefix.size()) != prefix) return false;
+    name.remove_prefix(prefix.size());
+    return true;
+  };
+  if (!skip("std::")) return false;
+  static_cast<void>(skip("__1::") || skip("__cxx11::"));
+  // Some compilers prefer the short names of string views.
+  return skip("basic_string_view<") || skip("string_view") || skip("wstring_view") ||
+         skip("u8string_view") || skip("u16string_view") || skip("u32string_view") ||
+         skip("span<") || skip("reference_wrapper<") || skip("initializer_list<") ||
+         skip("mdspan<") || skip("coroutine_handle<") || skip("ranges::");
 }
 
 /// Where the members of an aggregate lie, as far as that follows from their sizes and alignments.

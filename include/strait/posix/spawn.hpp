@@ -21,10 +21,10 @@ namespace strait::posix {
 /// Has a child block and ignore no signal, whatever the thread that starts it blocks and ignores.
 inline int reset_signals(posix_spawnattr_t& attributes) {
   sigset_t set;
-  ::sigemptyset(&set);
+  sigemptyset(&set);
   if (const int failed = ::posix_spawnattr_setsigmask(&attributes, &set)) return failed;
-  ::sigfillset(&set);
-  for (const int fixed : {SIGKILL, SIGSTOP}) ::sigdelset(&set, fixed);
+  sigfillset(&set);
+  for (const int fixed : {SIGKILL, SIGSTOP}) sigdelset(&set, fixed);
   if (const int failed = ::posix_spawnattr_setsigdefault(&attributes, &set)) return failed;
   short flags = 0;
   if (const int failed = ::posix_spawnattr_getflags(&attributes, &flags)) return failed;
