@@ -288,8 +288,8 @@ class Channel {
   /// a handler, which ends a sleep in any thread.
   void stop() noexcept { stop_.raise(); }
 
-  /// Waits until everything queued is on its way and, if a message out of line was `queue_full`, the
-  /// peer has taken so much that there is room for it.
+  /// Waits until everything queued is on its way and, if a message out of line was `queue_full`,
+  /// the peer has taken so much that there is room for it.
   ///
   /// Errors: `timed_out`: the rest stays queued; as `send`. Blocking: up to `duration`.
   template <class Rep, class Period>
