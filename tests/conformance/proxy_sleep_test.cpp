@@ -52,7 +52,7 @@ long sleeps_in_half_a_second() {
 }
 
 /// A thread that looks every 20 ms would sleep 25 times.
-constexpr long few = 12;
+constexpr long few_messages = 12;
 
 const auto deaf = [](View) {};
 
@@ -76,14 +76,14 @@ TEMPLATE_TEST_CASE("a proxy sleeps while its client has not come", "[proxy][slee
                    STRAIT_TEST_TRANSPORTS) {
   auto link = Link<TestType>::listen(unique_name("sleep"), new_token()).value();
   const auto proxy = Proxy<TestType>::start(std::move(link), deaf).value();
-  CHECK(sleeps_in_half_a_second() < few);
+  CHECK(sleeps_in_half_a_second() < few_messages);
 }
 
 TEMPLATE_TEST_CASE("a proxy sleeps while its server has not answered", "[proxy][sleep]",
                    STRAIT_TEST_TRANSPORTS) {
   auto pair = fresh_pair<Link<TestType>>();
   auto proxy = Proxy<TestType>::start(std::move(pair.client), deaf).value();
-  CHECK(sleeps_in_half_a_second() < few);
+  CHECK(sleeps_in_half_a_second() < few_messages);
   // And wakes up for the answer.
   REQUIRE(proxy.send(pattern(10)));
   CHECK(
@@ -104,7 +104,7 @@ TEMPLATE_TEST_CASE("a proxy sleeps while neither its listener nor its peer takes
     for (; proxy.send(pattern(10'000, sent)); ++sent) idle = 0;
   }
   CHECK(proxy.queued_bytes() != 0);
-  CHECK(sleeps_in_half_a_second() < few);
+  CHECK(sleeps_in_half_a_second() < few_messages);
   // It wakes up for room.
   CHECK(poll_until(pair.client, pair.at_client,
                    [&] { return pair.at_client.messages.size() == sent; }));
