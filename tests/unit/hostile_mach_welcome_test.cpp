@@ -92,7 +92,7 @@ TEST_CASE("a Welcome with a wrong number of descriptors is malformed", "[hostile
   auto five = lanes.ends();
   five.push_back(lanes.to_client.memory.get());
   CHECK(welcomed_with(five) == Errc::malformed);
-  for (const std::size_t count : {1, 2, 3}) {
+  for (const std::size_t count : {1u, 2u, 3u}) {
     auto few = lanes.ends();
     few.resize(count);
     CHECK(welcomed_with(few) == Errc::malformed);
@@ -122,7 +122,7 @@ TEST_CASE("a Welcome whose memory is no ring is turned down", "[hostile][mach]")
     CAPTURE(i);
     const Lanes lanes;
     const int memory = i < files.size() ? files[i].get() : pipe_out.get();
-    for (const std::size_t place : {1, 3}) {
+    for (const std::size_t place : {1u, 3u}) {
       auto descriptors = lanes.ends();
       descriptors[place] = memory;
       CHECK(welcomed_with(descriptors));
@@ -146,7 +146,7 @@ TEST_CASE("a Welcome whose socket is none, or of another kind, is turned down", 
   for (const int socket :
        {stream[0].get(), datagram[0].get(), inet.get(), null.get(), lanes.to_client.memory.get()}) {
     CAPTURE(socket);
-    for (const std::size_t place : {0, 2}) {
+    for (const std::size_t place : {0u, 2u}) {
       auto descriptors = lanes.ends();
       descriptors[place] = socket;
       CHECK(welcomed_with(descriptors) == Errc::malformed);
