@@ -89,9 +89,13 @@ struct Port {
   PortRef no_senders;
   std::vector<Bell*> bells;
 
-  void update_bells() {
+  bool has_news() const { return !alive || !queue.empty(); }
+
+  /// Nothing but a message, or the end, changes what a kqueue says by itself: that a message was
+  /// received does not.
+  void ring_bells() {
     for (Bell* bell : bells) {
-      bell->messages = !alive || !queue.empty();
+      if (has_news()) bell->messages = true;
       bell->update();
     }
   }
@@ -296,7 +300,7 @@ class Kernel {
       if (notify != port) tell(notify, Notification::send_once, 0);
     }
     for (const QueuedMessage& message : messages) destroy(message);
-    port->update_bells();
+    port->ring_bells();
     changed.notify_all();
   }
 
@@ -329,7 +333,7 @@ class Kernel {
 
   void enqueue(const PortRef& port, QueuedMessage message) {
     port->queue.push_back(std::move(message));
-    port->update_bells();
+    port->ring_bells();
     changed.notify_all();
   }
 
@@ -567,7 +571,6 @@ class Kernel {
     }
     QueuedMessage message = std::move(port->queue.front());
     port->queue.pop_front();
-    port->update_bells();
     changed.notify_all();
     if (const auto known = names.find(port.get()); known != names.end()) {
       Entry& holder = space[known->second];
@@ -822,7 +825,7 @@ strait::Result<ScriptedTraps::PortEvents> ScriptedTraps::PortEvents::watch(Name 
   events.bell_->set = std::move(*set);
   events.bell_->port = entry->port;
   entry->port->bells.push_back(events.bell_.get());
-  entry->port->update_bells();
+  entry->port->ring_bells();
   return events;
 }
 
@@ -845,6 +848,15 @@ strait::Result<void> ScriptedTraps::PortEvents::wake_in(std::chrono::millisecond
   bell_->timer = true;
   bell_->update();
   return {};
+}
+
+void ScriptedTraps::PortEvents::clear() {
+  if (!bell_) return;
+  const std::lock_guard lock(Kernel::instance().mutex);
+  ++Kernel::instance().calls;
+  const PortRef port = bell_->port.lock();
+  bell_->messages = !port || port->has_news();
+  bell_->update();
 }
 
 void ScriptedTraps::PortEvents::calm() {

@@ -57,6 +57,8 @@ struct ScriptedTraps {
     strait::Result<void> watch_too(int descriptor);
     explicit operator bool() const { return bell_ != nullptr; }
     int native_handle() const;
+    /// Has it be readable only if there still is a message.
+    void clear();
     /// Its timer runs out at once.
     strait::Result<void> wake_in(std::chrono::milliseconds time);
     void calm();
@@ -86,7 +88,7 @@ struct MachScript {
   /// How many messages there are in a port.
   static std::size_t queued(strait::darwin_mach::PortName port);
   static std::uint32_t queue_limit(strait::darwin_mach::PortName port);
-  /// How many `message` calls there were.
+  /// How many calls of `message` and of `PortEvents::clear` there were.
   static std::size_t calls();
 };
 

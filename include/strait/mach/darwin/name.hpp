@@ -166,6 +166,7 @@ class NamePort {
           return failed(Errc::malformed);
         }
         if (why == Errc::malformed || why == std::errc::not_enough_memory) return failed(why);
+        events_.clear();
         return why == Errc::empty && through ? make_error_code(Errc::peer_closed) : why;
       }
       if (!inbox_.sender().is_kernel()) return understand();

@@ -56,7 +56,7 @@ class ReceiveRight {
     }
     auto events = Traps::PortEvents::watch(port->name());
     if (!events) return events.error();
-    right.events_ = std::move(*events);
+    right.incoming_.events = std::move(*events);
     right.incoming_.port = std::move(*port);
     return right;
   }
@@ -129,7 +129,7 @@ class ReceiveRight {
     incoming_.take_in(deadline);
     return {};
   }
-  pollfd interest() const { return {events_.native_handle(), POLLIN, 0}; }
+  pollfd interest() const { return {incoming_.events.native_handle(), POLLIN, 0}; }
   void take_doorbells() {}
 
   /// Whom all that was received is from; all zeros before the first message.
@@ -142,6 +142,9 @@ class ReceiveRight {
 
   struct Incoming {
     OwnedReceive<Traps> port;
+    typename Traps::PortEvents events;
+    /// What the events say may be of a message that was received since they were cleared.
+    bool events_are_old = false;
     Inbox<Traps> inbox;
     /// All zeros, which is the kernel, while anybody may be the first one.
     AuditToken sender{};
@@ -156,8 +159,10 @@ class ReceiveRight {
       while (!held && !ended) {
         const auto received = inbox.receive(port.name(), received_bytes(max_body_bytes), deadline);
         if (received) {
+          events_are_old = true;
           accept();
         } else if (received.error() == Errc::empty) {
+          if (std::exchange(events_are_old, false)) events.clear();
           return false;
         } else {
           ended = received.error() == Errc::message_too_large ? make_error_code(Errc::malformed)
@@ -191,7 +196,6 @@ class ReceiveRight {
   // That a message has moved from the kernel to this process changes nothing that can be seen.
   mutable Incoming incoming_;
   OwnedSend<Traps> send_right_;
-  typename Traps::PortEvents events_;
   OwnedSends<Traps> arrived_rights_;
   OwnedMemory<Traps> arrived_memory_;
 };

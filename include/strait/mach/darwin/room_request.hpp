@@ -71,10 +71,12 @@ class RoomRequest {
       std::byte trailer[max_trailer_bytes];
     } received;
     auto answer = Answer::none;
+    bool received_some = false;
     while (pending() &&
            Traps::message(&received,
                           option::receive | option::receive_timeout | option::audit_trailer, 0,
                           sizeof received, notify_.name(), 0) == success) {
+      received_some = true;
       const std::span bytes = std::as_bytes(std::span(&received, 1));
       const auto sender = sender_of(bytes);
       if (!sender || !sender->is_kernel()) {
@@ -89,6 +91,7 @@ class RoomRequest {
         answer = Answer::gone;
       }
     }
+    if (received_some) events_.clear();
     return answer;
   }
 

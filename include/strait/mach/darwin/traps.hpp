@@ -8,6 +8,7 @@
 #include <mach/notify.h>
 #include <sys/event.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -120,8 +121,8 @@ struct Traps {
     return file;
   }
 
-  /// A descriptor that is readable while there is a message in a port: a kqueue, which `poll`,
-  /// `select` and other kqueues take.
+  /// A descriptor that is readable when a message has come to a port, until `clear` finds none
+  /// there: a kqueue, which `poll`, `select` and other kqueues take.
   class PortEvents {
    public:
     PortEvents() = default;
@@ -144,6 +145,15 @@ struct Traps {
 
     explicit operator bool() const { return static_cast<bool>(queue_); }
     int native_handle() const { return queue_.get(); }
+
+    /// Has it be readable only if there still is a message. Receiving does not take what the kqueue
+    /// has found off it; only a look into the kqueue does, and leaves there what still holds.
+    void clear() {
+      if (!queue_) return;
+      kevent64_s found[3];  // of a port, a descriptor, and a timer
+      const timespec at_once{};
+      static_cast<void>(::kevent64(queue_.get(), nullptr, 0, found, 3, 0, &at_once));
+    }
 
     /// Makes it readable after a time, until `calm`.
     Result<void> wake_in(std::chrono::milliseconds time) {

@@ -607,6 +607,65 @@ TEST_CASE("without means for it a parent claims no name", "[darwin][launch]") {
   CHECK(family.check_in().error() == std::errc::too_many_files_open);
 }
 
+// --- descriptors that go quiet ---------------------------------------------------------------------
+
+namespace {
+bool is_readable(int descriptor) {
+  pollfd entry{descriptor, POLLIN, 0};
+  return ::poll(&entry, 1, 0) == 1;
+}
+}  // namespace
+
+TEST_CASE("a port that was received empty is not readable any more", "[darwin]") {
+  auto in = ScriptedDarwin::allocate(16 << 10).value();
+  auto out = ScriptedDarwin::SendRight::adopt(in.make_send_right()).value();
+  const auto send = [&] {
+    **out.reserve(1) = std::byte{1};
+    REQUIRE(out.stage({1, 0, whole, 0}));
+  };
+  const int handle = in.interest().fd;
+  CHECK_FALSE(is_readable(handle));
+  for (int i = 0; i != 2; ++i) {
+    send();
+    send();
+    for (int k = 0; k != 2; ++k) {
+      CHECK(is_readable(handle));
+      in.pop(in.peek().value());
+    }
+    CHECK(in.peek().error() == Errc::empty);
+    CHECK_FALSE(is_readable(handle));
+    // Nothing has come since: one call finds that out.
+    const std::size_t calls = MachScript::calls();
+    CHECK_FALSE(in.readable());
+    CHECK(MachScript::calls() - calls == 1);
+  }
+}
+
+TEST_CASE("a name at which nobody knocks any more is not readable", "[darwin]") {
+  const auto name = unique_name("knocked");
+  auto port = ScriptedDarwin::check_in(name, {1, std::chrono::seconds{1}}).value();
+  auto right = ScriptedDarwin::look_up(name).value();
+  REQUIRE_FALSE(say_hello(right));
+  CHECK(is_readable(port));
+  CHECK(port.receive());
+  CHECK(port.receive().error() == Errc::empty);
+  CHECK_FALSE(is_readable(port));
+}
+
+TEST_CASE("the answer that there is room is read once", "[darwin]") {
+  RawPort port(1);
+  mach::RoomRequest<ScriptedTraps> request;
+  for (int i = 0; i != 2; ++i) {
+    REQUIRE(RawMessage(port.name()).send() == mach::success);
+    REQUIRE(request.ask(port.name()));
+    CHECK_FALSE(is_readable(request.native_handle()));
+    destroy(port.next());
+    CHECK(is_readable(request.native_handle()));
+    CHECK(request.take() == mach::RoomRequest<ScriptedTraps>::Answer::room);
+    CHECK_FALSE(is_readable(request.native_handle()));
+  }
+}
+
 // --- files as rights -------------------------------------------------------------------------------
 
 TEST_CASE("files travel as rights, as soon as the kernel has memory for them", "[darwin][rights]") {
