@@ -107,7 +107,8 @@ struct Entry {
   bool send_once = false;
   std::uint32_t sends = 0;
   std::uint32_t dead = 0;
-  PortRef request;  // a send-once right to where `send_possible` or `dead_name` shall go
+  PortRef request;        // a send-once right to where `send_possible` or `dead_name` shall go
+  bool has_slot = false;  // stays with a request that `send_possible` has answered
 };
 
 AuditToken& current_task() {
@@ -291,9 +292,11 @@ class Kernel {
       if (entry.dead == 0) {
         space.erase(name);
         if (request) tell(request, Notification::port_deleted, name);
-      } else if (request) {
+      } else if (std::exchange(entry.has_slot, false)) {
+        // One reference more for the notification, also where there was one before and none comes:
+        // XNU, ipc_right_delta and ipc_right_destruct.
         ++entry.dead;
-        tell(request, Notification::dead_name, name);
+        if (request) tell(request, Notification::dead_name, name);
       }
     }
     if (const PortRef notify = std::exchange(port->no_senders, nullptr)) {
@@ -724,6 +727,7 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
     return success;
   }
   replace(entry->request);
+  entry->has_slot = to != nullptr;
   if (to && what == Notification::send_possible && sync != 0 && port->queue.size() < port->limit) {
     kernel.tell(std::exchange(kernel.find(name)->request, nullptr), what, name);
   }

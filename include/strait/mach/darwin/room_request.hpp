@@ -32,9 +32,7 @@ class RoomRequest {
   /// took, would hold on to the name of a dead port.
   ~RoomRequest() {
     if (!pending() || !notify_.owner().is_this()) return;
-    PortName previous = null_port;
-    Traps::request_notification(about_, Notification::send_possible, 0, null_port, previous);
-    if (is_name(previous)) Traps::deallocate(previous);
+    cancel(about_);
     take();
   }
 
@@ -83,12 +81,16 @@ class RoomRequest {
         destroy<Traps>(message_of(bytes));
         continue;
       }
-      about_ = null_port;
+      const PortName about = std::exchange(about_, null_port);
       answer = Answer::room;
       if (received.message.header.id == static_cast<std::int32_t>(Notification::dead_name)) {
         // It comes with one more reference to what is left of the name.
         Traps::deallocate(received.message.name);
         answer = Answer::gone;
+      } else {
+        // The kernel keeps the place of a request that it has answered, and would leave a reference
+        // for it when the port ends in this task.
+        cancel(about);
       }
     }
     if (received_some) events_.clear();
@@ -102,6 +104,13 @@ class RoomRequest {
   void calm() { events_.calm(); }
 
  private:
+  static void cancel(PortName right) {
+    PortName previous = null_port;
+    Traps::request_notification(right, Notification::send_possible, 0, null_port, previous);
+    // What another right to the same port has asked meanwhile: that one is told, and asks again.
+    if (is_name(previous)) Traps::deallocate(previous);
+  }
+
   static constexpr std::uint32_t queue_limit = 5;
 
   OwnedReceive<Traps> notify_;

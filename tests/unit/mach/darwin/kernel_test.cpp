@@ -664,6 +664,8 @@ TEST_CASE("the answer that there is room is read once", "[darwin]") {
     CHECK(request.take() == mach::RoomRequest<ScriptedTraps>::Answer::room);
     CHECK_FALSE(is_readable(request.native_handle()));
   }
+  // Of a port that ends after the answer no name is left.
+  port.receive = OwnedReceive();
 }
 
 // --- files as rights -------------------------------------------------------------------------------

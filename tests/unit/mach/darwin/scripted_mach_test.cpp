@@ -174,6 +174,28 @@ TEST_CASE("the end of a port is told with a reference to what is left of its nam
   for (int i = 0; i != 2; ++i) CHECK(ScriptedTraps::deallocate(name) == 0);
 }
 
+TEST_CASE(
+    "a request that was answered costs a reference at the end of its port, until it is cancelled",
+    "[scripted_mach]") {
+  RawPort port(1);
+  RawPort notify;
+  const auto name = port.name();
+  REQUIRE(ask(name, Notification::send_possible, 1, notify) == 0);
+  CHECK(id_of(notify.next()) == Notification::send_possible);
+  bool cancelled = false;
+  SECTION("left as it is") {}
+  SECTION("cancelled") {
+    cancelled = true;
+    mach::PortName previous = 0;
+    CHECK(ScriptedTraps::request_notification(name, Notification::send_possible, 0, mach::null_port,
+                                              previous) == 0);
+    CHECK(previous == mach::null_port);
+  }
+  port.receive = OwnedReceive();
+  CHECK(notify.next().empty());
+  if (!cancelled) CHECK(ScriptedTraps::deallocate(name) == 0);
+}
+
 TEST_CASE("a right to a port that died under way arrives dead", "[scripted_mach]") {
   RawPort carrier;
   {
