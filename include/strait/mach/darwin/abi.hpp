@@ -179,15 +179,22 @@ struct GuardedPortDescriptor {
   PortName name;
 };
 
-/// Whom the kernel says a message is from. All zero: from the kernel itself. The whole of it names
-/// one life of one program: process numbers alone are used again.
+/// Whom the kernel says a message is from. All zero: from the kernel itself.
 struct AuditToken {
   std::uint32_t values[8];
 
   std::uint32_t user() const { return values[1]; }
   std::uint32_t group() const { return values[2]; }
   std::int32_t process() const { return static_cast<std::int32_t>(values[5]); }
+  /// Which life of that process: the number of a process is used again, and an exec begins a new
+  /// life.
+  std::uint32_t process_version() const { return values[7]; }
   bool is_kernel() const { return *this == AuditToken{}; }
+  /// The rest of a token is what the sender is at the time of each message: a process may change its
+  /// user, its group and its session.
+  bool is_same_process(const AuditToken& other) const {
+    return process() == other.process() && process_version() == other.process_version();
+  }
 
   friend bool operator==(const AuditToken& a, const AuditToken& b) {
     std::uint32_t different = 0;

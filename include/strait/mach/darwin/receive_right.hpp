@@ -182,7 +182,7 @@ class ReceiveRight {
       }
       if (sender.is_kernel()) sender = inbox.sender();
       const auto parsed = parse(message);
-      if (!parsed || inbox.sender() != sender) {
+      if (!parsed || !inbox.sender().is_same_process(sender)) {
         ended = make_error_code(Errc::malformed);
         return destroy<Traps>(message);
       }

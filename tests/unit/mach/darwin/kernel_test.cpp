@@ -322,7 +322,6 @@ TEST_CASE("a message of anybody but the one who said Hello ends the channel", "[
   mach::AuditToken token = own_task();
   SECTION("another process") { token = other_task(); }
   SECTION("a later life of the same process") { ++token.values[7]; }
-  SECTION("another user") { ++token.values[1]; }
   {
     const AsTask as_other(token);
     REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
@@ -332,6 +331,21 @@ TEST_CASE("a message of anybody but the one who said Hello ends the channel", "[
   CHECK(client.door.server.poll([&](View) { ++heard; }).value() == 1);
   CHECK(client.verdict() == Errc::malformed);
   CHECK(heard == 1);
+}
+
+TEST_CASE("a peer that changes its user, its group or its session stays the same one",
+          "[darwin][credentials]") {
+  RawClient client;
+  mach::AuditToken token = own_task();
+  const std::size_t changed = GENERATE(0u, 1u, 2u, 3u, 4u, 6u);
+  REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  ++token.values[changed];
+  {
+    const AsTask as_other_user(token);
+    REQUIRE(client.message().parcel(whole, text()).send() == mach::success);
+  }
+  CHECK(client.door.server.poll(deaf).value() == 2);
+  CHECK_FALSE(client.verdict());
 }
 
 TEST_CASE("a Hello of one process does not open the door for another", "[darwin][hostile]") {
