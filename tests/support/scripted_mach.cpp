@@ -128,7 +128,11 @@ class Kernel {
   std::map<PortName, Entry> space;
   std::map<const Port*, PortName> names;
   std::map<std::uint64_t, Mapping> memory;
-  std::map<std::string, PortRef> services;
+  struct Service {
+    PortRef port;
+    AuditToken owner;
+  };
+  std::map<std::string, Service> services;
   std::multiset<std::string> mistakes;
   struct Failure {
     Return why;
@@ -141,6 +145,7 @@ class Kernel {
   int port_failures = 0;
   int fileport_failures = 0;
   int descriptor_failures = 0;
+  int name_refusals = 0;
   std::size_t calls = 0;
   PortName next_name = 0x1003;
 
@@ -767,10 +772,15 @@ ScriptedTraps::Return ScriptedTraps::deallocate_memory(std::uint64_t address, st
 ScriptedTraps::Return ScriptedTraps::check_in(const char* name, Name& port) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
-  std::erase_if(kernel.services, [](const auto& service) { return !service.second->alive; });
-  if (kernel.services.contains(name)) return bootstrap::name_in_use;
+  std::erase_if(kernel.services, [](const auto& service) { return !service.second.port->alive; });
+  if (take_one(kernel.name_refusals)) return bootstrap::not_privileged;
+  if (const auto held = kernel.services.find(name); held != kernel.services.end()) {
+    // `launchd` lets a process hear of its own names only: launchd-842, job_mig_check_in2.
+    return held->second.owner.is_same_process(current_task()) ? bootstrap::service_active
+                                                              : bootstrap::not_privileged;
+  }
   port = kernel.new_port(5);
-  kernel.services[name] = kernel.space[port].port;
+  kernel.services[name] = {kernel.space[port].port, current_task()};
   return success;
 }
 
@@ -778,10 +788,13 @@ ScriptedTraps::Return ScriptedTraps::look_up(const char* name, Name& port) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
   const auto found = kernel.services.find(name);
-  if (found == kernel.services.end() || !found->second->alive) return bootstrap::unknown_service;
-  ++found->second->made;
-  ++found->second->send_rights;
-  port = kernel.copy_out({Disposition::move_send, found->second, false});
+  if (found == kernel.services.end() || !found->second.port->alive) {
+    return bootstrap::unknown_service;
+  }
+  const PortRef service = found->second.port;
+  ++service->made;
+  ++service->send_rights;
+  port = kernel.copy_out({Disposition::move_send, service, false});
   return success;
 }
 
@@ -902,6 +915,10 @@ void MachScript::fail_fileports(int times) {
   const std::lock_guard lock(Kernel::instance().mutex);
   Kernel::instance().fileport_failures = times;
 }
+void MachScript::refuse_names(int times) {
+  const std::lock_guard lock(Kernel::instance().mutex);
+  Kernel::instance().name_refusals = times;
+}
 void MachScript::fail_descriptors(int times) {
   const std::lock_guard lock(Kernel::instance().mutex);
   Kernel::instance().descriptor_failures = times;
@@ -968,7 +985,8 @@ std::multiset<std::string> mach_holdings() {
   const std::size_t planned = kernel.send_failures.size();
   if (planned + static_cast<std::size_t>(kernel.request_failures + kernel.memory_failures +
                                          kernel.event_failures + kernel.port_failures +
-                                         kernel.fileport_failures + kernel.descriptor_failures) !=
+                                         kernel.fileport_failures + kernel.descriptor_failures +
+                                         kernel.name_refusals) !=
       0) {
     found.insert("Mach failures that were planned and did not happen");
   }

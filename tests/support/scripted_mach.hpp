@@ -82,6 +82,8 @@ struct MachScript {
   /// No memory to make a fileport; no room for the descriptor that one shall become.
   static void fail_fileports(int times);
   static void fail_descriptors(int times);
+  /// `launchd` lets this process claim no names, as the next claims find.
+  static void refuse_names(int times);
   /// A send right to an object of the kernel, which is the caller's.
   static strait::darwin_mach::PortName kernel_object(std::uint32_t type);
   static bool holds_receive(strait::darwin_mach::PortName port);

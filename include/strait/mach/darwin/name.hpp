@@ -123,6 +123,8 @@ class NamePort {
   static Result<NamePort> check_in(const ServiceName& name) {
     PortName port = null_port;
     if (const Return result = Traps::check_in(name.c_str(), port); result != success) {
+      // `launchd` says this of a name that another process holds, too.
+      if (result == bootstrap::not_privileged && is_held(name)) return Errc::name_taken;
       return bootstrap_error(result);
     }
     NamePort claimed;
@@ -179,6 +181,13 @@ class NamePort {
 
  private:
   static strait::detail::Deadline now() { return strait::detail::Deadline::now(); }
+
+  static bool is_held(const ServiceName& name) {
+    PortName port = null_port;
+    if (Traps::look_up(name.c_str(), port) != success) return false;
+    const OwnedSend<Traps> dropped(port);
+    return true;
+  }
 
   static Request<Traps> failed(std::error_code why) { return {{}, why, {}, {}, {}}; }
 

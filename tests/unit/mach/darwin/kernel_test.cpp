@@ -1035,6 +1035,22 @@ TEST_CASE("names have the prefix that the kernel's type says", "[darwin]") {
   ScriptedTraps::deallocate(port);
 }
 
+TEST_CASE("a name that is held is taken, also where launchd calls it somebody else's", "[darwin]") {
+  const auto name = unique_name("held");
+  const auto token = Token::generate().value();
+  auto server = Link::listen(name, token).value();
+  SECTION("by this process") { CHECK(Link::listen(name, token).error() == Errc::name_taken); }
+  SECTION("by another one") {
+    const AsTask as_other(other_task());
+    CHECK(Link::listen(name, token).error() == Errc::name_taken);
+  }
+  SECTION("and none may be claimed, which only a free name shows") {
+    MachScript::refuse_names(2);
+    CHECK(Link::listen(name, token).error() == Errc::name_taken);
+    CHECK(Link::listen(unique_name("free"), token).error() == Errc::permission_denied);
+  }
+}
+
 TEST_CASE("a name that is too long with its prefix is no name", "[darwin]") {
   using Prefixed = PrefixedLink<LongPrefix>;
   const auto token = Token::generate().value();
