@@ -146,6 +146,7 @@ class Kernel {
   int fileport_failures = 0;
   int descriptor_failures = 0;
   int name_refusals = 0;
+  bool old_dead_names = false;
   std::size_t calls = 0;
   PortName next_name = 0x1003;
 
@@ -744,7 +745,9 @@ ScriptedTraps::Return ScriptedTraps::kernel_object(Name name, std::uint32_t& typ
   const std::lock_guard lock(kernel.mutex);
   const Entry* entry = kernel.find(name);
   if (entry == nullptr) return kernel.mistake(kern::invalid_name, "question for the kind", name);
-  if (entry->dead != 0 || entry->send_once) return kern::invalid_right;
+  // XNU from macOS 13 on; before, and in 7195, it said `invalid_right` of a dead name, too.
+  if (entry->dead != 0) return kernel.old_dead_names ? kern::invalid_right : kern::invalid_name;
+  if (entry->send_once) return kern::invalid_right;
   type = entry->port->object;
   return success;
 }
@@ -914,6 +917,10 @@ PortName MachScript::kernel_object(std::uint32_t type) {
 void MachScript::fail_fileports(int times) {
   const std::lock_guard lock(Kernel::instance().mutex);
   Kernel::instance().fileport_failures = times;
+}
+void MachScript::old_dead_names(bool old) {
+  const std::lock_guard lock(Kernel::instance().mutex);
+  Kernel::instance().old_dead_names = old;
 }
 void MachScript::refuse_names(int times) {
   const std::lock_guard lock(Kernel::instance().mutex);

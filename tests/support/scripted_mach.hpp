@@ -82,6 +82,8 @@ struct MachScript {
   /// No memory to make a fileport; no room for the descriptor that one shall become.
   static void fail_fileports(int times);
   static void fail_descriptors(int times);
+  /// Whether the kind of a dead name is asked for in vain as it was before macOS 13.
+  static void old_dead_names(bool old);
   /// `launchd` lets this process claim no names, as the next claims find.
   static void refuse_names(int times);
   /// A send right to an object of the kernel, which is the caller's.

@@ -63,7 +63,8 @@ class SendRight {
     if (right.name() == null_port) return Errc::malformed;
     std::uint32_t object = 0;
     const Return asked = Traps::kernel_object(right.name(), object);
-    if (asked == kern::invalid_right) return Errc::peer_closed;  // it died after it had arrived
+    // It died after it had arrived. macOS 13 and later say the first, earlier ones the second.
+    if (asked == kern::invalid_name || asked == kern::invalid_right) return Errc::peer_closed;
     if (asked != success || object != 0) return Errc::malformed;
     SendRight adopted;
     adopted.right_ = std::move(right);

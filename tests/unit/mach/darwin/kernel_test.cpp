@@ -275,13 +275,16 @@ TEST_CASE("a right is looked at before it is used", "[darwin][hostile]") {
   CHECK(SendRight::adopt(OwnedSend(mach::null_port)).error() == Errc::malformed);
   CHECK(SendRight::adopt(OwnedSend(mach::dead_port)).error() == Errc::peer_closed);
   CHECK(SendRight::adopt(OwnedSend(MachScript::kernel_object(1))).error() == Errc::malformed);
-  RawPort port;
-  const auto dies_after_it_arrived = [&] {
+  const auto dies_after_it_arrived = [] {
+    RawPort port;
     OwnedSend right = std::move(port.send);
     port.receive = OwnedReceive();
     return SendRight::adopt(std::move(right)).error();
   };
   CHECK(dies_after_it_arrived() == Errc::peer_closed);
+  MachScript::old_dead_names(true);
+  CHECK(dies_after_it_arrived() == Errc::peer_closed);
+  MachScript::old_dead_names(false);
   CHECK(SendRight().reserve(1).error() == Errc::peer_closed);
 }
 

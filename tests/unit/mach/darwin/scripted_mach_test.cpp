@@ -167,7 +167,7 @@ TEST_CASE("the end of a port is told with a reference to what is left of its nam
   CHECK(id_of(notify.next()) == Notification::dead_name);
   CHECK(RawMessage(name).send() == mach::send::invalid_dest);
   std::uint32_t type = 0;
-  CHECK(ScriptedTraps::kernel_object(name, type) == mach::kern::invalid_right);
+  CHECK(ScriptedTraps::kernel_object(name, type) == mach::kern::invalid_name);
   CHECK(ask(name, Notification::dead_name, 0, notify) == mach::kern::invalid_argument);
   CHECK(ask(name, Notification::send_possible, 0, notify) == 0);
   CHECK(id_of(notify.next()) == Notification::dead_name);
