@@ -44,6 +44,7 @@ inline constexpr Return too_large = 0x1000'000e;
 inline constexpr Return invalid_type = 0x1000'000f;
 inline constexpr Return invalid_header = 0x1000'0010;
 inline constexpr Return invalid_options = 0x1000'0013;
+inline constexpr Return filtered = 0x1000'0017;
 }  // namespace send
 
 namespace receive {
@@ -59,6 +60,8 @@ inline constexpr Return body_error = 0x1000'400c;
 /// Bits that a failed send or receive may have beside its reason: not everything could be given
 /// back or delivered.
 inline constexpr Return extra_failures = 0x3e00;
+/// Such a bit alone: no memory in the kernel for what a message carries.
+inline constexpr Return no_kernel_memory = 0x400;
 
 namespace bootstrap {
 inline constexpr Return not_privileged = 1100;

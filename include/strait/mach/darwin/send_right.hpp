@@ -28,8 +28,9 @@ inline constexpr std::size_t max_body_bytes = std::size_t{64} << 10;
 /// message that found no room as if it had been received, and all of that is dropped again here
 /// (what the caller owns was only copied).
 ///
-/// Errors: `would_block`, `peer_closed`, `not_enough_memory` (for now), `EINVAL` for what only a
-/// mistake in this library can cause. Blocking: never.
+/// Errors: `would_block`, `peer_closed`, `not_enough_memory` (for now), `permission_denied` when a
+/// sandbox lets no such message through, `EINVAL` for what only a mistake in this library can cause.
+/// Blocking: never.
 template <class Traps>
 Result<void> send_once(std::span<std::byte> message) {
   const Return result =
@@ -41,7 +42,9 @@ Result<void> send_once(std::span<std::byte> message) {
     case send::timed_out: return Errc::would_block;
     case send::interrupted: return std::make_error_code(std::errc::interrupted);
     case send::invalid_dest: return Errc::peer_closed;
+    case success:  // nothing but one of the extra bits: `no_kernel_memory`
     case send::no_buffer: return std::make_error_code(std::errc::not_enough_memory);
+    case send::filtered: return Errc::permission_denied;
     default: return posix::system_error(EINVAL);
   }
 }
@@ -76,7 +79,7 @@ class SendRight {
 
   Result<std::byte*> reserve(std::size_t bytes) { return reserve_at(plain_body_at, bytes); }
 
-  /// Sends the reserved message. Errors: `would_block`, `peer_closed`, `EINVAL`; nothing was sent.
+  /// Sends the reserved message. Errors: as `send_once`; nothing was sent.
   Result<void> stage(const MessageHeader& header) {
     return dispatch([&] { return lay_out(buffer_.data(), right_.name(), header); });
   }

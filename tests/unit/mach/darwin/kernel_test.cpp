@@ -899,6 +899,9 @@ TEST_CASE("a send that the kernel could not finish is done again", "[darwin]") {
   SECTION("not all could be given back") {
     MachScript::fail_send(mach::send::timed_out | 0x2000, true, 2);
   }
+  SECTION("no memory for what it carries") {
+    MachScript::fail_send(mach::no_kernel_memory, false, 2);
+  }
   REQUIRE(pair.client.send(block(size)));
   CHECK(pair.client.flush(1h));
   std::vector<std::byte> got;
@@ -910,6 +913,12 @@ TEST_CASE("a mistake in a send is an error and no loop", "[darwin]") {
   Connected pair;
   MachScript::fail_send(mach::send::invalid_header, false);
   CHECK(pair.client.send(block(10)).error() == std::errc::invalid_argument);
+}
+
+TEST_CASE("a message that a filter of the system stops is not permitted", "[darwin]") {
+  Connected pair;
+  MachScript::fail_send(mach::send::filtered, false);
+  CHECK(pair.client.send(block(10)).error() == Errc::permission_denied);
 }
 
 TEST_CASE("without memory for a region the bytes travel by themselves", "[darwin]") {
