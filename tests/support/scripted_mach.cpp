@@ -704,7 +704,6 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
                                                           Name& previous) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
-  if (take_one(kernel.request_failures)) return kern::resource_shortage;
   Entry* entry = kernel.find(name);
   const Entry* target = kernel.find(notify);
   if (entry == nullptr || (notify != null_port && (target == nullptr || !target->receive))) {
@@ -713,20 +712,30 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
   const PortRef port = entry->port;
   // A null port takes the request back.
   const PortRef to = target != nullptr ? target->port : nullptr;
+  // The new right to tell is made before anything else, and ends unused when that fails.
+  const auto fail = [&](Return why) {
+    if (to) kernel.tell(to, Notification::send_once, 0);
+    return why;
+  };
+  if (take_one(kernel.request_failures)) return fail(kern::resource_shortage);
+  Return result = success;
   const auto replace = [&](PortRef& slot) {
     const PortRef old = std::exchange(slot, to);
-    if (old) previous = kernel.copy_out({Disposition::move_send_once, old, false});
+    if (!old) return;
+    // What was asked stands, although the right that it replaces can't be given out.
+    if (!old->alive) return void(result = kern::invalid_capability);
+    previous = kernel.copy_out({Disposition::move_send_once, old, false});
   };
   if (what == Notification::no_senders) {
-    if (!entry->receive) return kern::invalid_right;
+    if (!entry->receive) return fail(kern::invalid_right);
     replace(port->no_senders);
     if (to && port->send_rights == 0 && sync <= port->made) {
       kernel.tell(std::exchange(port->no_senders, nullptr), what, port->made);
     }
-    return success;
+    return result;
   }
   if (entry->dead != 0) {
-    if (what == Notification::dead_name) return kern::invalid_argument;
+    if (what == Notification::dead_name) return fail(kern::invalid_argument);
     if (!to) return success;
     ++entry->dead;
     kernel.tell(to, Notification::dead_name, name);
@@ -737,7 +746,7 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
   if (to && what == Notification::send_possible && sync != 0 && port->queue.size() < port->limit) {
     kernel.tell(std::exchange(kernel.find(name)->request, nullptr), what, name);
   }
-  return success;
+  return result;
 }
 
 ScriptedTraps::Return ScriptedTraps::kernel_object(Name name, std::uint32_t& type) {

@@ -30,6 +30,7 @@ inline constexpr Return resource_shortage = 6;
 inline constexpr Return invalid_name = 15;
 inline constexpr Return invalid_right = 17;
 inline constexpr Return invalid_value = 18;
+inline constexpr Return invalid_capability = 20;
 }  // namespace kern
 
 namespace send {

@@ -56,8 +56,12 @@ class RoomRequest {
                                                      notify_.name(), previous);
     // Two rights to one port share one request: the other one is told that it has lost its own.
     if (is_name(previous)) Traps::deallocate(previous);
-    if (asked == success) about_ = right;
-    return asked == success;
+    about_ = right;
+    // The latter says only that whoever had asked before is gone: the request stands.
+    if (asked == success || asked == kern::invalid_capability) return true;
+    take();  // the kernel tells that the right to tell was not used
+    about_ = null_port;
+    return false;
   }
 
   bool pending() const { return about_ != null_port; }
@@ -83,14 +87,18 @@ class RoomRequest {
       }
       const PortName about = std::exchange(about_, null_port);
       answer = Answer::room;
-      if (received.message.header.id == static_cast<std::int32_t>(Notification::dead_name)) {
-        // It comes with one more reference to what is left of the name.
-        Traps::deallocate(received.message.name);
-        answer = Answer::gone;
-      } else {
-        // The kernel keeps the place of a request that it has answered, and would leave a reference
-        // for it when the port ends in this task.
-        cancel(about);
+      switch (static_cast<Notification>(received.message.header.id)) {
+        case Notification::dead_name:
+          // It comes with one more reference to what is left of the name.
+          Traps::deallocate(received.message.name);
+          answer = Answer::gone;
+          break;
+        case Notification::send_possible:
+          // The kernel keeps the place of a request that it has answered, and would leave a
+          // reference for it when the port ends in this task.
+          cancel(about);
+          break;
+        default: break;  // the request is lost: a look at the port, and it is made again
       }
     }
     if (received_some) events_.clear();

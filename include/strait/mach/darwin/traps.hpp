@@ -217,7 +217,8 @@ static_assert(kern::no_space == KERN_NO_SPACE && kern::invalid_argument == KERN_
               kern::resource_shortage == KERN_RESOURCE_SHORTAGE &&
               kern::invalid_name == KERN_INVALID_NAME &&
               kern::invalid_right == KERN_INVALID_RIGHT &&
-              kern::invalid_value == KERN_INVALID_VALUE);
+              kern::invalid_value == KERN_INVALID_VALUE &&
+              kern::invalid_capability == KERN_INVALID_CAPABILITY);
 static_assert(send::invalid_dest == MACH_SEND_INVALID_DEST &&
               send::timed_out == MACH_SEND_TIMED_OUT &&
               send::interrupted == MACH_SEND_INTERRUPTED &&

@@ -685,6 +685,54 @@ TEST_CASE("the answer that there is room is read once", "[darwin]") {
   port.receive = OwnedReceive();
 }
 
+TEST_CASE("a request for room that failed leaves no answer for the next one", "[darwin]") {
+  using Answer = mach::RoomRequest<ScriptedTraps>::Answer;
+  RawPort port(1);
+  mach::RoomRequest<ScriptedTraps> request;
+  REQUIRE(RawMessage(port.name()).send() == mach::success);
+  MachScript::fail_notification_requests(1);
+  CHECK_FALSE(request.ask(port.name()));
+  CHECK_FALSE(request.pending());
+  CHECK_FALSE(is_readable(request.native_handle()));
+  REQUIRE(request.ask(port.name()));
+  CHECK(request.take() == Answer::none);
+  destroy(port.next());
+  CHECK(request.take() == Answer::room);
+}
+
+TEST_CASE("a request for room stands also in the place of one that is nobody's any more",
+          "[darwin]") {
+  RawPort port(1);
+  mach::RoomRequest<ScriptedTraps> request;
+  REQUIRE(RawMessage(port.name()).send() == mach::success);
+  {
+    RawPort gone;
+    mach::PortName previous = 0;
+    REQUIRE(ScriptedTraps::request_notification(port.name(), Notification::send_possible, 1,
+                                                gone.name(), previous) == mach::success);
+  }
+  CHECK(request.ask(port.name()));
+  CHECK(request.pending());
+  destroy(port.next());
+  CHECK(request.take() == mach::RoomRequest<ScriptedTraps>::Answer::room);
+}
+
+TEST_CASE("two rights to one port that wait for room do not take it from each other for ever",
+          "[darwin]") {
+  RawPort port(1);
+  mach::RoomRequest<ScriptedTraps> first;
+  mach::RoomRequest<ScriptedTraps> second;
+  using Answer = mach::RoomRequest<ScriptedTraps>::Answer;
+  REQUIRE(RawMessage(port.name()).send() == mach::success);
+  REQUIRE(first.ask(port.name()));
+  REQUIRE(second.ask(port.name()));
+  // It is told that it has lost its own, and leaves the other one's alone.
+  CHECK(first.take() == Answer::room);
+  CHECK(second.take() == Answer::none);
+  destroy(port.next());
+  CHECK(second.take() == Answer::room);
+}
+
 // --- files as rights -------------------------------------------------------------------------------
 
 TEST_CASE("files travel as rights, as soon as the kernel has memory for them", "[darwin][rights]") {

@@ -169,6 +169,7 @@ TEST_CASE("the end of a port is told with a reference to what is left of its nam
   std::uint32_t type = 0;
   CHECK(ScriptedTraps::kernel_object(name, type) == mach::kern::invalid_name);
   CHECK(ask(name, Notification::dead_name, 0, notify) == mach::kern::invalid_argument);
+  CHECK(id_of(notify.next()) == Notification::send_once);
   CHECK(ask(name, Notification::send_possible, 0, notify) == 0);
   CHECK(id_of(notify.next()) == Notification::dead_name);
   for (int i = 0; i != 2; ++i) CHECK(ScriptedTraps::deallocate(name) == 0);
@@ -194,6 +195,31 @@ TEST_CASE(
   port.receive = OwnedReceive();
   CHECK(notify.next().empty());
   if (!cancelled) CHECK(ScriptedTraps::deallocate(name) == 0);
+}
+
+TEST_CASE("a request that fails tells that its right was not used", "[scripted_mach]") {
+  RawPort port;
+  RawPort notify;
+  MachScript::fail_notification_requests(1);
+  CHECK(ask(port.name(), Notification::send_possible, 1, notify) == mach::kern::resource_shortage);
+  CHECK(id_of(notify.next()) == Notification::send_once);
+}
+
+TEST_CASE("a request stands although nobody can be given the one that it replaces",
+          "[scripted_mach]") {
+  RawPort port(1);
+  REQUIRE(RawMessage(port.name()).send() == 0);
+  RawPort notify;
+  {
+    RawPort gone;
+    REQUIRE(ask(port.name(), Notification::send_possible, 1, gone) == 0);
+  }
+  CHECK(ask(port.name(), Notification::send_possible, 1, notify) == mach::kern::invalid_capability);
+  destroy(port.next());
+  CHECK(id_of(notify.next()) == Notification::send_possible);
+  mach::PortName previous = 0;
+  CHECK(ScriptedTraps::request_notification(port.name(), Notification::send_possible, 0,
+                                            mach::null_port, previous) == 0);
 }
 
 TEST_CASE("a right to a port that died under way arrives dead", "[scripted_mach]") {
