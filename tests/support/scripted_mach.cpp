@@ -108,6 +108,7 @@ struct Entry {
   std::uint32_t sends = 0;
   std::uint32_t dead = 0;
   PortRef request;        // a send-once right to where `send_possible` or `dead_name` shall go
+  bool armed = false;     // only then is `send_possible` told
   bool has_slot = false;  // stays with a request that `send_possible` has answered
 };
 
@@ -581,12 +582,6 @@ class Kernel {
     QueuedMessage message = std::move(port->queue.front());
     port->queue.pop_front();
     changed.notify_all();
-    if (const auto known = names.find(port.get()); known != names.end()) {
-      Entry& holder = space[known->second];
-      if (holder.request && port->queue.size() < port->limit) {
-        tell(std::exchange(holder.request, nullptr), Notification::send_possible, known->second);
-      }
-    }
     AuditTrailer trailer{0, sizeof trailer, port->sequence++, {0, 1}, message.sender};
     if (wanted > size) {
       destroy(message);
@@ -594,6 +589,13 @@ class Kernel {
       write_at(bytes, 0, Header{0, sizeof(Header), 0, name, 0, 0});
       write_at(bytes, sizeof(Header), trailer);
       return receive::too_large;
+    }
+    // Whoever takes a message out tells that a send is possible, however many are left.
+    if (const auto known = names.find(port.get()); known != names.end()) {
+      Entry& holder = space[known->second];
+      if (holder.request && std::exchange(holder.armed, false)) {
+        tell(std::exchange(holder.request, nullptr), Notification::send_possible, known->second);
+      }
     }
     auto header = read_at<Header>(message.bytes, 0);
     header.bits =
@@ -743,6 +745,7 @@ ScriptedTraps::Return ScriptedTraps::request_notification(Name name, Notificatio
   }
   replace(entry->request);
   entry->has_slot = to != nullptr;
+  entry->armed = what == Notification::send_possible && sync != 0;
   if (to && what == Notification::send_possible && sync != 0 && port->queue.size() < port->limit) {
     kernel.tell(std::exchange(kernel.find(name)->request, nullptr), what, name);
   }

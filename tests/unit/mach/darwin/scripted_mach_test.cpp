@@ -156,6 +156,44 @@ TEST_CASE("room is told once, at once if there is some already", "[scripted_mach
   CHECK(notify.next().empty());
 }
 
+TEST_CASE("a message that is taken out tells of room, also where there is none yet",
+          "[scripted_mach]") {
+  RawPort port(1);
+  RawPort notify;
+  REQUIRE(RawMessage(port.name()).send() == 0);
+  REQUIRE(RawMessage(port.name()).send(Disposition::make_send_once) == 0);
+  SECTION("asked with a look at the port") {
+    REQUIRE(ask(port.name(), Notification::send_possible, 1, notify) == 0);
+    destroy(port.next());
+    CHECK(MachScript::queued(port.name()) == 1);
+    CHECK(id_of(notify.next()) == Notification::send_possible);
+  }
+  SECTION("but not of one that is too large, and destroyed") {
+    REQUIRE(RawMessage(port.name())
+                .parcel(1, std::vector<std::byte>(200))
+                .send(Disposition::make_send_once) == 0);
+    destroy(port.next());
+    destroy(port.next());
+    REQUIRE(ask(port.name(), Notification::send_possible, 1, notify) == 0);
+    CHECK(port.next(sizeof(mach::Header) + mach::max_trailer_bytes).empty());
+    CHECK(port.last == mach::receive::too_large);
+    CHECK(notify.next().empty());
+    REQUIRE(RawMessage(port.name()).send() == 0);
+    destroy(port.next());
+    CHECK(id_of(notify.next()) == Notification::send_possible);
+  }
+  SECTION("asked without one, which tells only of the end") {
+    REQUIRE(ask(port.name(), Notification::send_possible, 0, notify) == 0);
+    destroy(port.next());
+    destroy(port.next());
+    CHECK(notify.next().empty());
+    const auto name = port.name();
+    port.receive = OwnedReceive();
+    CHECK(id_of(notify.next()) == Notification::dead_name);
+    CHECK(ScriptedTraps::deallocate(name) == 0);
+  }
+}
+
 TEST_CASE("the end of a port is told with a reference to what is left of its name",
           "[scripted_mach]") {
   RawPort port(1);
