@@ -193,6 +193,22 @@ class Kernel {
 
   // --- rights ------------------------------------------------------------------------------------
 
+  bool can_copy_in(PortName name, Disposition how) {
+    if (!is_name(name)) return true;
+    const Entry* entry = find(name);
+    if (entry == nullptr) return false;
+    switch (how) {
+      case Disposition::make_send:
+      case Disposition::make_send_once:
+      case Disposition::move_receive: return entry->receive;
+      case Disposition::copy_send:
+      case Disposition::move_send: return entry->sends != 0 || entry->dead != 0;
+      case Disposition::move_send_once: return entry->send_once || entry->dead != 0;
+      case Disposition::none: break;
+    }
+    return false;
+  }
+
   /// Takes a right out of the space, or makes one from it.
   Return copy_in(PortName name, Disposition how, Right& right) {
     if (name == null_port) return success;
@@ -232,8 +248,13 @@ class Kernel {
         }
         return success;
       case Disposition::move_send_once:
-        if (!entry->send_once) return send::invalid_right;
         right.kind = Disposition::move_send_once;
+        if (entry->dead != 0) {
+          right = {Disposition::move_send_once, nullptr, true};
+          if (--entry->dead == 0) forget(name);
+          return success;
+        }
+        if (!entry->send_once) return send::invalid_right;
         forget(name);
         return success;
       case Disposition::move_receive:
@@ -491,7 +512,7 @@ class Kernel {
         return send::message_too_small;
       }
     }
-    if ((header.bits & ~0x801f'1f1fU) != 0) return send::invalid_header;
+    header.bits &= 0x801f'1f1fU;
     if (local_right(header.bits) == Disposition::none && header.local != null_port) {
       return send::invalid_header;
     }
@@ -511,6 +532,8 @@ class Kernel {
       give_back = true;
       failure = planned.why;
     }
+    // Both rights of the header go, or none does.
+    if (!can_copy_in(header.local, local_right(header.bits))) return send::invalid_reply;
     if (copy_in(header.remote, remote_right(header.bits), message.destination) != success) {
       return send::invalid_dest;
     }
@@ -612,7 +635,7 @@ class Kernel {
 };
 
 /// What `kernel_object` says of a fileport.
-constexpr std::uint32_t fileport = 30;
+constexpr std::uint32_t fileport = 34;
 
 /// True for as many times as were planned.
 bool take_one(int& failures) { return failures > 0 && failures-- > 0; }
@@ -658,6 +681,7 @@ ScriptedTraps::Return ScriptedTraps::destroy_receive(Name port) {
 ScriptedTraps::Return ScriptedTraps::deallocate(Name name) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
+  if (name == null_port) return success;
   Entry* entry = kernel.find(name);
   if (entry == nullptr) return kernel.mistake(kern::invalid_name, "deallocation", name);
   const PortRef port = entry->port;

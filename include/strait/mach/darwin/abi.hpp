@@ -38,6 +38,7 @@ inline constexpr Return invalid_dest = 0x1000'0003;
 inline constexpr Return timed_out = 0x1000'0004;
 inline constexpr Return interrupted = 0x1000'0007;
 inline constexpr Return message_too_small = 0x1000'0008;
+inline constexpr Return invalid_reply = 0x1000'0009;
 inline constexpr Return invalid_right = 0x1000'000a;
 inline constexpr Return invalid_memory = 0x1000'000c;
 inline constexpr Return no_buffer = 0x1000'000d;

@@ -223,6 +223,7 @@ static_assert(send::invalid_dest == MACH_SEND_INVALID_DEST &&
               send::timed_out == MACH_SEND_TIMED_OUT &&
               send::interrupted == MACH_SEND_INTERRUPTED &&
               send::message_too_small == MACH_SEND_MSG_TOO_SMALL &&
+              send::invalid_reply == MACH_SEND_INVALID_REPLY &&
               send::invalid_right == MACH_SEND_INVALID_RIGHT &&
               send::invalid_memory == MACH_SEND_INVALID_MEMORY &&
               send::no_buffer == MACH_SEND_NO_BUFFER && send::too_large == MACH_SEND_TOO_LARGE &&

@@ -270,6 +270,34 @@ TEST_CASE("a right to a port that died under way arrives dead", "[scripted_mach]
   CHECK(mach::read_at<mach::PortDescriptor>(received, 28).name == mach::dead_port);
 }
 
+TEST_CASE("what is left of a port can be sent as any right that can be dead", "[scripted_mach]") {
+  RawPort carrier;
+  const mach::PortName left = [] {
+    RawPort port;
+    REQUIRE(ScriptedTraps::make_send(port.name()) == 0);  // beside the one that ends here
+    return port.name();
+  }();
+  const auto how =
+      GENERATE(Disposition::copy_send, Disposition::move_send, Disposition::move_send_once);
+  REQUIRE(RawMessage(carrier.name()).right(left, how).send() == 0);
+  const auto received = carrier.next();
+  const auto right = mach::read_at<mach::PortDescriptor>(received, 28);
+  CHECK(right.name == mach::dead_port);
+  CHECK(right.disposition == (how == Disposition::move_send_once ? how : Disposition::move_send));
+  if (how == Disposition::copy_send) CHECK(ScriptedTraps::deallocate(left) == 0);
+}
+
+TEST_CASE("bits of a header that mean nothing are not looked at", "[scripted_mach]") {
+  RawPort port;
+  RawMessage message(port.name());
+  mach::write_at(message.bytes().data(), 0,
+                 mach::Header{19u | 0x0400'0000u, 24, port.name(), 0, 0, 1});
+  CHECK(ScriptedTraps::message(message.bytes().data(), mach::option::send, 24, 0, 0, 0) == 0);
+  CHECK(mach::read_at<mach::Header>(port.next(), 0).bits ==
+        mach::header_bits(Disposition::none, Disposition::move_send));
+  CHECK(ScriptedTraps::deallocate(mach::null_port) == 0);
+}
+
 TEST_CASE("a message too large stays with its size told, or is destroyed", "[scripted_mach]") {
   RawPort port;
   RawPort inside;
@@ -383,6 +411,15 @@ TEST_CASE("messages that the kernel would not take are not taken, and nothing is
     mach::write_at(message.bytes().data(), 0, mach::Header{19, 24, port.name(), port.name(), 0, 1});
     CHECK(ScriptedTraps::message(message.bytes().data(), mach::option::send, 24, 0, 0, 0) ==
           mach::send::invalid_header);
+  }
+  SECTION("a right to reply that is none, and the message would have taken the last of the other") {
+    mach::PortName full = 0;
+    REQUIRE(ScriptedTraps::construct_port(1, full) == 0);
+    REQUIRE(ScriptedTraps::make_send(full) == 0);
+    const OwnedReceive receive(full);
+    RawMessage other(full);
+    CHECK(other.reply(0x7777).send(Disposition::move_send) == mach::send::invalid_reply);
+    CHECK(ScriptedTraps::deallocate(full) == 0);
   }
   SECTION("memory that is nobody's") {
     int on_the_stack = 0;
