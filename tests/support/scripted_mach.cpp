@@ -394,24 +394,18 @@ class Kernel {
     if (descriptor.copy != Copy::virtual_copy && descriptor.copy != Copy::physical) {
       return send::invalid_type;
     }
-    auto found = memory.upper_bound(descriptor.address);
-    if (descriptor.size != 0) {
-      if (found == memory.begin()) return send::invalid_memory;
-      --found;
-      if (descriptor.address + descriptor.size > found->first + found->second.size()) {
-        return send::invalid_memory;
-      }
-    }
+    const auto* const from =
+        reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(descriptor.address));
+    if (!is_readable(from, descriptor.size)) return send::invalid_memory;
     Memory copy;
     copy.size = descriptor.size;
     copy.copy = descriptor.copy;
     if (descriptor.size != 0) {
       // Small memory is copied to the front of a fresh page; of large memory the pages go over.
-      const std::size_t start = descriptor.address - found->first;
-      copy.offset = descriptor.size > 16 << 10 ? start % page : 0;
+      copy.offset = descriptor.size > 16 << 10 ? descriptor.address % page : 0;
       copy.pages = new_pages(copy.offset + descriptor.size);
-      std::memcpy(copy.pages.data() + copy.offset, found->second.data() + start, descriptor.size);
-      if (descriptor.deallocate != 0) memory.erase(found);
+      std::memcpy(copy.pages.data() + copy.offset, from, descriptor.size);
+      if (descriptor.deallocate != 0) memory.erase(descriptor.address - descriptor.address % page);
     }
     items.push_back({0, std::move(copy)});
     return success;
@@ -449,6 +443,26 @@ class Kernel {
   }
 
   static constexpr std::size_t page = 4096;
+
+  /// Any memory may be sent that can be read.
+  static bool is_readable(const std::byte* from, std::size_t size) {
+    if (size == 0) return true;
+    int ends[2];
+    if (::pipe(ends) != 0) return false;
+    const strait::posix::Descriptor reader(ends[0]);
+    const strait::posix::Descriptor writer(ends[1]);
+    const auto first = reinterpret_cast<std::uintptr_t>(from);
+    if (first + size < first) return false;
+    // A byte of each page: the kernel looks without a fault.
+    for (std::uintptr_t at = first; at < first + size; at += page - at % page) {
+      char byte;
+      if (::write(writer.get(), reinterpret_cast<const void*>(at), 1) != 1 ||
+          ::read(reader.get(), &byte, 1) != 1) {
+        return false;
+      }
+    }
+    return true;
+  }
 
   static Mapping new_pages(std::size_t size) {
     return Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1).value();

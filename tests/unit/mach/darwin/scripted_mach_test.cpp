@@ -341,6 +341,16 @@ TEST_CASE("out-of-line memory is what it was when it was sent", "[scripted_mach]
   destroy(received);
 }
 
+TEST_CASE("any memory that can be read can be sent, the stack too", "[scripted_mach]") {
+  RawPort port;
+  const int on_the_stack = 12'345;
+  REQUIRE(RawMessage(port.name()).add(mach::copy_of_memory(&on_the_stack, 4)).send() == 0);
+  const auto received = port.next();
+  const auto memory = mach::read_at<mach::MemoryDescriptor>(received, 28);
+  CHECK(*reinterpret_cast<const int*>(static_cast<std::uintptr_t>(memory.address)) == 12'345);
+  destroy(received);
+}
+
 TEST_CASE("the descriptor for a port's messages is readable until it is cleared without any",
           "[scripted_mach]") {
   RawPort port;
@@ -421,9 +431,9 @@ TEST_CASE("messages that the kernel would not take are not taken, and nothing is
     CHECK(other.reply(0x7777).send(Disposition::move_send) == mach::send::invalid_reply);
     CHECK(ScriptedTraps::deallocate(full) == 0);
   }
-  SECTION("memory that is nobody's") {
-    int on_the_stack = 0;
-    CHECK(message.add(mach::copy_of_memory(&on_the_stack, 4)).send() == mach::send::invalid_memory);
+  SECTION("memory that is not there") {
+    auto* const page = reinterpret_cast<void*>(std::uintptr_t{4096});
+    CHECK(message.add(mach::copy_of_memory(page, 4)).send() == mach::send::invalid_memory);
   }
   CHECK(port.next().empty());
 }
