@@ -1,7 +1,15 @@
 # To be sourced: install_missing PACKAGES... installs those of Debian's packages which are not
-# installed yet, and is quiet when there are none.
+# installed yet, and is quiet when there are none. With Homebrew it installs what they are called
+# there. It keeps to what the bash of macOS (3.2) knows.
 install_missing() {
-  command -v dpkg-query >/dev/null || return 0
+  if command -v dpkg-query >/dev/null; then
+    install_missing_debian "$@"
+  elif command -v brew >/dev/null; then
+    install_missing_brew "$@"
+  fi
+}
+
+install_missing_debian() {
   local missing=() package as_root=() log
   for package in "$@"; do
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
@@ -20,4 +28,39 @@ install_missing() {
     return 1
   fi
   rm -f "$log"
+}
+
+install_missing_brew() {
+  local missing=() package formula log
+  for package in "$@"; do
+    for formula in $(brew_formulas "$package"); do
+      brew list --versions "$formula" >/dev/null 2>&1 || missing+=("$formula")
+    done
+  done
+  ((${#missing[@]})) || return 0
+  echo "installing ${missing[*]}"
+  log=$(mktemp)
+  if ! brew install --quiet "${missing[@]}" </dev/null >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    echo "could not install ${missing[*]}" >&2
+    return 1
+  fi
+  rm -f "$log"
+}
+
+# Homebrew's names for one of Debian's packages; none for what Xcode's tools bring, and for what only
+# tests of Linux need.
+brew_formulas() {
+  case $1 in
+    cmake | catch2) echo "$1" ;;
+    ninja-build) echo ninja ;;
+    libfmt-dev) echo fmt ;;
+    libcli11-dev) echo cli11 ;;
+    pkg-config) echo pkgconf ;;
+    libboost-dev) echo boost ;;
+    libzmq3-dev) echo zeromq ;;
+    libnng-dev) echo nng ;;
+    gnuplot-nox) echo gnuplot ;;
+  esac
 }
