@@ -195,8 +195,8 @@ struct AuditToken {
   /// life.
   std::uint32_t process_version() const { return values[7]; }
   bool is_kernel() const { return *this == AuditToken{}; }
-  /// The rest of a token is what the sender is at the time of each message: a process may change its
-  /// user, its group and its session.
+  /// The rest of a token is what the sender is at the time of each message: a process may change
+  /// its user, its group and its session.
   bool is_same_process(const AuditToken& other) const {
     return process() == other.process() && process_version() == other.process_version();
   }

@@ -29,7 +29,8 @@ inline constexpr std::size_t max_body_bytes = std::size_t{64} << 10;
 /// (what the caller owns was only copied).
 ///
 /// Errors: `would_block`, `peer_closed`, `not_enough_memory` (for now), `permission_denied` when a
-/// sandbox lets no such message through, `EINVAL` for what only a mistake in this library can cause.
+/// sandbox lets no such message through, `EINVAL` for what only a mistake in this library can
+/// cause.
 /// Blocking: never.
 template <class Traps>
 Result<void> send_once(std::span<std::byte> message) {
