@@ -32,8 +32,11 @@ class RoomRequest {
   /// took, would hold on to the name of a dead port.
   ~RoomRequest() {
     if (!pending() || !notify_.owner().is_this()) return;
-    cancel(about_);
     take();
+    if (!pending()) return;
+    const bool keeps_place = is_gone(about_);
+    if (!keeps_place) cancel(about_);
+    take(keeps_place);
   }
 
   /// Makes the port, once; false without the means for it.
@@ -66,8 +69,8 @@ class RoomRequest {
 
   bool pending() const { return about_ != null_port; }
 
-  /// Takes the answer, if it has come.
-  Answer take() {
+  /// Takes the answer, if it has come. `keeps_place`: the request was not taken back before.
+  Answer take(bool keeps_place = true) {
     struct {
       NameNotification message;
       std::byte trailer[max_trailer_bytes];
@@ -94,9 +97,7 @@ class RoomRequest {
           answer = Answer::gone;
           break;
         case Notification::send_possible:
-          // The kernel keeps the place of a request that it has answered, and would leave a
-          // reference for it when the port ends in this task.
-          cancel(about);
+          if (keeps_place && give_up_place(about)) answer = Answer::gone;
           break;
         default: break;  // the request is lost: a look at the port, and it is made again
       }
@@ -112,6 +113,21 @@ class RoomRequest {
   void calm() { events_.calm(); }
 
  private:
+  /// The kernel keeps the place of a request that it has answered, and adds a reference for it when
+  /// the port ends in this task. True if that has happened. A port that ends between the two looks
+  /// leaves its dead name behind, which is less than to drop a reference that was never added.
+  static bool give_up_place(PortName right) {
+    if (is_gone(right)) return Traps::deallocate(right), true;
+    cancel(right);
+    return false;
+  }
+
+  static bool is_gone(PortName right) {
+    std::uint32_t object = 0;
+    const Return asked = Traps::kernel_object(right, object);
+    return asked == kern::invalid_name || asked == kern::invalid_right;
+  }
+
   static void cancel(PortName right) {
     PortName previous = null_port;
     Traps::request_notification(right, Notification::send_possible, 0, null_port, previous);

@@ -685,6 +685,19 @@ TEST_CASE("the answer that there is room is read once", "[darwin]") {
   port.receive = OwnedReceive();
 }
 
+TEST_CASE("a port that ends between the answer and its reader leaves no name", "[darwin]") {
+  RawPort port(1);
+  mach::RoomRequest<ScriptedTraps> request;
+  REQUIRE(RawMessage(port.name()).send() == mach::success);
+  REQUIRE(request.ask(port.name()));
+  destroy(port.next());
+  port.receive = OwnedReceive();
+  SECTION("which hears of the end") {
+    CHECK(request.take() == mach::RoomRequest<ScriptedTraps>::Answer::gone);
+  }
+  SECTION("which never comes") {}
+}
+
 TEST_CASE("a request for room that failed leaves no answer for the next one", "[darwin]") {
   using Answer = mach::RoomRequest<ScriptedTraps>::Answer;
   RawPort port(1);
