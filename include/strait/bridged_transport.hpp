@@ -150,8 +150,12 @@ class BridgedTransport {
     return !taken_.empty() || bridge_->readable();
   }
   bool arm(const detail::FrameQueue& queue) {
-    // Before the first `receive` there is nobody to wake this side: that is what is to be done.
-    if (!bridge_->started()) return welcomed_ || bridge_->link().arm(queue);
+    if (!bridge_->started()) {
+      // Asked in any case: a flush that waits for room does not stop at messages.
+      const bool ready = bridge_->link().arm(queue);
+      // Before the first `receive` no thread wakes this side: that is what is to be done.
+      return welcomed_ || ready;
+    }
     if (!queue.empty() && bridge_->arm_for_room(queue)) return true;
     return readable();
   }
