@@ -21,8 +21,9 @@
 #include "strait/detail/chrono.hpp"
 #include "strait/detail/deadline.hpp"
 #include "strait/fwd.hpp"
+#include "strait/peer.hpp"
 #include "strait/posix/socket.hpp"
-#include "strait/posix/user.hpp"
+#include "strait/posix/spawn.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
 #include "strait/transport.hpp"
@@ -79,7 +80,7 @@ struct Launcher {
       // The child keeps its end until it is connected or has given up.
       const auto deadline = Deadline::after(options.patience);
       auto connected = channel->await_client((*ends)[0].get(), deadline);
-      if (!connected) return connected.error();
+      if (!connected) return why_not(*child, connected.error());
     }
     return Launched<ChannelT>{std::move(*child), std::move(*channel)};
   }
@@ -97,16 +98,23 @@ struct Launcher {
     const bool waits = options.patience.count() > 0;
     const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
     // The kernel would say that this process is at the other end, which made both.
-    const PeerCredentials who{posix::effective_user(), ::getegid(), child->pid()};
+    const PeerCredentials who = posix::credentials_of_child(child->pid());
     auto server =
         TransportT::listen(std::move((*ends)[0]), who, {1, waits ? options.patience : usual});
     if (!server) return server.error();
     ChannelT channel(std::move(*server), token, std::move(observer));
     if (waits) {
       auto connected = channel.await_client(-1, Deadline::after(options.patience));
-      if (!connected) return connected.error();
+      if (!connected) return why_not(*child, connected.error());
     }
     return Launched<ChannelT>{std::move(*child), std::move(channel)};
+  }
+
+  /// Why there is no channel to a child. One that has ended closed its descriptors a moment before.
+  static std::error_code why_not(ChildProcess& child, std::error_code error) {
+    if (error != Errc::peer_closed) return error;
+    const auto ended = child.wait(std::chrono::milliseconds{500});
+    return ended ? make_error_code(*ended) : error;
   }
 
   /// Starts a child with the second end for its standard input, in which it finds name and token.
@@ -213,8 +221,9 @@ struct Launcher {
 /// for that over its standard input; nothing is on its command line or in its environment. It has
 /// no descriptor of this process but standard output and error.
 ///
-/// Errors: those of `execve`, such as `ENOENT` and `EACCES`; `peer_closed` when the child died or
-/// gave up before it was connected; why it was turned away (`schema_mismatch`, `version_mismatch`);
+/// Errors: those of `execve`, such as `ENOENT` and `EACCES`; how the child ended (`exit_status` of
+/// the error) when it did before it was connected, `peer_closed` when it gave up and lives on,
+/// half a second later at the most; why it was turned away (`schema_mismatch`, `version_mismatch`);
 /// `handshake_timeout` when it did not connect in time; those of `listen`. After a failure neither
 /// a process nor a zombie is left.
 /// Blocking: until the child is connected, up to `LaunchOptions::patience`.

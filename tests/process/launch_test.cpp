@@ -38,6 +38,17 @@ const ChildRole mute_role("launch.mute", [](const ChildArguments&) {
 
 const ChildRole gone_role("launch.gone", [](const ChildArguments&) { return 9; });
 
+const ChildRole killed_role("launch.killed", [](const ChildArguments&) {
+  ::kill(::getpid(), SIGKILL);
+  return 0;
+});
+
+const ChildRole quitter_role("launch.quitter", [](const ChildArguments&) {
+  ::close(STDIN_FILENO);
+  for (;;) ::pause();
+  return 0;
+});
+
 /// Reads what it was given and leaves without a word.
 const ChildRole reader_role("launch.reader", [](const ChildArguments&) {
   const auto input = strait::detail::Launcher::take_input();
@@ -137,14 +148,27 @@ TEMPLATE_TEST_CASE("a child that never connects is a handshake_timeout and is go
   CHECK(Clock::now() - start >= 100ms);
 }
 
-TEMPLATE_TEST_CASE("a child that ends before it connects is peer_closed at once",
+TEMPLATE_TEST_CASE("a child that ends before it connects is told at once, and how it ended",
                    "[process][launch]", STRAIT_TEST_WAYS) {
   const auto start = Clock::now();
-  for (const char* role : {"launch.gone", "launch.nobody", "launch.reader"}) {
-    CAPTURE(role);
-    CHECK(TestType::launch(role, {.patience = 60s}).error() == Errc::peer_closed);
-  }
+  const auto end_of = [](const char* role) {
+    return TestType::launch(role, {.patience = 60s}).error();
+  };
+  const auto gone = end_of("launch.gone");
+  CHECK(strait::exit_status(gone) == strait::ExitStatus{9, 0});
+  CHECK(gone.message() == "the child exited with code 9 before it was connected");
+  const auto killed = end_of("launch.killed");
+  CHECK(strait::exit_status(killed) == strait::ExitStatus{0, SIGKILL});
+  CHECK(killed.message() == "the child was ended by signal 9 before it was connected");
+  CHECK(strait::exit_status(end_of("launch.reader")) == strait::ExitStatus{0, 0});
+  CHECK(strait::exit_status(end_of("launch.nobody")));  // the test's program knows no such role
+  CHECK_FALSE(strait::exit_status(make_error_code(Errc::peer_closed)));
   CHECK(Clock::now() - start < 60s);
+}
+
+TEMPLATE_TEST_CASE("a child that gives up and lives on is peer_closed", "[process][launch]",
+                   STRAIT_TEST_WAYS) {
+  CHECK(TestType::launch("launch.quitter", {.patience = 60s}).error() == Errc::peer_closed);
 }
 
 TEMPLATE_TEST_CASE("a child with other message types is told so, and so is its parent",
@@ -180,6 +204,7 @@ TEMPLATE_TEST_CASE("without descriptors launch fails and leaves nothing",
       const bool expected = launched.error() == std::errc::too_many_files_open ||
                             launched.error() == Errc::handshake_timeout ||
                             launched.error() == Errc::peer_closed ||
+                            strait::exit_status(launched.error()).has_value() ||
                             launched.error() == Errc::rights_lost;
       CAPTURE(launched.error());
       CHECK(expected);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "strait/config.hpp"
+#include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/result.hpp"
@@ -17,6 +18,14 @@
 #endif
 
 namespace strait::posix {
+
+/// Those of a child that was just started and not reaped: its program may run as another user
+/// (set-user-ID). Where the system does not tell, as without /proc, those of this process.
+inline PeerCredentials credentials_of_child(pid_t child) {
+  PeerCredentials credentials{::geteuid(), ::getegid(), child};
+  read_effective_ids(credentials);
+  return credentials;
+}
 
 /// Has a child block and ignore no signal, whatever the thread that starts it blocks and ignores.
 inline int reset_signals(posix_spawnattr_t& attributes) {

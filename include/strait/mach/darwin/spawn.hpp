@@ -2,10 +2,12 @@
 
 #include <crt_externs.h>
 #include <fcntl.h>
+#include <libproc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
 
+#include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 
 namespace strait::posix {
@@ -21,6 +23,15 @@ inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_
 }
 
 inline char* const* environment() { return *::_NSGetEnviron(); }
+
+/// Fills in the user and the group that a process runs as, if the system tells.
+inline void read_effective_ids(PeerCredentials& process) {
+  proc_bsdshortinfo info{};
+  const int size = sizeof info;
+  if (::proc_pidinfo(process.pid, PROC_PIDT_SHORTBSDINFO, 0, &info, size) != size) return;
+  process.uid = info.pbsi_uid;
+  process.gid = info.pbsi_gid;
+}
 
 /// This system has no descriptors of processes.
 inline Descriptor open_process(pid_t) { return Descriptor(); }

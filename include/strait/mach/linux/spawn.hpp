@@ -1,14 +1,23 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cinttypes>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <string>
 
+#include "strait/peer.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/result.hpp"
@@ -43,6 +52,23 @@ inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_
 }
 
 inline char* const* environment() { return environ; }
+
+/// Fills in the user and the group that a process runs as, if the system tells.
+inline void read_effective_ids(PeerCredentials& process) {
+  const std::string path = "/proc/" + std::to_string(process.pid) + "/status";
+  const Descriptor file(retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  if (!file) return;
+  std::array<char, 1024> text;
+  const ssize_t got = retry([&] { return ::read(file.get(), text.data(), text.size() - 1); });
+  text[got > 0 ? static_cast<std::size_t>(got) : 0] = '\0';
+  // The real id stands first, the effective one second.
+  const auto read = [&](const char* name, std::uint32_t& id) {
+    const char* line = std::strstr(text.data(), name);
+    if (line != nullptr) std::sscanf(line + std::strlen(name), "%*u %" SCNu32, &id);
+  };
+  read("\nUid:", process.uid);
+  read("\nGid:", process.gid);
+}
 
 /// A descriptor that is readable when the child has ended; none on a kernel that has no such.
 inline Descriptor open_process(pid_t pid) {
