@@ -22,7 +22,6 @@
 #include "strait/posix/error.hpp"
 #include "strait/result.hpp"
 
-// musl, and glibc before 2.34, can't close all from a number on.
 #if !defined(__GLIBC_PREREQ)
 #define STRAIT_CLOSES_BY_LIST
 #elif !__GLIBC_PREREQ(2, 34)
@@ -31,11 +30,9 @@
 
 namespace strait::posix {
 
-/// Has a child get none of this process's descriptors but its first three, also none of those that
-/// somebody forgot to mark close-on-exec, or opens at this moment.
-inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_t&) {
-#if defined(STRAIT_CLOSES_BY_LIST)
-  // One that another thread opens at this moment, and does not mark, may slip in.
+/// For musl, and glibc before 2.34, which can't close all from a number on. A descriptor that
+/// another thread opens at this moment, and does not mark close-on-exec, may slip in.
+inline int close_those_listed(posix_spawn_file_actions_t& actions) {
   DIR* open = ::opendir("/proc/self/fd");
   if (open == nullptr) return errno;
   int failed = 0;
@@ -46,6 +43,13 @@ inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_
   }
   ::closedir(open);
   return failed;
+}
+
+/// Has a child get none of this process's descriptors but its first three, also none of those that
+/// somebody forgot to mark close-on-exec, or opens at this moment.
+inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_t&) {
+#if defined(STRAIT_CLOSES_BY_LIST)
+  return close_those_listed(actions);
 #else
   return ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 #endif
