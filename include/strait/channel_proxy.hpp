@@ -36,7 +36,8 @@ struct OnOwnThread {
 ///
 /// A listener is one of `Channel`'s. It may also have `on_closed(std::error_code)`, called once,
 /// after all that had arrived: `closed` after `close`, else why the channel has ended. A message
-/// that the listener has no callable for ends the channel with `unexpected_message`.
+/// that the listener has no callable for ends the channel with `unexpected_message`; of which type
+/// it was, the channel's observer is told where the listener is called.
 ///
 /// An executor is called on the proxy's thread with a task, a small copyable object, and has it
 /// called once, later, on the thread that the listener belongs to (`OnOwnThread`: at once, there).

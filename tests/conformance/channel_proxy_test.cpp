@@ -457,7 +457,12 @@ TEST_CASE("a message that the listener has no callable for ends the proxy's chan
   struct Pong {
     std::uint32_t id;
   };
-  using Typed = strait::Channel<Mach, strait::TrivialSerializer<Ping, Pong>>;
+  struct Unexpected {
+    std::shared_ptr<std::string> type = std::make_shared<std::string>();
+    void on_unexpected(std::string_view name, std::uint16_t, std::size_t) { *type += name; }
+  };
+  using Types = strait::TrivialSerializer<Ping, Pong>;
+  using Typed = strait::Channel<Mach, Types, strait::ChannelOptions{}, Unexpected>;
   struct OnPing {
     std::shared_ptr<Heard> heard;
     std::atomic<int>& pings;
@@ -471,7 +476,8 @@ TEST_CASE("a message that the listener has no callable for ends the proxy's chan
   std::atomic<int> pings = 0;
   const auto token = new_token();
   const auto name = unique_name();
-  auto server = Typed::listen(name, token).value();
+  const Unexpected at_server;
+  auto server = Typed::listen(name, token, at_server).value();
   auto client = Typed::connect(name, token).value();
   auto proxy = strait::ChannelProxy<Typed>::start(std::move(server), OnPing{heard, pings}).value();
   REQUIRE(client.send(Ping{1}));
@@ -481,6 +487,7 @@ TEST_CASE("a message that the listener has no callable for ends the proxy's chan
   CHECK(poll_until_error(client, ignore) == Errc::peer_closed);
   REQUIRE(heard->wait_closed());
   CHECK(heard->closed == std::vector{make_error_code(Errc::unexpected_message)});
+  CHECK(*at_server.type == "Pong");
   CHECK(pings == 1);
   CHECK(proxy.send(Ping{1}).error() == Errc::unexpected_message);
 }

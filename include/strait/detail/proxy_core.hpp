@@ -22,7 +22,9 @@
 #include "strait/detail/fair_mutex.hpp"
 #include "strait/detail/frame_queue.hpp"
 #include "strait/detail/frame_sink.hpp"
+#include "strait/detail/message_name.hpp"
 #include "strait/error.hpp"
+#include "strait/observer.hpp"
 #include "strait/peer.hpp"
 #include "strait/posix/poll.hpp"
 #include "strait/posix/wait_set.hpp"
@@ -305,9 +307,19 @@ class ProxyCore {
       Rights rights(batch_.take_rights(frame.header.rights));
       batch_.pop();
       auto read = on_message(frame.header.tag, current_.bytes(), std::move(rights));
-      if (!read) return read;
+      if (!read) {
+        if (read.error() == Errc::unexpected_message) observe_unexpected(frame.header.tag);
+        return read;
+      }
     }
     return {};
+  }
+
+  void observe_unexpected(std::uint16_t tag) {
+    const std::lock_guard locked(mutex_);
+    detail::observe_unexpected(channel_.observer(),
+                               MessageName<typename ChannelT::serializer>::of(tag), tag,
+                               current_.size());
   }
 
   FairMutex mutex_;
