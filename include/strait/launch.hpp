@@ -219,7 +219,7 @@ struct Launcher {
 
 /// Starts a program, a path, as a child that calls `connect_to_parent`, and gives it what it needs
 /// for that over its standard input; nothing is on its command line or in its environment. It has
-/// no descriptor of this process but standard output and error.
+/// no descriptor of this process but standard output and error, and no signal blocked or ignored.
 ///
 /// Errors: those of `execve`, such as `ENOENT` and `EACCES`; how the child ended (`exit_status` of
 /// the error) when it did before it was connected, `peer_closed` when it gave up and lives on,
