@@ -25,9 +25,11 @@ class StopOnSignal {
     target_ = &target;
     struct sigaction action {};
     action.sa_handler = [](int) {
+      const int before = errno;
       errno = E2BIG;
       target_->stop();
       if (errno != E2BIG) ::abort();
+      errno = before;
     };
     REQUIRE(::sigaction(SIGUSR1, &action, &before_) == 0);
   }
