@@ -157,6 +157,28 @@ class Channel {
       return sent;
     }
 
+  /// Sends a message with rights, which arrive with it, in order, all or none. The peer's listener
+  /// gets them as a second argument, `strait::Rights`, if it takes one; else they are closed.
+  ///
+  /// Errors: as above; `too_many_rights`; `unsupported` for a right that this transport can't carry;
+  /// the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the message
+  /// is queued until there are fewer.
+  /// Ownership: the rights are gone from `rights` exactly when this succeeds.
+  template <class Message>
+  Result<void> send(const Message& message, Rights&& rights) {
+    static_assert(CarriesRights<TransportT>,
+                  "strait: this transport carries bytes only, as a FIFO does; use SocketTransport "
+                  "or MachTransport to send rights.");
+    if constexpr (CarriesRights<TransportT>) {
+      if (rights.empty()) return send_with(message);
+      if (rights.size() > options.max_rights) return Errc::too_many_rights;
+      bool carried = true;
+      rights.list().for_each(
+          [&](const detail::Right& right) { carried = carried && TransportT::carries(right); });
+      return carried ? send_with(message, rights.list()) : Errc::unsupported;
+    }
+  }
+
   /// A buffer for a message of `bytes` bytes, in the memory in which the peer will read it: shared
   /// memory where the transport's send policy says so, and there is some; else private memory.
   ///
@@ -176,29 +198,6 @@ class Channel {
     auto lease = allocate(sizeof(T));
     if (!lease) return lease.error();
     return detail::OutOfLineAccess::typed<T>(std::move(*lease));
-  }
-
-  /// The same with rights, which arrive with the message, in order, all or none. The peer's
-  /// listener gets them as a second argument, `strait::Rights`, if it takes one; else they are
-  /// closed.
-  ///
-  /// Errors: also `too_many_rights`, `unsupported` for a right that this transport can't carry, and
-  /// the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the
-  /// message is queued until there are fewer.
-  /// Ownership: the rights are gone from `rights` exactly when this succeeds.
-  template <class Message>
-  Result<void> send(const Message& message, Rights&& rights) {
-    static_assert(CarriesRights<TransportT>,
-                  "strait: this transport carries bytes only, as a FIFO does; use SocketTransport "
-                  "or MachTransport to send rights.");
-    if constexpr (CarriesRights<TransportT>) {
-      if (rights.empty()) return send_with(message);
-      if (rights.size() > options.max_rights) return Errc::too_many_rights;
-      bool carried = true;
-      rights.list().for_each(
-          [&](const detail::Right& right) { carried = carried && TransportT::carries(right); });
-      return carried ? send_with(message, rights.list()) : Errc::unsupported;
-    }
   }
 
   /// Makes a right of this end, with the messages that it has received and not handled yet: for

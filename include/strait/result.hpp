@@ -47,8 +47,10 @@ class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Resul
 
 /// A value or a `std::error_code`; shaped like `std::expected<T, std::error_code>`.
 ///
-/// Errors: `value()` on an error throws `std::system_error` (aborts without exceptions); nothing
-/// else in the library throws.
+/// Errors: `value()` on an error throws `std::system_error` (aborts without exceptions). Nothing
+/// else in the library throws but `std::bad_alloc`, where memory is out: `launch`, `ChildProcess`,
+/// `ChannelProxy::start`, `TaskQueue`, `RightsTable`, an `Acceptor` that lets a client in, and
+/// `send` of a type over 4 KiB that has padding.
 template <class T>
 class Result {
  public:

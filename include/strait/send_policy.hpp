@@ -9,7 +9,8 @@ namespace strait {
 
 /// Never out of line: large messages travel in fragments.
 ///
-/// Cost: two copies of every byte, which overlap. Choose it where descriptors are scarce.
+/// Cost: two copies of every byte, which overlap. The default, and the cheapest way for whatever is
+/// sent once, at every size (bench/README.md).
 struct InlineOnly {
   static constexpr std::size_t threshold_bytes = SIZE_MAX;
   using way = void;
