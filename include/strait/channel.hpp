@@ -160,9 +160,9 @@ class Channel {
   /// Sends a message with rights, which arrive with it, in order, all or none. The peer's listener
   /// gets them as a second argument, `strait::Rights`, if it takes one; else they are closed.
   ///
-  /// Errors: as above; `too_many_rights`; `unsupported` for a right that this transport can't carry;
-  /// the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the message
-  /// is queued until there are fewer.
+  /// Errors: as above; `too_many_rights`; `unsupported` for a right that this transport can't
+  /// carry; the system's. Too many descriptors of this user under way (`ETOOMANYREFS`) is none: the
+  /// message is queued until there are fewer.
   /// Ownership: the rights are gone from `rights` exactly when this succeeds.
   template <class Message>
   Result<void> send(const Message& message, Rights&& rights) {
