@@ -18,6 +18,7 @@
 #include "strait/detail/memory.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/regions.hpp"
+#include "strait/posix/close_unseen.hpp"
 #include "strait/posix/fork_mark.hpp"
 #include "strait/posix/memory_file.hpp"
 #include "strait/result.hpp"
