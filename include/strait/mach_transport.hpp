@@ -487,7 +487,7 @@ class BasicMachTransport {
     const auto size = posix::sealed_size(begun_.get(), posix::seals_of_content);
     if (!size) return size.error();
     if (*size > max_message_bytes) return Errc::message_too_large;
-    const auto bytes = posix::Mapping::map(*size, PROT_READ, MAP_PRIVATE, begun_.get());
+    const auto bytes = posix::Mapping::map_received(*size, PROT_READ, MAP_PRIVATE, begun_.get());
     if (!bytes) return bytes.error();
     std::byte* copy = incoming_.extend(*size);
     if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);

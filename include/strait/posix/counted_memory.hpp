@@ -36,7 +36,7 @@ inline Result<void> write_counted_memory(int fd, std::span<const std::byte> byte
 /// `mmap`.
 inline Result<Mapping> read_counted_memory(int fd, std::size_t size, std::size_t max_bytes) {
   if (size < counted_memory_bytes(0)) return Errc::bad_region;
-  const auto memory = Mapping::map(size, PROT_READ, MAP_SHARED, fd);
+  const auto memory = Mapping::map_received(size, PROT_READ, MAP_SHARED, fd);
   if (!memory) return memory.error();
   std::uint64_t count;
   std::memcpy(&count, memory->data(), sizeof count);  // once: it may be another one later

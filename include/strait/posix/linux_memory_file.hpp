@@ -41,7 +41,7 @@ inline Result<Mapping> contents_of(int fd, std::size_t max_bytes) {
   const auto size = sealed_size(fd, seals_of_content);
   if (!size) return size.error();
   if (*size > max_bytes) return Errc::bad_region;
-  return Mapping::map(*size, PROT_READ, MAP_PRIVATE, fd);
+  return Mapping::map_received(*size, PROT_READ, MAP_PRIVATE, fd);
 }
 
 }  // namespace strait::posix

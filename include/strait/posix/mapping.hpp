@@ -3,9 +3,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "strait/posix/error.hpp"
@@ -44,6 +46,18 @@ class Mapping {
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
     return mapping;
+  }
+
+  /// Maps a file that a peer made.
+  ///
+  /// Errors: `bad_region` if the file does not allow it: it is open to read only, or sealed against
+  /// writing; the others of `mmap`.
+  static Result<Mapping> map_received(std::size_t size, int protection, int flags, int fd) {
+    auto mapping = map(size, protection, flags, fd);
+    return mapping || !is_denied(mapping.error()) ? std::move(mapping) : Errc::bad_region;
+  }
+  static bool is_denied(const std::error_code& error) {
+    return error == system_error(EACCES) || error == system_error(EPERM);
   }
 
   /// Maps something else at the same place.

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "strait/detail/right_list.hpp"
@@ -84,4 +85,17 @@ TEST_CASE("memory is no semaphore unless it has room for one", "[memory_file][ho
     CHECK(Semaphore::from_right(right).error() == Errc::wrong_right);
     CHECK(SharedMemory::from_right(right).value().size_bytes() == size);
   }
+}
+
+TEST_CASE("a file of a peer's that can't be written to is a bad region", "[memory_file][hostile]") {
+  const auto map = [](int fd) {
+    return strait::posix::Mapping::map_received(4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd)
+        .error();
+  };
+  const auto file = strait::posix::create_memory_file("strait-test", 4096).value();
+  CHECK_FALSE(map(file.get()));
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  CHECK(map(strait::posix::open(path.c_str(), O_RDONLY).value().get()) == strait::Errc::bad_region);
+  REQUIRE(strait::posix::add_seals(file.get(), F_SEAL_WRITE));
+  CHECK(map(file.get()) == strait::Errc::bad_region);
 }

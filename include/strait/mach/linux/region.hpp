@@ -163,7 +163,8 @@ class Region {
   }
 
   static Result<Region> map_private(posix::Descriptor file, std::size_t size) {
-    auto mapping = posix::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.get());
+    auto mapping =
+        posix::Mapping::map_received(size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.get());
     if (!mapping) return mapping.error();
     Region region;
     region.file_ = std::move(file);

@@ -68,7 +68,8 @@ class RingMemory {
     };
     if (!place(mapping->data(), page + capacity, 0) ||
         !place(mapping->data() + page + capacity, capacity, page)) {
-      return posix::last_error();
+      const auto why = posix::last_error();
+      return posix::Mapping::is_denied(why) ? make_error_code(Errc::bad_region) : why;
     }
     RingMemory memory;
     memory.mapping_ = std::move(*mapping);
