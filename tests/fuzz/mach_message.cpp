@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "support/scripted_mach.hpp"
 
 namespace {
@@ -24,36 +25,6 @@ namespace {
 using namespace strait_test;
 namespace mach = strait::darwin_mach;
 using Bytes = std::span<const std::byte>;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
-
-/// The input, eaten from the front; zeros behind its end.
-class Input {
- public:
-  explicit Input(Bytes bytes) : bytes_(bytes) {}
-
-  bool empty() const { return bytes_.empty(); }
-  template <class T = std::uint8_t>
-  T take() {
-    T value{};
-    const std::size_t size = bytes_.size() < sizeof value ? bytes_.size() : sizeof value;
-    if (size != 0) std::memcpy(&value, bytes_.data(), size);
-    bytes_ = bytes_.subspan(size);
-    return value;
-  }
-  Bytes take_bytes(std::size_t size) {
-    const Bytes taken = bytes_.first(size < bytes_.size() ? size : bytes_.size());
-    bytes_ = bytes_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes bytes_;
-};
 
 /// As they come. A copy of their exact size, so that the address sanitizer sees a byte too far.
 void take_apart(Bytes bytes) {
