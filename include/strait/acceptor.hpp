@@ -175,9 +175,11 @@ class Acceptor {
 
   /// How many are let in or turned away in one `poll`: a crowd at the door does not keep those
   /// waiting who are in.
-  static constexpr int max_handshakes = 16;
+  static constexpr int max_handshakes = 64;
   /// How long one `poll` goes on with those who are there, but for the listener's own time.
   static constexpr std::chrono::milliseconds turn{5};
+  /// And how long after that with those at the door: the busiest clients keep no other one out.
+  static constexpr std::chrono::milliseconds door_turn{1};
 
   /// A listener may be called while this lives.
   class Listening {
@@ -252,7 +254,7 @@ class Acceptor {
     }
     if (stop_.raised() || closing_ || next_ready_ != ready_count_) return handled;
     if (crowded_) {
-      const auto let_in = this->let_in(listener, turn_ends);
+      const auto let_in = this->let_in(listener);
       if (!let_in && handled == 0) return let_in.error();
       handled += let_in.value_or(0);
     }
@@ -262,7 +264,8 @@ class Acceptor {
   }
 
   template <class Listener>
-  Result<std::size_t> let_in(Listener& listener, detail::Deadline turn_ends) {
+  Result<std::size_t> let_in(Listener& listener) {
+    const auto turn_ends = detail::Deadline::after(door_turn);
     std::size_t handled = 0;
     for (int i = 0; i != max_handshakes && !stop_.raised() && !closing_; ++i) {
       if (i != 0 && turn_ends.passed()) break;

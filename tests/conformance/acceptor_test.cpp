@@ -455,3 +455,32 @@ TEMPLATE_TEST_CASE("an acceptor's listener gets a buffer to keep if it takes one
   CHECK(same_bytes(kept[0].bytes(), pattern(100'000, 1)));
   CHECK(same_bytes(kept[1].bytes(), pattern(10, 2)));
 }
+
+TEMPLATE_TEST_CASE("a newcomer gets past a crowd that says nothing, though all who are in are busy",
+                   "[acceptor][hostile]", STRAIT_TEST_MACH, Socket) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_name("crowd");
+  auto server =
+      strait::Acceptor<Link, strait::AcceptorOptions{.max_half_open = 8}>::listen(name, token)
+          .value();
+  auto busy = Link::connect(name, token).value();
+  Inbox inbox;
+  const auto deaf = [](auto&&...) {};
+  REQUIRE(pump_until(server, deaf, busy, inbox, [&] { return inbox.connected == 1; }));
+  // More than there is room for, before the newcomer.
+  std::vector<typename TestType::Name> silent;
+  for (int i = 0; i != 300; ++i) silent.push_back(TestType::look_up(name).value());
+  auto newcomer = Link::connect(name, token).value();
+  int polls = 0;
+  for (; newcomer.waiting_connect() && polls != 300; ++polls) {
+    REQUIRE(busy.send(pattern(1)));
+    // A whole turn is over with this one message.
+    REQUIRE(server.poll([](Link&, View) {
+      for (const auto end = Clock::now() + 6ms; Clock::now() < end;) {
+      }
+    }));
+    REQUIRE(newcomer.poll(deaf));
+  }
+  CHECK(polls < 50);
+}
