@@ -7,6 +7,7 @@
 #include "strait/detail/half_open.hpp"
 #include "strait/detail/handshake.hpp"
 #include "strait/peer.hpp"
+#include "strait/posix/close_unseen.hpp"
 #include "strait/posix/descriptor.hpp"
 #include "strait/posix/error.hpp"
 #include "strait/posix/native_descriptors.hpp"
@@ -79,6 +80,11 @@ class Entrance {
   Result<void> accept(Make&& make) {
     return open([&]() -> Result<void> {
       while (!overfull() && !stranger_) {
+        // Whoever is turned away is closed in the background, and what finds no room there stays
+        // open: more come in when that has caught up.
+        if (!posix::can_close_unseen(posix::BackgroundCloser::capacity / 2)) {
+          return std::make_error_code(std::errc::too_many_files_open);
+        }
         auto client = posix::accept_from(door_);
         if (!client) {
           return client.error() == Errc::would_block ? Result<void>() : client.error();
