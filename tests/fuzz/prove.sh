@@ -44,7 +44,7 @@ for proof in "${proofs[@]}"; do
     -I"$work/include" -Itests "${sources[@]}" -pthread -o "$work/fuzz"
   mkdir -p "$work/found"
   start=$SECONDS
-  if "$work/fuzz" -max_total_time=120 -max_len=600 -verbosity=0 -artifact_prefix="$work/" \
+  if "$work/fuzz" -max_total_time=120 -max_len=600 -timeout=10 -verbosity=0 -artifact_prefix="$work/" \
     "$work/found" "tests/fuzz/corpus/$target" >"$work/log" 2>&1; then
     echo "NOT FOUND: $target does not notice '$change' in $header"
     failed=1

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -28,8 +27,8 @@ namespace strait::posix {
 /// Threads: any.
 class BackgroundCloser {
  public:
-  /// How many may wait to be closed. With less room than one message may need, nothing that may
-  /// bring more should be received.
+  /// How many may wait to be closed before nothing that may bring more should be received, and
+  /// nobody be let in. It is a wish, not a limit: what is given is always closed, sometime.
   static constexpr std::size_t capacity = 1024;
   static constexpr int max_threads = 8;
 
@@ -49,11 +48,11 @@ class BackgroundCloser {
 
   bool has_room(std::size_t count) {
     const Locked locked(mutex_);
-    return capacity - size_ >= count;
+    return size_ + count <= capacity;
   }
 
   /// Returns after a moment at the most. When nothing hinders them, the descriptors are closed by
-  /// then. What is over the capacity stays open.
+  /// then. Without memory to remember one, it is closed here and now.
   void close(std::span<const int> descriptors) {
     std::uint64_t last = 0;
     bool idle = false;
@@ -61,8 +60,15 @@ class BackgroundCloser {
       const Locked locked(mutex_);
       idle = closed_ == given_;
       for (const int descriptor : descriptors) {
-        if (descriptor < 0 || size_ == capacity) continue;
-        waiting_[(first_ + size_++) % capacity] = descriptor;
+        if (descriptor < 0) continue;
+        auto* waiting = new (std::nothrow) Waiting{nullptr, descriptor};
+        if (waiting == nullptr) {
+          ::close(descriptor);
+          continue;
+        }
+        *(last_ == nullptr ? &first_ : &last_->next) = waiting;
+        last_ = waiting;
+        ++size_;
         ++given_;
       }
       last = given_;
@@ -74,6 +80,11 @@ class BackgroundCloser {
   }
 
  private:
+  struct Waiting {
+    Waiting* next;
+    int descriptor;
+  };
+
   class Locked {
    public:
     explicit Locked(pthread_mutex_t& mutex) : mutex_(mutex) { ::pthread_mutex_lock(&mutex_); }
@@ -111,18 +122,20 @@ class BackgroundCloser {
 
   void run() {
     for (;;) {
-      int descriptor = -1;
+      Waiting* waiting = nullptr;
       {
         const Locked locked(mutex_);
         if (size_ == 0) {
           --threads_;
           return;
         }
-        descriptor = waiting_[first_];
-        first_ = (first_ + 1) % capacity;
+        waiting = first_;
+        first_ = waiting->next;
+        if (first_ == nullptr) last_ = nullptr;
         --size_;
       }
-      ::close(descriptor);
+      ::close(waiting->descriptor);
+      delete waiting;
       const Locked locked(mutex_);
       ++closed_;
     }
@@ -130,8 +143,8 @@ class BackgroundCloser {
 
   const pid_t process_ = ::getpid();
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  std::array<int, capacity> waiting_{};
-  std::size_t first_ = 0;
+  Waiting* first_ = nullptr;
+  Waiting* last_ = nullptr;
   std::size_t size_ = 0;
   int threads_ = 0;
   std::uint64_t given_ = 0;

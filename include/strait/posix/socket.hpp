@@ -196,7 +196,12 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
 /// Receives a message that has no descriptors by the rules; if it does, they are closed. Returns
 /// as `recv`.
 inline ssize_t receive_plain(int socket, std::span<std::byte> bytes) {
-  return receive_message(socket, bytes, 0, [](int fd) { UnseenDescriptor unwanted(fd); }).bytes;
+  std::array<int, max_descriptors> unwanted;
+  std::size_t count = 0;
+  const auto received = receive_message(socket, bytes, 0, [&](int fd) { unwanted[count++] = fd; });
+  if (count != 0) [[unlikely]]
+    close_unseen(std::span(unwanted).first(count));
+  return received.bytes;
 }
 
 /// Owns a socket at whose other end a peer is. What lies in it unread may bring descriptors, and
