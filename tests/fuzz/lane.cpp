@@ -146,9 +146,8 @@ void run(Input& input) {
     check(link->receive(
         [&](std::uint16_t, std::span<const std::byte> bytes, auto&&... with) {
           require(bytes.size() <= max_message_bytes, "no message is over the limit");
-          require(in_pieces || sizeof...(with) != 0 ||
-                      bytes.size() <= lane::max_record_bytes(ring_bytes),
-                  "no whole message is larger than a record can be");
+          require(in_pieces || sizeof...(with) != 0 || bytes.size() <= T::fragment_bytes,
+                  "no message that came in one piece is larger than a piece can be");
           unsigned sum = 0;  // every byte can be read
           for (const std::byte each : bytes) sum += std::to_integer<unsigned>(each);
           static std::atomic<unsigned> seen;
@@ -162,7 +161,7 @@ void run(Input& input) {
     switch (input.below(16)) {
       case 0:
       case 1: {
-        const std::uint16_t bytes = input.take<std::uint16_t>() % 4000;
+        const std::uint16_t bytes = input.take<std::uint16_t>() % 2100;
         record(lane::detail::pack({bytes, input.take(), static_cast<std::uint8_t>(Kind::whole), 0}),
                bytes);
         break;
@@ -223,21 +222,36 @@ void run(Input& input) {
       }
       case 13: {
         const std::vector<std::byte> bytes(input.take<std::uint16_t>() % 30'000);
-        if (queue.bytes() < 200'000) {
-          check(link->send(
-              strait::detail::Payload<strait::RawSerializer, std::span<const std::byte>>(bytes),
-              queue));
+        const std::span<const std::byte> view(bytes);
+        const strait::detail::Payload<strait::RawSerializer, std::span<const std::byte>> payload(
+            view);
+        const std::size_t rights = input.below(2) == 0 ? input.below(100) : 0;
+        if (queue.bytes() > 200'000) {
+        } else if (rights == 0) {
+          check(link->send(payload, queue));
+        } else {
+          strait::detail::RightList list;
+          for (std::size_t n = 0; n != rights; ++n) {
+            require(list.push({*strait::posix::open("/dev/null", O_RDONLY)}), "memory");
+          }
+          check(link->send(payload, queue, list));
         }
-        check(link->flush(queue));
-        static_cast<void>(link->arm(queue));
-        link->disarm();
-        link->take_doorbells();
         break;
       }
-      case 14:
+      case 14: {
+        // What a channel does before it sleeps, and after.
+        check(link->flush(queue));
+        const bool ready = link->arm(queue) || link->readable() || link->retries();
+        static_cast<void>(link->interest(queue));
+        if (!ready && queue.empty() && input.below(2) == 0) {
+          check(link->wait(strait::detail::Deadline::now()));
+        }
+        link->disarm();
+        link->take_doorbells();
         if (input.below(8) == 0) peer->out = lane::SendRight();
         if (input.below(8) == 0) peer->in = lane::ReceiveRight();
         break;
+      }
       default: receive();
     }
   }

@@ -149,10 +149,6 @@ class SendRight {
     return send(header, body, std::array{region.descriptor()}, region.size());
   }
 
-  Result<void> send(MessageHeader header, std::span<const std::byte> body, const LaneEnd& end) {
-    return send(header, body, std::array{end.socket.get(), end.memory.get()});
-  }
-
   /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
   bool arm(std::size_t bytes) {
     armed_ = true;
