@@ -235,8 +235,9 @@ class BasicPipeTransport {
     // Asked before reading: what was sent before the end is still seen.
     const bool gone = hung_up() || !server_is_there();
     const auto received = receive_some(
-        [&](const detail::FrameHeader&, std::span<const std::byte> frame) {
-          bytes = detail::HandshakeBytes(frame);
+        [&](const detail::FrameHeader& header, std::span<const std::byte> frame) {
+          // Otherwise it stays empty, and is no Welcome.
+          if (detail::is_plain(header)) bytes = detail::HandshakeBytes(frame);
           return false;
         },
         detail::HandshakeBytes::capacity, 1);

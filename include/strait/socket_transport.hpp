@@ -183,8 +183,9 @@ class BasicSocketTransport {
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
     const auto received = receive_some(
-        [&](std::uint16_t, std::span<const std::byte> frame, auto&&...) {
-          bytes = detail::HandshakeBytes(frame);
+        [&](std::uint16_t tag, std::span<const std::byte> frame, auto&&... rights) {
+          // Otherwise it stays empty, and is no Welcome.
+          if (tag == 0 && sizeof...(rights) == 0) bytes = detail::HandshakeBytes(frame);
           return false;
         },
         detail::HandshakeBytes::capacity, 1);

@@ -74,6 +74,10 @@ struct FrameServer {
     wrong[0][8] ^= std::byte{1};  // the magic
     wrong[1][0] ^= std::byte{1};  // the length
     wrong[2].push_back(std::byte{0});
+    for (const std::size_t at : {4u, 5u, 6u, 7u}) {  // the tag; what no frame may have; rights
+      wrong.push_back(hello());
+      wrong.back()[at] ^= std::byte{1};
+    }
     wrong.emplace_back(300, std::byte{0x5a});
     for (const std::size_t size : {3u, 8u, 40u}) {
       wrong.push_back(hello());

@@ -212,3 +212,25 @@ TEST_CASE("a message of a wrong size for its type ends a channel of FIFOs", "[ho
   CHECK(link.poll(listener).error() == Errc::malformed);
   CHECK(pings == 1);
 }
+
+TEST_CASE("a Welcome that is a message with a tag is malformed", "[hostile][pipe]") {
+  const auto name = strait_test::unique_path("hostile");
+  REQUIRE(::mkdir(name.c_str(), 0700) == 0);
+  const auto hello_path = name + "/hello";
+  REQUIRE(::mkfifo(hello_path.c_str(), 0600) == 0);
+  const auto announced = strait::posix::open(hello_path.c_str(), O_RDWR | O_NONBLOCK).value();
+  for (std::uint16_t tag = 0; tag != 2; ++tag) {
+    CAPTURE(tag);
+    auto link = strait::PipeTransport::look_up(name).value().hello({}).value();
+    std::string line(33, '\0');
+    REQUIRE(::read(announced.get(), line.data(), line.size()) == 33);
+    line.resize(32);
+    const auto out =
+        strait::posix::open((name + "/" + line + ".dn").c_str(), O_WRONLY | O_NONBLOCK).value();
+    write_all(out, frame(strait::detail::encode_welcome({}).bytes(), tag));
+    const auto heard = strait::detail::check_welcome(link.welcome().value().bytes());
+    CHECK(heard.error() == (tag == 0 ? std::error_code() : Errc::malformed));
+  }
+  REQUIRE(::unlink(hello_path.c_str()) == 0);
+  REQUIRE(::rmdir(name.c_str()) == 0);
+}

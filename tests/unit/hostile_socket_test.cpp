@@ -90,6 +90,27 @@ TEST_CASE("a Hello with descriptors is malformed and leaves none behind", "[host
   CHECK(server.admits_an_honest_client());
 }
 
+TEST_CASE("a Welcome that is a message with a tag or rights is malformed", "[hostile][socket]") {
+  const auto welcome = strait::detail::encode_welcome({});
+  const auto file = a_file();
+  for (const auto& [tag, rights] : {std::pair{0, 0}, std::pair{1, 0}, std::pair{0, 1}}) {
+    CAPTURE(tag, rights);
+    auto ends = strait::SocketTransport::connected_pair().value();
+    auto name = strait::SocketTransport::look_up(std::move(ends[0])).value();
+    auto link = std::move(name).hello({}).value();
+    const auto bytes =
+        frame({16, static_cast<std::uint16_t>(tag), 0, static_cast<std::uint8_t>(rights)},
+              welcome.bytes());
+    const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    const std::array files{file.get()};
+    REQUIRE(strait::posix::send_parts(ends[1].get(), {&part, 1},
+                                      std::span(files).first(static_cast<std::size_t>(rights))));
+    const auto heard = strait::detail::check_welcome(link.welcome().value().bytes());
+    CHECK(heard.has_value() == (tag == 0 && rights == 0));
+    CHECK((heard || heard.error() == Errc::malformed));
+  }
+}
+
 TEST_CASE("who knocks at a socket and leaves is told apart from the right one",
           "[hostile][socket]") {
   Server server;

@@ -52,6 +52,11 @@ Result<void> write_frame(Write&& write, std::span<const std::byte> bytes) {
   return *written == frame.size() ? Result<void>() : Errc::malformed;
 }
 
+/// Whether the header says nothing but the length, as in the frames of `write_frame`.
+inline bool is_plain(const FrameHeader& header) {
+  return header.tag == 0 && header.continued == 0 && header.rights == 0;
+}
+
 /// Reads the frame of a Hello, which came whole (see `write_frame`), or not yet.
 ///
 /// Errors: `would_block`; `malformed`; those of `read`.
@@ -63,7 +68,7 @@ Result<HandshakeBytes> read_hello(Read&& read) {
   if (!got) return got.error();
   if (*got < sizeof header) return Errc::malformed;
   std::memcpy(&header, frame.data(), sizeof header);
-  if (header.bytes != *got - sizeof header) return Errc::malformed;
+  if (header.bytes != *got - sizeof header || !is_plain(header)) return Errc::malformed;
   return HandshakeBytes({frame.data() + sizeof header, header.bytes});
 }
 
