@@ -597,6 +597,15 @@ class Channel {
     }
   }
 
+  /// Whether a poll that found nothing shall ask the system: one of 64 where they are many, or one
+  /// of four where they are slow.
+  bool looks_at_peer() {
+    ++idle_polls_;
+    if (idle_polls_ % 4 != 0 || (idle_polls_ % 64 != 0 && !next_look_.passed())) return false;
+    next_look_ = detail::Deadline::after(std::chrono::milliseconds{20});
+    return true;
+  }
+
   template <class Listener>
   Result<std::size_t> poll_on(Listener& listener) {
     const bool rung = wait_set_ && link_ && link_->disarm();
@@ -606,8 +615,7 @@ class Channel {
     if (handled && *handled == 0 && link_) {
       // Only a system call shows that a peer was killed. Who waits makes one before it sleeps; who
       // polls all the time makes one now and then.
-      ++idle_polls_;
-      if (wait_set_ || idle_polls_ % 64 == 0) link_->take_doorbells();
+      if (wait_set_ || looks_at_peer()) link_->take_doorbells();
       if (state_ == State::connected) look_for_an_end();
     } else if ((rung || (wait_set_ && unfinished_)) && link_) {
       // An edge-triggered loop has to hear now of an end that was among what woke it.
@@ -979,6 +987,7 @@ class Channel {
   bool announced_ = false;
   detail::StopRequest stop_;
   std::uint32_t idle_polls_ = 0;
+  detail::Deadline next_look_ = detail::Deadline::now();
   std::size_t wanted_bytes_ = 0;
   std::size_t left_ = 0;  // when `send` last tried to flush
   detail::Spinner<WaitPolicy> spin_;

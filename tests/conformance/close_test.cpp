@@ -217,3 +217,16 @@ TEMPLATE_TEST_CASE("a waiting end is woken by its peer's close", "[close]", STRA
   waiting.join();
   CHECK(end == Errc::peer_closed);
 }
+
+TEMPLATE_TEST_CASE("who polls now and then hears of the end after a few polls", "[close]",
+                   STRAIT_TEST_TRANSPORTS) {
+  auto pair = connected_pair<RawLink<TestType>>();
+  REQUIRE(pair.server.poll(pair.at_server));
+  { const auto gone = std::move(pair.client); }
+  int polls = 0;
+  for (; polls != 64; ++polls) {
+    if (!pair.server.poll(pair.at_server)) break;
+    std::this_thread::sleep_for(10ms);
+  }
+  CHECK(polls <= 8);
+}
