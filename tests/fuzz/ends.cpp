@@ -25,7 +25,7 @@
 
 namespace {
 
-using namespace strait_test;
+using namespace strait_fuzz;
 using strait::Errc;
 using strait::posix::Descriptor;
 namespace lane = strait::linux_mach;

@@ -1,193 +1,600 @@
-// What a server reads before it knows a client, and a client before it knows a server: by hand, and
-// through the sockets of both kinds. Let in is who says exactly what is right, and nobody else.
-
-#include <strait/detail/handshake.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/socket_transport.hpp>
+// What clients and servers say to each other before anything else: the bytes of a Hello and of a
+// Welcome by themselves, clients of any kind at a server of sockets and at one of FIFOs, and a
+// server that answers what it likes. Only a right Hello is let in, and only a right Welcome
+// connects.
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <strait/channel.hpp>
+#include <strait/pipe_transport.hpp>
+#include <strait/serializers/raw.hpp>
+#include <strait/socket_transport.hpp>
 
-#include <chrono>
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <optional>
 #include <span>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "fuzz/input.hpp"
+#include "support/refusals.hpp"
+#include "support/runtime_dir.hpp"
 
 namespace {
 
-using namespace strait_test;
+using namespace strait_fuzz;
 using strait::Errc;
-using Bytes = std::vector<std::byte>;
-using Mach = strait::MachTransport<strait::InlineOnly, strait::Block, 16384>;
+using strait::Token;
+using strait::detail::FrameHeader;
+using strait::detail::HandshakeBytes;
+using strait::detail::WireOptions;
+using strait::posix::Descriptor;
+using Buffer = std::vector<std::byte>;
 
-constexpr std::uint64_t schema_hash = 0x1234'5678'9abc'def0;
+constexpr std::uint64_t raw_schema = strait::RawSerializer::schema_hash;
 
-const strait::Token& token() {
-  static const auto right = strait::Token::generate().value();
-  return right;
+const Token& token() {
+  static const Token token = [] {
+    std::array<std::byte, Token::size_bytes> bytes;
+    for (std::size_t i = 0; i != bytes.size(); ++i) bytes[i] = static_cast<std::byte>(0x40 + i);
+    return Token::from_bytes(bytes);
+  }();
+  return token;
 }
 
-bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
+HandshakeBytes right_hello() { return strait::detail::encode_hello(raw_schema, token()); }
+
+/// The bytes that differ from the right ones, by offset, in the order in which they count.
+struct Field {
+  std::size_t at;
+  std::size_t size;
+  Errc why;
+};
+constexpr std::size_t hello_bytes = 72;
+constexpr std::array<Field, 2> stable_fields{
+    {{0, 8, Errc::malformed}, {8, 4, Errc::version_mismatch}}};
+constexpr std::array<Field, 5> other_fields{{{24, 32, Errc::bad_token},
+                                             {12, 4, Errc::schema_mismatch},
+                                             {16, 8, Errc::schema_mismatch},
+                                             {56, 8, Errc::send_policy_mismatch},
+                                             {64, 8, Errc::queue_size_mismatch}}};
+
+/// What is to be said of a Hello when `right` is the one that is let in.
+std::error_code verdict(Bytes hello, Bytes right) {
+  require(right.size() == hello_bytes, "a Hello is as large as it is");
+  const auto first_wrong = [&](std::span<const Field> fields) {
+    for (const auto& field : fields) {
+      if (!std::ranges::equal(hello.subspan(field.at, field.size),
+                              right.subspan(field.at, field.size))) {
+        return make_error_code(field.why);
+      }
+    }
+    return std::error_code();
+  };
+  if (hello.size() < 12) return Errc::malformed;
+  if (const auto wrong = first_wrong(stable_fields)) return wrong;
+  if (hello.size() != hello_bytes) return Errc::malformed;
+  return first_wrong(other_fields);
 }
 
-/// The right bytes with some of them changed, cut off, or put behind.
-Bytes changed(Input& input, std::span<const std::byte> right) {
-  Bytes bytes(right.begin(), right.end());
-  for (int changes = input.below(4); changes != 0; --changes) {
-    const std::size_t at = input.take() % bytes.size();
-    bytes[at] = input.take<std::byte>();
+std::error_code welcome_verdict(Bytes welcome) {
+  const auto right = strait::detail::encode_welcome({});
+  if (welcome.size() != 16) return Errc::malformed;
+  if (!std::ranges::equal(welcome.first(8), right.bytes().first(8))) return Errc::malformed;
+  std::uint32_t status;
+  std::memcpy(&status, welcome.data() + 12, sizeof status);
+  if (status == 0) {
+    const bool same = std::ranges::equal(welcome, right.bytes());
+    return same ? std::error_code() : make_error_code(Errc::version_mismatch);
   }
-  switch (input.below(4)) {
-    case 0: bytes.resize(input.take() % (bytes.size() + 1)); break;
-    case 1: bytes.resize(bytes.size() + input.take() % 128); break;
-    default: break;
+  for (const auto& reason :
+       {Errc::bad_token, Errc::version_mismatch, Errc::schema_mismatch, Errc::malformed,
+        Errc::send_policy_mismatch, Errc::queue_size_mismatch}) {
+    if (status == static_cast<std::uint32_t>(reason)) return reason;
+  }
+  return Errc::refused;
+}
+
+/// `right` with some bytes changed, and longer or shorter; or anything.
+Buffer some_bytes(Input& input, Bytes right) {
+  const auto how = input.take();
+  if (how % 8 == 7) {
+    const Bytes raw = input.take_bytes(input.take());
+    return {raw.begin(), raw.end()};
+  }
+  Buffer bytes(right.begin(), right.end());
+  for (int changes = how % 4; changes != 0; --changes) {
+    const std::size_t at = input.take() % bytes.size();
+    bytes[at] ^= input.take<std::byte>();
+  }
+  if ((how & 16) != 0) bytes.resize(input.take());
+  if ((how & 32) != 0) {
+    const Bytes more = input.take_bytes(input.take());
+    bytes.insert(bytes.end(), more.begin(), more.end());
   }
   return bytes;
 }
 
-template <class T>
-strait::detail::HandshakeBytes hello_of() {
-  return strait::detail::encode_hello(schema_hash, token(), strait::detail::wire_options_of<T>());
+void check_bytes(Input& input) {
+  const auto hash = input.take<std::uint64_t>();
+  const WireOptions options{input.take(), input.take()};
+  const auto right = strait::detail::encode_hello(hash, token(), options);
+  const strait::PeerCredentials who{::geteuid() ^ input.take(), 0, 0};
+  require(strait::detail::check_peer(who, strait::PeerPolicy::any_user).has_value(),
+          "all may come");
+  require(who.uid == ::geteuid() ||
+              strait::detail::check_peer(who, strait::PeerPolicy::same_user).error() ==
+                  Errc::permission_denied,
+          "another user may not");
+  while (!input.empty()) {
+    const Buffer hello = some_bytes(input, right.bytes());
+    const auto checked = strait::detail::check_hello(hello, hash, token(), options);
+    require(checked.error() == verdict(hello, right.bytes()), "a Hello is judged as it is");
+    require(checked.has_value() == std::ranges::equal(hello, right.bytes()),
+            "only the right Hello is one");
+    const auto status = static_cast<Errc>(input.take() % 40);
+    const auto answer = strait::detail::encode_welcome(make_error_code(status));
+    const Buffer welcome = some_bytes(input, answer.bytes());
+    require(strait::detail::check_welcome(welcome).error() == welcome_verdict(welcome),
+            "a Welcome is judged as it is");
+    const HandshakeBytes cut{Bytes(hello)};
+    require(std::ranges::equal(
+                cut.bytes(), Bytes(hello).first(std::min(hello.size(), HandshakeBytes::capacity))),
+            "no more is kept than fits");
+  }
 }
 
-/// The bytes alone.
-void by_hand(Input& input) {
-  const strait::detail::WireOptions options{input.take(), input.take()};
-  const auto right = strait::detail::encode_hello(schema_hash, token(), options);
-  const Bytes hello = changed(input, right.bytes());
-  const auto checked = strait::detail::check_hello(hello, schema_hash, token(), options);
-  require(checked.has_value() == equal(hello, right.bytes()), "the right Hello, and no other");
-
-  const auto yes = strait::detail::encode_welcome({});
-  const auto no =
-      strait::detail::encode_welcome(make_error_code(static_cast<Errc>(input.below(30))));
-  const Bytes welcome = changed(input, input.below(2) == 0 ? yes.bytes() : no.bytes());
-  const auto heard = strait::detail::check_welcome(welcome);
-  require(heard.has_value() == equal(welcome, yes.bytes()), "a Welcome, and nothing else");
+Buffer frame(Bytes body) {
+  const FrameHeader header{static_cast<std::uint32_t>(body.size()), 0, 0, 0};
+  Buffer bytes(sizeof header + body.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::ranges::copy(body, bytes.begin() + sizeof header);
+  return bytes;
 }
 
-/// A descriptor to go with a packet.
-strait::posix::Descriptor made(Input& input) {
-  switch (input.below(6)) {
-    case 0: return std::move((*strait::posix::socket_pair(SOCK_SEQPACKET))[0]);
-    case 1: return std::move((*strait::posix::socket_pair(SOCK_STREAM))[0]);
-    case 2: {
-      strait::posix::Descriptor file;
-      constexpr std::size_t sizes[] = {4096, 16384, 32768};
-      const auto ring = strait::linux_mach::RingMemory::create(sizes[input.below(3)], file);
-      return file;
+/// Of one frame, of which anything may have been changed.
+Buffer some_frame(Input& input, Bytes right) {
+  const auto how = input.take();
+  Buffer bytes = frame(some_bytes(input, right));
+  if ((how & 1) != 0) {
+    const std::size_t at = input.take() % sizeof(FrameHeader);
+    bytes[at] ^= input.take<std::byte>();
+  }
+  if ((how & 2) != 0) bytes.resize(input.take());
+  return bytes;
+}
+
+/// The header of a frame of the handshake says nothing but how long it is.
+bool is_plain(Bytes bytes, std::size_t size) {
+  const FrameHeader plain{static_cast<std::uint32_t>(size), 0, 0, 0};
+  return bytes.size() >= sizeof plain && std::memcmp(bytes.data(), &plain, sizeof plain) == 0;
+}
+
+int a_file() {
+  static const Descriptor file = strait::posix::open("/dev/null", O_RDONLY | O_CLOEXEC).value();
+  return file.get();
+}
+
+constexpr strait::ChannelOptions options{
+    .max_message_bytes = 1000, .handshake_timeout_ms = 3'600'000, .max_half_open = 4};
+
+/// What has been heard from the other side.
+struct Heard {
+  Buffer bytes;
+  bool end = false;
+
+  bool anything() const { return end || !bytes.empty(); }
+};
+
+struct SocketClient {
+  static constexpr const char* name = "sockets";
+  using Transport = strait::SocketTransport;
+
+  explicit SocketClient(Input&) {
+    const auto path =
+        strait::posix::SocketPath::of(strait::posix::NamePlace::of(name).hello()).value();
+    require(::connect(socket.get(), path.get(), path.size) == 0, "anybody may come");
+  }
+  bool can_enter() const { return true; }
+  void say(Bytes bytes, std::span<const int> files = {}) {
+    const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    // The server may have turned it away.
+    static_cast<void>(strait::posix::send_parts(socket.get(), {&part, 1}, files));
+  }
+  static void announce(Bytes) {}
+  void leave() { socket.reset(); }
+  Heard hear() {
+    Heard heard;
+    std::array<std::byte, 200> bytes;
+    for (int resets = 0;;) {
+      const ssize_t got = ::recv(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+      if (got < 0 && errno == ECONNRESET && ++resets < 3) continue;
+      heard.end = got == 0 || (got < 0 && errno != EAGAIN);
+      if (got <= 0) return heard;
+      heard.bytes.insert(heard.bytes.end(), bytes.begin(), bytes.begin() + got);
     }
-    case 3: return *strait::posix::memory_file_of(std::array<std::byte, 5000>{});
-    case 4: return std::move((*strait::posix::pipe_pair())[0]);
-    default: return *strait::posix::open("/dev/null", O_RDONLY);
   }
-}
 
-void send(Input& input, int socket, std::span<const std::byte> bytes) {
-  std::vector<strait::posix::Descriptor> kept;
-  std::vector<int> descriptors;
-  const std::size_t count = input.below(3) == 0 ? input.below(7) : 0;
-  for (std::size_t i = 0; i != count; ++i) {
-    kept.push_back(made(input));
-    descriptors.push_back(kept.back().get());
-  }
-  if (bytes.empty() && descriptors.empty()) return;
-  static_cast<void>(strait::posix::send_packet(socket, bytes, descriptors));
-}
+  Descriptor socket = strait::posix::stream_socket().value();
+};
 
-/// As a frame, where the transport has a stream.
-template <class T>
-Bytes framed(Input& input, const Bytes& body) {
-  if constexpr (std::is_same_v<T, Mach>) return body;
-  strait::detail::FrameHeader header{static_cast<std::uint32_t>(body.size()), 0};
-  if (input.below(4) == 0) header = input.take<strait::detail::FrameHeader>();
-  Bytes frame(sizeof header + body.size());
-  std::memcpy(frame.data(), &header, sizeof header);
-  if (!body.empty()) std::memcpy(frame.data() + sizeof header, body.data(), body.size());
-  return frame;
-}
+struct PipeClient {
+  static constexpr const char* name = "fifos";
+  using Transport = strait::PipeTransport;
 
-/// A server and whatever a client says to it.
-template <class T>
-void serve(Input& input) {
-  auto ends = T::connected_pair();
-  require(ends.has_value(), "a pair of sockets");
-  auto server = T::listen(std::move((*ends)[0]), {0, 0, 0}, {1, std::chrono::milliseconds{1000}});
-  require(server.has_value(), "a server");
-  const Bytes hello = changed(input, hello_of<T>().bytes());
-  const Bytes all = framed<T>(input, hello);
-  const std::size_t pieces = input.below(3) + 1u;
-  for (std::size_t i = 0; i != pieces; ++i) {
-    const std::size_t from = all.size() * i / pieces;
-    const std::size_t to = all.size() * (i + 1) / pieces;
-    send(input, (*ends)[1].get(), std::span(all).subspan(from, to - from));
-    auto request = server->accept();
-    if (!request) {
-      require(request.error() == Errc::empty || request.error() == Errc::peer_closed,
-              "nothing there, or the end");
-      continue;
+  explicit PipeClient(Input& input) {
+    static unsigned number = 0;
+    stem = "0123456789abcdef0123456789" + std::to_string(100'000 + ++number % 900'000);
+    const auto kinds = input.take();
+    // Mostly as it should be.
+    make(".up", kinds % 16);
+    make(".dn", kinds / 16);
+    enters = kinds % 16 < 12 && kinds / 16 < 12;
+    if (enters) {
+      out = strait::posix::open(path(".up").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
+      in = strait::posix::open(path(".dn").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
     }
-    if (request->failure) return;
-    const auto checked = strait::detail::check_hello(request->hello(), schema_hash, token(),
-                                                     strait::detail::wire_options_of<T>());
-    require(checked.has_value() == equal(request->hello(), hello_of<T>().bytes()),
-            "the right Hello, and no other");
-    const auto status = strait::detail::encode_welcome(checked.error());
-    if (!checked) return std::move(*request).refuse(status.bytes());
-    if (input.below(2) == 0) (*ends)[1].reset();
-    auto link = std::move(*request).welcome(status.bytes());
-    require(link.has_value() || link.error() == Errc::peer_closed, "a link, or the end");
-    return;
+    const std::string line = "\n" + stem + "\n";
+    announce(std::as_bytes(std::span(line.data(), line.size())));
   }
-}
+  PipeClient(PipeClient&&) = default;
+  PipeClient& operator=(PipeClient&&) = default;
+  ~PipeClient() {
+    std::error_code ignored;
+    for (const char* suffix : {".up", ".dn"}) std::filesystem::remove(path(suffix), ignored);
+  }
 
-/// A client and whatever a server answers it.
-template <class T>
-void greet(Input& input) {
-  auto ends = T::connected_pair();
-  require(ends.has_value(), "a pair of sockets");
-  auto name = T::look_up(std::move((*ends)[0]));
-  require(name.has_value(), "a name");
-  auto link = std::move(*name).hello(hello_of<T>().bytes());
-  require(link.has_value(), "a Hello");
-  for (int i = input.below(4); i >= 0; --i) {
-    const auto yes = strait::detail::encode_welcome({});
-    send(input, (*ends)[1].get(), framed<T>(input, changed(input, yes.bytes())));
-    const auto answer = link->welcome();
-    if (answer) {
-      if (!strait::detail::check_welcome(answer->bytes())) return;
-      for (int share = 0; share != 3; ++share) {
-        static_cast<void>(
-            link->receive([](auto&&...) { return true; }, strait::ReceiveLimits(10'000)));
+  static std::string directory() { return strait::posix::NamePlace::of(name).directory(); }
+  std::string path(const char* suffix) const { return directory() + "/" + stem + suffix; }
+  void make(const char* suffix, int kind) {
+    const std::string file = path(suffix);
+    bool made = true;
+    switch (kind) {
+      case 12: break;
+      case 13: made = ::mkdir(file.c_str(), 0700) == 0; break;
+      case 14: made = ::symlink("hello", file.c_str()) == 0; break;
+      case 15:
+        static_cast<void>(strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value());
+        break;
+      default: made = ::mkfifo(file.c_str(), 0600) == 0;
+    }
+    require(made, "a client may make what it likes");
+  }
+  static void announce(Bytes bytes) {
+    const auto hello =
+        strait::posix::open((directory() + "/hello").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    // Nobody reads it any more once a client is in.
+    if (hello) static_cast<void>(!::write(hello->get(), bytes.data(), bytes.size()));
+  }
+
+  bool can_enter() const { return enters; }
+  void say(Bytes bytes, std::span<const int> = {}) {
+    if (out) static_cast<void>(!::write(out.get(), bytes.data(), bytes.size()));
+  }
+  void leave() { out.reset(); }
+  Heard hear() {
+    Heard heard;
+    std::array<std::byte, 200> bytes;
+    while (in) {
+      const ssize_t got = ::read(in.get(), bytes.data(), bytes.size());
+      heard.end = got == 0;
+      if (got <= 0) break;
+      heard.bytes.insert(heard.bytes.end(), bytes.begin(), bytes.begin() + got);
+    }
+    return heard;
+  }
+
+  std::string stem;
+  bool enters = false;
+  Descriptor out;
+  Descriptor in;
+};
+
+template <class Client>
+class Siege {
+ public:
+  /// One server for all inputs, until one lets somebody in.
+  static void prepare() {
+    auto& server = place();
+    if (server && server->waiting_connect()) return;
+    server.reset();
+    server.emplace(Server::listen(Client::name, token()).value());
+  }
+
+  void run(Input& input) {
+    const bool to_the_end = input.take() % 4 == 0;
+    while (!input.empty() && server_.waiting_connect()) act(input);
+    for (auto& guest : guests_) guest.leave();
+    for (int polls = 0; polls != 3 && server_.waiting_connect(); ++polls) poll();
+    guests_.clear();
+    // Whatever came before, the right one gets in.
+    if (server_.waiting_connect() && to_the_end) admit_the_right_one();
+    prepare();
+  }
+
+ private:
+  using Server = strait::Channel<typename Client::Transport, strait::RawSerializer, options,
+                                 strait_test::Refusals>;
+
+  static std::optional<Server>& place() {
+    static std::optional<Server> server;
+    return server;
+  }
+
+  void admit_the_right_one() {
+    Input plain{Bytes()};
+    guests_.push_back({Client(plain)});
+    guests_.back().say(right());
+    poll();
+    require(!server_.waiting_connect(), "the right client is let in");
+  }
+
+  struct Guest {
+    Client client;
+    Buffer said{};
+    bool files = false;
+    bool left = false;
+    bool answered = false;
+
+    void say(Bytes bytes, bool with_files = false) {
+      if (bytes.empty() || left) return;
+      if (with_files) {
+        client.say(bytes, std::array{a_file()});
+      } else {
+        client.say(bytes);
+      }
+      said.insert(said.end(), bytes.begin(), bytes.end());
+      files = files || with_files;
+    }
+    void leave() {
+      client.leave();
+      left = true;
+    }
+    /// What is to be said of it, and whether in words.
+    std::pair<std::error_code, bool> verdict() const {
+      constexpr std::size_t most = sizeof(FrameHeader) + HandshakeBytes::capacity;
+      const Bytes read = Bytes(said).first(std::min(said.size(), most));
+      constexpr bool takes_files = std::is_same_v<Client, SocketClient>;
+      if (takes_files && files) return {Errc::malformed, false};
+      if (read.size() < sizeof(FrameHeader) || !is_plain(read, read.size() - sizeof(FrameHeader)))
+        return {Errc::malformed, false};
+      return {::verdict(read.subspan(sizeof(FrameHeader)), right_hello().bytes()), true};
+    }
+  };
+
+  static HandshakeBytes right_hello() { return strait::detail::encode_hello(raw_schema, token()); }
+  static Buffer right() { return frame(right_hello().bytes()); }
+
+  void act(Input& input) {
+    const auto action = input.take();
+    Guest* guest = guests_.empty() ? nullptr : &guests_[action / 8 % guests_.size()];
+    switch (action % 8) {
+      case 0:
+      case 1:
+        if (guests_.size() == max_guests) return;
+        guests_.push_back({Client(input)});
+        if (action % 8 == 1) guests_.back().say(some_frame(input, right_hello().bytes()));
+        return;
+      case 2:
+        if (guest != nullptr) guest->say(some_frame(input, right_hello().bytes()));
+        return;
+      case 3:
+        if (guest != nullptr) guest->say(some_frame(input, right_hello().bytes()), true);
+        return;
+      case 4:
+        if (guest != nullptr) guest->say(input.take_bytes(input.take() % 100));
+        return;
+      case 5:
+        if (guest == nullptr) return;
+        guest->leave();
+        return;
+      case 6: return Client::announce(input.take_bytes(input.take()));
+      default: return poll();
+    }
+  }
+
+  void poll() {
+    server_.observer().seen.clear();
+    const auto polled = server_.poll([](Bytes) {});
+    // One that left can have said the right thing before.
+    bool admitted = std::ranges::any_of(
+        guests_, [](const Guest& guest) { return guest.left && !guest.verdict().first; });
+    require(polled ? *polled == 0 : admitted && polled.error() == Errc::peer_closed,
+            "a server goes on");
+    bool connected = false;
+    for (auto& guest : guests_) {
+      if (guest.answered || guest.left || !guest.client.can_enter()) continue;
+      const Heard heard = guest.client.hear();
+      if (!heard.anything()) continue;
+      guest.answered = true;
+      const auto [why, in_words] = guest.verdict();
+      if (heard.bytes.empty()) {
+        // Also when it had said nothing and had to make room, or another one was let in.
+        require(!in_words || guest.said.empty() || !server_.waiting_connect(), "a silent refusal");
+        continue;
+      }
+      require(in_words, "what is no frame gets no answer");
+      const auto right = frame(strait::detail::encode_welcome(why).bytes());
+      require(heard.bytes == right, "the answer says why");
+      require(heard.end == static_cast<bool>(why), "who is refused has to go");
+      if (!why) {
+        require(!connected && !server_.waiting_connect(), "one is let in");
+        admitted = connected = true;
+        talk(guest.client);
+      } else {
+        const auto& told = server_.observer().seen;
+        require(std::ranges::find(told, why, &strait_test::Refusals::Refusal::why) != told.end(),
+                "the observer is told why");
+      }
+    }
+    require(admitted || server_.waiting_connect(), "who is let in has said the right Hello");
+  }
+
+  void talk(Client& client) {
+    client.say(frame(std::array{std::byte{7}}));
+    std::size_t heard = 0;
+    const auto polled = server_.poll([&](Bytes bytes) { heard += bytes.size(); });
+    require(polled && heard == 1, "who is let in is heard");
+  }
+
+  static constexpr std::size_t max_guests = std::is_same_v<Client, PipeClient> ? 4 : 7;
+  Server& server_ = *place();
+  std::vector<Guest> guests_;
+};
+
+/// A server that answers what it likes over a socket, and the client.
+struct SocketServer {
+  using Link = strait::SocketTransport;
+  static constexpr bool carries_files = true;
+
+  static Link connect(Descriptor& server) {
+    auto ends = Link::connected_pair().value();
+    server = std::move(ends[0]);
+    return Link::look_up(std::move(ends[1])).value().hello(right_hello().bytes()).value();
+  }
+  ssize_t read(std::span<std::byte> room) const {
+    return ::recv(out.get(), room.data(), room.size(), MSG_DONTWAIT);
+  }
+
+  Descriptor out;
+  Link link = connect(out);
+};
+
+/// The same over FIFOs.
+struct PipeServer {
+  using Link = strait::PipeTransport;
+  static constexpr bool carries_files = false;
+
+  struct Name {
+    Name() {
+      require(::mkdir(path.c_str(), 0700) == 0, "a directory");
+      const std::string hello = path + "/hello";
+      require(::mkfifo(hello.c_str(), 0600) == 0, "a FIFO");
+      announcements = strait::posix::open(hello.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
+    }
+
+    std::string path = strait_test::runtime_dir() + "/answers";
+    Descriptor announcements;
+  };
+  static const Name& name() {
+    static const Name name;
+    return name;
+  }
+
+  PipeServer() {
+    std::array<char, 33> line;
+    require(
+        ::read(name().announcements.get(), line.data(), line.size()) == 33 && line.back() == '\n',
+        "a client announces its FIFOs");
+    const std::string stem = name().path + "/" + std::string(line.data(), 32);
+    in = strait::posix::open((stem + ".up").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
+    out = strait::posix::open((stem + ".dn").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC).value();
+  }
+  ssize_t read(std::span<std::byte> room) const {
+    return ::read(in.get(), room.data(), room.size());
+  }
+
+  Link link = Link::look_up(name().path).value().hello(right_hello().bytes()).value();
+  Descriptor in;
+  Descriptor out;
+};
+
+template <class Server>
+void answer(Input& input) {
+  Server server;
+  std::array<std::byte, 200> bytes;
+  const ssize_t size = server.read(bytes);
+  require(size > 0 && std::ranges::equal(Bytes(bytes).first(static_cast<std::size_t>(size)),
+                                         frame(right_hello().bytes())),
+          "a client says Hello");
+  Buffer said;
+  bool files = false;
+  for (int pieces = 0; pieces != 4; ++pieces) {
+    const auto how = input.take();
+    const auto status = static_cast<Errc>(how % 2 == 0 ? 0 : input.take() % 40);
+    Buffer answer;
+    if ((how & 2) != 0) {
+      const Bytes raw = input.take_bytes(how / 8);
+      answer.assign(raw.begin(), raw.end());
+    } else {
+      answer = some_frame(input, strait::detail::encode_welcome(make_error_code(status)).bytes());
+    }
+    if (!answer.empty()) {
+      const bool with_file = Server::carries_files && (how & 4) != 0;
+      const std::array file{a_file()};
+      const iovec part{answer.data(), answer.size()};
+      const auto sent = with_file ? strait::posix::send_parts(server.out.get(), {&part, 1}, file)
+                                  : strait::posix::write_some(server.out, {&part, 1});
+      require(sent && *sent == answer.size(), "a server can answer");
+      files = files || with_file;
+      said.insert(said.end(), answer.begin(), answer.end());
+    }
+    const bool last = pieces == 3 || input.empty();
+    if (last) server.out.reset();
+    const auto welcome = server.link.welcome();
+    if (!welcome) {
+      const auto why = welcome.error();
+      FrameHeader header{};
+      if (said.size() >= sizeof header) std::memcpy(&header, said.data(), sizeof header);
+      if (why == Errc::empty) {
+        require(!last && said.size() < sizeof header + header.bytes, "an answer is taken");
+        continue;
+      }
+      if (why == Errc::peer_closed) {
+        require(last && said.size() < sizeof header + header.bytes, "no answer came");
+      } else if (why == Errc::message_too_large) {
+        require(header.bytes > HandshakeBytes::capacity, "an answer is short");
+      } else {
+        require(why == Errc::malformed && (files || !is_plain(said, header.bytes)),
+                "an answer can be received");
       }
       return;
     }
-    if (answer.error() != Errc::empty) return;
+    const auto judged = strait::detail::check_welcome(welcome->bytes());
+    if (judged) {
+      const auto right = frame(strait::detail::encode_welcome({}).bytes());
+      require(
+          said.size() >= right.size() && std::ranges::equal(right, Bytes(said).first(right.size())),
+          "only a right Welcome connects");
+    } else if (is_plain(said, welcome->bytes().size())) {
+      require(judged.error() == welcome_verdict(Bytes(said).subspan(sizeof(FrameHeader),
+                                                                    welcome->bytes().size())),
+              "a refusal says why");
+    } else {
+      require(judged.error() == Errc::malformed, "what is no answer is malformed");
+    }
+    return;
   }
-  (*ends)[1].reset();
-  require(!link->welcome(), "no answer after the end but what had come before");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Input input(std::as_bytes(std::span(data, size)));
-  token();
-  const DescriptorsAsBefore checked;
-  switch (input.below(5)) {
-    case 0: serve<Mach>(input); break;
-    case 1: greet<Mach>(input); break;
-    case 2: serve<strait::SocketTransport>(input); break;
-    case 3: greet<strait::SocketTransport>(input); break;
-    default: by_hand(input);
+  static const strait_test::RuntimeDir runtime_dir;
+  static_cast<void>(a_file());
+  static_cast<void>(PipeServer::name());
+  if (size == 0) return 0;
+  Siege<SocketClient>::prepare();
+  Siege<PipeClient>::prepare();
+  const std::size_t before = open_descriptors();
+  Input input(std::as_bytes(std::span(data, size)).subspan(1));
+  switch (data[0] % 5) {
+    case 0: check_bytes(input); break;
+    case 1: Siege<SocketClient>().run(input); break;
+    case 2: Siege<PipeClient>().run(input); break;
+    case 3: answer<SocketServer>(input); break;
+    default: answer<PipeServer>(input);
   }
+  require(open_descriptors_are(before), "nothing is left open");
   return 0;
 }

@@ -1,19 +1,22 @@
 #pragma once
 
-// What the fuzz targets share.
+// What the fuzz targets have in common.
 
 #include <dirent.h>
-#include <poll.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <span>
+#include <thread>
 #include <type_traits>
 
-namespace strait_test {
+namespace strait_fuzz {
+
+using Bytes = std::span<const std::byte>;
 
 inline void require(bool holds, const char* what) {
   if (holds) return;
@@ -24,7 +27,7 @@ inline void require(bool holds, const char* what) {
 /// The input, eaten from the front; zeros behind its end.
 class Input {
  public:
-  explicit Input(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  explicit Input(Bytes bytes) : bytes_(bytes) {}
 
   bool empty() const { return bytes_.empty(); }
   template <class T = std::uint8_t>
@@ -40,40 +43,48 @@ class Input {
   T below(std::type_identity_t<T> count) {
     return static_cast<T>(take<T>() % count);
   }
-  std::span<const std::byte> take_bytes(std::size_t size) {
-    const auto taken = bytes_.first(size < bytes_.size() ? size : bytes_.size());
+  Bytes take_bytes(std::size_t size) {
+    const Bytes taken = bytes_.first(size < bytes_.size() ? size : bytes_.size());
     bytes_ = bytes_.subspan(taken.size());
     return taken;
   }
 
  private:
-  std::span<const std::byte> bytes_;
+  Bytes bytes_;
 };
 
-/// How many descriptors this process has.
+/// How many descriptors this process has open, with the one that counts them.
 inline std::size_t open_descriptors() {
+  DIR* directory = ::opendir("/dev/fd");
+  require(directory != nullptr, "the descriptors can be counted");
   std::size_t count = 0;
-  DIR* all = ::opendir("/proc/self/fd");
-  require(all != nullptr, "the list of descriptors is there");
-  while (::readdir(all) != nullptr) ++count;
-  ::closedir(all);
+  while (const dirent* entry = ::readdir(directory)) count += entry->d_name[0] != '.';
+  ::closedir(directory);
   return count;
+}
+
+/// Whether it is so many, after a moment: a thread may have to close what a peer had sent.
+inline bool open_descriptors_are(std::size_t count) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  while (open_descriptors() != count) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 /// Checks that one input leaves as many descriptors as there were.
 class DescriptorsAsBefore {
  public:
-  DescriptorsAsBefore() : before_(open_descriptors()) {}
+  DescriptorsAsBefore() = default;
   DescriptorsAsBefore(const DescriptorsAsBefore&) = delete;
   DescriptorsAsBefore& operator=(const DescriptorsAsBefore&) = delete;
   ~DescriptorsAsBefore() {
-    // A thread in the background closes what a peer has sent.
-    for (int i = 0; i != 2000 && open_descriptors() > before_; ++i) ::poll(nullptr, 0, 1);
-    require(open_descriptors() == before_, "no descriptor is left, and none is closed twice");
+    require(open_descriptors_are(before_), "no descriptor is left, and none is closed twice");
   }
 
  private:
-  std::size_t before_;
+  const std::size_t before_ = open_descriptors();
 };
 
-}  // namespace strait_test
+}  // namespace strait_fuzz

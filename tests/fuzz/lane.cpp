@@ -24,14 +24,14 @@
 
 namespace {
 
-using namespace strait_test;
+using namespace strait_fuzz;
 using strait::Errc;
 using strait::MessageHeader;
 using Kind = strait::detail::MessageKind;
 namespace lane = strait::linux_mach;
 
 constexpr std::size_t ring_bytes = 16384;
-constexpr std::size_t max_message_bytes = 100'000;
+constexpr std::size_t max_message_bytes = 10'000;
 constexpr std::size_t max_rights = 5;
 
 template <class Send>
@@ -170,9 +170,11 @@ void run(Input& input) {
         const auto kind = input.below(2) == 0 ? Kind::fragment : Kind::last_fragment;
         const std::uint16_t bytes = input.take<std::uint16_t>() % 2049;
         in_pieces = true;
-        record(lane::detail::pack({bytes, input.take(), static_cast<std::uint8_t>(kind),
-                                   input.below(8) == 0 ? input.below(7) : std::uint8_t{0}}),
-               bytes);
+        for (int pieces = input.below(6); pieces >= 0; --pieces) {
+          record(lane::detail::pack({bytes, 7, static_cast<std::uint8_t>(kind),
+                                     input.below(8) == 7 ? input.below(7) : std::uint8_t{0}}),
+                 bytes);
+        }
         break;
       }
       case 3: {  // any header

@@ -11,8 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
@@ -22,9 +20,9 @@
 
 namespace {
 
+using namespace strait_fuzz;
 using namespace strait_test;
 namespace mach = strait::darwin_mach;
-using Bytes = std::span<const std::byte>;
 
 /// As they come. A copy of their exact size, so that the address sanitizer sees a byte too far.
 void take_apart(Bytes bytes) {
