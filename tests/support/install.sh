@@ -1,12 +1,19 @@
 # To be sourced: install_missing PACKAGES... installs those of Debian's packages which are not
 # installed yet, and is quiet when there are none. With Homebrew it installs what they are called
-# there. It keeps to what the bash of macOS (3.2) knows.
+# there. With STRAIT_NO_INSTALL set it only says what is missing, and fails. It keeps to what the
+# bash of macOS (3.2) knows.
 install_missing() {
   if command -v dpkg-query >/dev/null; then
     install_missing_debian "$@"
   elif command -v brew >/dev/null; then
     install_missing_brew "$@"
   fi
+}
+
+# refused PACKAGES...: whether nothing may be installed.
+refused() {
+  [[ -n ${STRAIT_NO_INSTALL-} ]] || return 1
+  echo "missing: $*" >&2
 }
 
 install_missing_debian() {
@@ -16,6 +23,7 @@ install_missing_debian() {
       missing+=("$package")
   done
   ((${#missing[@]})) || return 0
+  ! refused "${missing[@]}" || return 1
   ((EUID == 0)) || as_root=(sudo)
   echo "installing ${missing[*]}"
   log=$(mktemp)
@@ -38,6 +46,7 @@ install_missing_brew() {
     done
   done
   ((${#missing[@]})) || return 0
+  ! refused "${missing[@]}" || return 1
   echo "installing ${missing[*]}"
   log=$(mktemp)
   if ! brew install --quiet "${missing[@]}" </dev/null >"$log" 2>&1; then
