@@ -148,6 +148,7 @@ class Kernel {
   int descriptor_failures = 0;
   int name_refusals = 0;
   bool old_dead_names = false;
+  std::size_t most_copied = 16 << 10;
   std::size_t calls = 0;
   PortName next_name = 0x1003;
 
@@ -402,7 +403,7 @@ class Kernel {
     copy.copy = descriptor.copy;
     if (descriptor.size != 0) {
       // Small memory is copied to the front of a fresh page; of large memory the pages go over.
-      copy.offset = descriptor.size > 16 << 10 ? descriptor.address % page : 0;
+      copy.offset = descriptor.size > most_copied ? descriptor.address % page : 0;
       copy.pages = new_pages(copy.offset + descriptor.size);
       std::memcpy(copy.pages.data() + copy.offset, from, descriptor.size);
       if (descriptor.deallocate != 0) memory.erase(descriptor.address - descriptor.address % page);
@@ -967,6 +968,10 @@ PortName MachScript::kernel_object(std::uint32_t type) {
 void MachScript::fail_fileports(int times) {
   const std::lock_guard lock(Kernel::instance().mutex);
   Kernel::instance().fileport_failures = times;
+}
+void MachScript::copies_up_to(std::size_t bytes) {
+  const std::lock_guard lock(Kernel::instance().mutex);
+  Kernel::instance().most_copied = bytes;
 }
 void MachScript::old_dead_names(bool old) {
   const std::lock_guard lock(Kernel::instance().mutex);

@@ -82,6 +82,9 @@ struct MachScript {
   /// No memory to make a fileport; no room for the descriptor that one shall become.
   static void fail_fileports(int times);
   static void fail_descriptors(int times);
+  /// From which size on memory goes over in pages instead of being copied: more than 16 KiB, or 32
+  /// as on arm64.
+  static void copies_up_to(std::size_t bytes);
   /// Whether the kind of a dead name is asked for in vain as it was before macOS 13.
   static void old_dead_names(bool old);
   /// `launchd` lets this process claim no names, as the next claims find.

@@ -488,6 +488,16 @@ TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][ho
     send(descriptor.size, descriptor);
     CHECK(client.verdict() == Errc::bad_region);
   }
+  SECTION("from the middle of a page, but so small that the kernel of a Mac with arm64 copies it") {
+    MachScript::copies_up_to(32 << 10);
+    auto descriptor = memory.descriptor();
+    descriptor.address += 8;
+    descriptor.size -= 8;
+    send(descriptor.size, descriptor);
+    MachScript::copies_up_to(16 << 10);
+    CHECK(client.door.server.poll(deaf).value() == 1);
+    CHECK_FALSE(client.verdict());
+  }
   SECTION("not there") {
     send(20'000);
     CHECK(client.verdict() == Errc::malformed);
