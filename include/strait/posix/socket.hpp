@@ -90,6 +90,9 @@ inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = static_cast<ControlLength>(CMSG_LEN(descriptors.size_bytes()));
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+    // What fills up the space behind them goes to the kernel, too.
+    const std::size_t end = CMSG_LEN(descriptors.size_bytes());
+    std::memset(control + end, 0, CMSG_SPACE(descriptors.size_bytes()) - end);
   }
   const ssize_t sent =
       retry([&] { return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL); });
