@@ -923,6 +923,8 @@ class Channel {
         auto slept =
             link_->wait(detail::Deadline::earlier(deadline, detail::Deadline::after(brief)));
         if (!slept || link_->readable() || stop_.raised() || deadline.passed()) return slept;
+        // A late doorbell for what was read before has used up the wish for one.
+        if (link_->arm(sendable())) return slept;
       }
     }
     posix::Interest interest = link_->interest(sendable());

@@ -115,3 +115,28 @@ TEST_CASE("a peer that has the kernel add descriptors of processes leaves none h
   }
   CHECK(count() == before);
 }
+
+TEST_CASE("a late doorbell for what was read already does not leave the reader asleep", "[mach]") {
+  Rogue rogue;
+  auto& asleep = rogue.peer.out.ring.control().reader_asleep;
+  bool asked_again = false;
+  std::thread writer([&] {
+    const auto wait_for_wish = [&](auto is_one) {
+      for (const auto end = Clock::now() + 2s; Clock::now() < end; std::this_thread::yield()) {
+        if (is_one(asleep.load())) return true;
+      }
+      return false;
+    };
+    constexpr auto by_futex = static_cast<std::uint32_t>(strait::linux_mach::Doorbell::futex);
+    wait_for_wish([&](std::uint32_t wish) { return wish == by_futex; });
+    asleep.exchange(0);
+    strait::posix::futex_wake(asleep);
+    asked_again = wait_for_wish([](std::uint32_t wish) { return wish != 0; });
+    rogue.peer.out.ring.write({3, 0, whole, 0}, pattern(3));
+    if (asleep.exchange(0) == by_futex) strait::posix::futex_wake(asleep);
+    static_cast<void>(rogue.peer.out.pass({}));
+  });
+  CHECK(rogue.link.wait(rogue.inbox, 20s).value() == 1);
+  writer.join();
+  CHECK(asked_again);
+}

@@ -305,6 +305,7 @@ class ReceiveRight {
     // The last doorbell is still in the socket: it was not worth a system call while there were
     // records to read.
     if (doorbell_due_ && take_packet()) doorbell_due_ = false;
+    futex_rung_ = false;
     return ended_ || ring_.arm();
   }
   bool disarm() {
