@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -193,7 +194,9 @@ void run(Input& input) {
         in_pieces = true;
         to_link.store(input.take<std::uint16_t>(), input.take<std::uint64_t>());
         break;
-      case 6: pass(input.below(9)); break;
+      case 6:
+        for (int packets = input.below(4); packets >= 0; --packets) pass(input.below(9));
+        break;
       case 7: {  // with rights, by the rules
         const std::uint8_t rights = input.below(7);
         const std::uint16_t bytes = input.take<std::uint16_t>() % 2000;
@@ -215,8 +218,9 @@ void run(Input& input) {
       case 11: to_link.control().writer_asleep.store(input.take<std::uint32_t>() % 3); break;
       case 12: {
         // The lane from the link, of which this side is the reader.
-        const auto head = input.below(3);
+        const auto head = input.below(4);
         auto& control = from_link.control();
+        if (head == 3) ::shutdown(peer->in.end().socket.get(), input.below(3));
         if (head == 0) control.head.store(input.take<std::uint64_t>());
         if (head == 1) control.head.store(control.head.load() + 8 * input.take<std::uint16_t>());
         if (head == 2) control.reader_asleep.store(input.take<std::uint32_t>() % 4);
@@ -245,6 +249,10 @@ void run(Input& input) {
         check(link->flush(queue));
         const bool ready = link->arm(queue) || link->readable() || link->retries();
         static_cast<void>(link->interest(queue));
+        static_cast<void>(link->unfinished());
+        if constexpr (requires { link->bytes_under_way(); }) {
+          static_cast<void>(link->bytes_under_way());
+        }
         if (!ready && queue.empty() && input.below(2) == 0) {
           check(link->wait(strait::detail::Deadline::now()));
         }
