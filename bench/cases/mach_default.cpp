@@ -1,6 +1,6 @@
 #include "cases/library_link.hpp"
-#include "strait/bridged_transport.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/bridged.hpp"
+#include "strait/transports/mach.hpp"
 
 namespace bench {
 

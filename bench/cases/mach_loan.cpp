@@ -1,5 +1,5 @@
 #include "cases/library_link.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/mach.hpp"
 
 namespace bench {
 

@@ -1,6 +1,6 @@
+#include "strait/transports/pipe.hpp"
 #include "cases/library_link.hpp"
-#include "strait/bridged_transport.hpp"
-#include "strait/pipe_transport.hpp"
+#include "strait/transports/bridged.hpp"
 
 namespace bench {
 

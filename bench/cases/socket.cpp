@@ -1,4 +1,4 @@
-#include "strait/socket_transport.hpp"
+#include "strait/transports/socket.hpp"
 
 #include "cases/library_link.hpp"
 

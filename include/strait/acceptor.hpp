@@ -13,16 +13,16 @@
 #include <utility>
 
 #include "strait/acceptor_options.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/stop_request.hpp"
-#include "strait/detail/withdraw.hpp"
+#include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
+#include "strait/handshake/withdraw.hpp"
 #include "strait/observer.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/wait_set.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
 

@@ -8,18 +8,18 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/proxy_core.hpp"
+#include "strait/channel/proxy_core.hpp"
 #include "strait/fwd.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/thread.hpp"
-#include "strait/posix/wait_set.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/thread.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/proxy_options.hpp"
 #include "strait/result.hpp"
-#include "strait/rights.hpp"
+#include "strait/rights/rights.hpp"
 
 namespace strait {
 

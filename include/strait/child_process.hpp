@@ -12,13 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/spawn.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/spawn.hpp"
 #include "strait/result.hpp"
 
 namespace strait {

@@ -16,14 +16,14 @@
 #include <utility>
 #include <vector>
 
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
 #include "strait/child_process.hpp"
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
 #include "strait/fwd.hpp"
+#include "strait/os/posix/socket.hpp"
+#include "strait/os/spawn.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/socket.hpp"
-#include "strait/posix/spawn.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
 #include "strait/transport.hpp"

@@ -6,8 +6,8 @@
 #include <mutex>
 #include <utility>
 
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/wait_set.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 
 namespace strait {

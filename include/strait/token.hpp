@@ -11,7 +11,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "strait/posix/random.hpp"
+#include "strait/os/posix/random.hpp"
 #include "strait/result.hpp"
 
 namespace strait {

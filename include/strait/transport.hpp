@@ -8,17 +8,17 @@
 #include <string_view>
 #include <utility>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/fair_share.hpp"
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/half_open.hpp"
-#include "strait/detail/handshake_bytes.hpp"
-#include "strait/detail/memory.hpp"
-#include "strait/detail/right_list.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/fair_share.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/handshake/half_open.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/memory/message_memory.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/poll.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 #include "strait/serializer.hpp"
 
 namespace strait {

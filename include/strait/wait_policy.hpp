@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/fwd.hpp"
-#include "strait/posix/processor.hpp"
+#include "strait/os/posix/processor.hpp"
 
 namespace strait {
 

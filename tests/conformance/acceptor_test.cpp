@@ -8,8 +8,8 @@
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
 #include "strait/overloaded.hpp"
+#include "strait/rights/shared_memory.hpp"
 #include "strait/serializers/trivial.hpp"
-#include "strait/shared_memory.hpp"
 #include "support/descriptor_limit.hpp"
 #include "support/refusals.hpp"
 

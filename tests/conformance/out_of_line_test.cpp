@@ -1,6 +1,6 @@
 // Buffers for large messages: the same for the user over every transport, wherever they lie.
 
-#include "strait/out_of_line.hpp"
+#include "strait/memory/out_of_line.hpp"
 
 #include <array>
 #include <memory>

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "conformance/channels.hpp"
-#include "strait/rights.hpp"
-#include "strait/rights_table.hpp"
-#include "strait/semaphore.hpp"
-#include "strait/shared_memory.hpp"
-#include "strait/socket_transport.hpp"
+#include "strait/rights/rights.hpp"
+#include "strait/rights/semaphore.hpp"
+#include "strait/rights/shared_memory.hpp"
+#include "strait/rights/table.hpp"
+#include "strait/transports/socket.hpp"
 
 namespace strait_test {
 

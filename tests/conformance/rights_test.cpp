@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "conformance/transports.hpp"
-#include "strait/posix/native_descriptors.hpp"
+#include "strait/os/descriptors.hpp"
 #include "strait/serializers/trivial.hpp"
 
 using namespace strait_test;

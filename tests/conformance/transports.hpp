@@ -5,12 +5,12 @@
 
 #include <type_traits>
 
-#include "strait/bridged_transport.hpp"
 #include "strait/config.hpp"
-#include "strait/loopback_transport.hpp"
-#include "strait/mach_transport.hpp"
-#include "strait/pipe_transport.hpp"
-#include "strait/socket_transport.hpp"
+#include "strait/transports/bridged.hpp"
+#include "strait/transports/loopback.hpp"
+#include "strait/transports/mach.hpp"
+#include "strait/transports/pipe.hpp"
+#include "strait/transports/socket.hpp"
 #include "support/scripted_mach.hpp"
 
 namespace strait_test {

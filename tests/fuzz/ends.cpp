@@ -2,12 +2,12 @@
 // semaphore, made of any descriptors and labels. Taken is what can be used, the rest is refused.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/rights.hpp>
-#include <strait/semaphore.hpp>
+#include <strait/rights/rights.hpp>
+#include <strait/rights/semaphore.hpp>
+#include <strait/rights/shared_memory.hpp>
 #include <strait/serializers/raw.hpp>
-#include <strait/shared_memory.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/mach.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <strait/pipe_transport.hpp>
-#include <strait/posix/memory_file.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/os/memory_file.hpp>
+#include <strait/transports/pipe.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <algorithm>
 #include <array>

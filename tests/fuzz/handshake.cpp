@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <strait/channel.hpp>
-#include <strait/pipe_transport.hpp>
 #include <strait/serializers/raw.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/pipe.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <algorithm>
 #include <array>
@@ -339,6 +339,8 @@ class Siege {
     require(!server_.waiting_connect(), "the right client is let in");
   }
 
+  static constexpr std::size_t most_read = sizeof(FrameHeader) + HandshakeBytes::capacity;
+
   struct Guest {
     Client client;
     Buffer said{};
@@ -353,8 +355,9 @@ class Siege {
       } else {
         client.say(bytes);
       }
+      // What comes behind all that is ever read does not count.
+      files = files || (with_files && said.size() < most_read);
       said.insert(said.end(), bytes.begin(), bytes.end());
-      files = files || with_files;
     }
     void leave() {
       client.leave();
@@ -362,8 +365,7 @@ class Siege {
     }
     /// What is to be said of it, and whether in words.
     std::pair<std::error_code, bool> verdict() const {
-      constexpr std::size_t most = sizeof(FrameHeader) + HandshakeBytes::capacity;
-      const Bytes read = Bytes(said).first(std::min(said.size(), most));
+      const Bytes read = Bytes(said).first(std::min(said.size(), most_read));
       constexpr bool takes_files = std::is_same_v<Client, SocketClient>;
       if (takes_files && files) return {Errc::malformed, false};
       if (read.size() < sizeof(FrameHeader) || !is_plain(read, read.size() - sizeof(FrameHeader)))

@@ -2,8 +2,8 @@
 // and sends whatever it likes over the sockets. No message is larger than the limit, or than what a
 // record can be; no call hangs; no descriptor is left.
 
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -9,23 +9,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 seconds=120
 proofs='
-frames       | detail/frame_reader.hpp  | s/header_.continued != 0 || //
-frames       | detail/frame_reader.hpp  | s/if (header_.bytes > max_message_bytes) return/if (false) return/
-frames       | detail/frame_reader.hpp  | s/if (left != 0) std::memmove/if (false) std::memmove/
-frames       | socket_transport.hpp     | s/if (rights_.size() < count) return Errc::malformed;//
-frames       | socket_transport.hpp     | s/rights_.size() > reader_.rights_begun()/false/
-frames       | detail/frame_reader.hpp  | s/most(gulp_bytes, 2 \* large_.size())/header_.bytes/
-frames       | posix/socket.hpp         | s/(MSG_CTRUNC | MSG_TRUNC)/MSG_TRUNC/
-handshake    | detail/handshake.hpp     | s/if (bytes.size() != sizeof hello) return Errc::malformed;//
-handshake    | detail/handshake.hpp     | s/if (Token::from_bytes(hello.token) != token) return/if (false) return/
-handshake    | detail/handshake.hpp     | s/if (bytes.size() != sizeof welcome) return/if (bytes.size() < sizeof welcome) return/
-handshake    | detail/frame_stream.hpp  | s/ || !is_plain(header)//
-handshake    | socket_transport.hpp     | s/return rights.size() == 0 ? hello : Errc::malformed;/return hello;/
-rendezvous   | detail/handshake.hpp     | s/if (hello.options.queue_bytes != options.queue_bytes) return/if (false) return/
-rendezvous   | mach_transport.hpp       | s/return Errc::malformed;  .. all is well, and there is no link//
-lane         | mach_transport.hpp       | s/if (message.bytes > fragment_bytes) return/if (false) return/
-lane         | mach/regions.hpp         | s/if (message.descriptors != 0 || note.slot >= kept_regions) return/if (false) return/
-ends         | socket_transport.hpp     | s/if (contents.size() != 2) return/if (false) return/
+frames       | framing/frame_reader.hpp  | s/header_.continued != 0 || //
+frames       | framing/frame_reader.hpp  | s/if (header_.bytes > max_message_bytes) return/if (false) return/
+frames       | framing/frame_reader.hpp  | s/if (left != 0) std::memmove/if (false) std::memmove/
+frames       | transports/socket.hpp     | s/if (rights_.size() < count) return Errc::malformed;//
+frames       | transports/socket.hpp     | s/rights_.size() > reader_.rights_begun()/false/
+frames       | framing/frame_reader.hpp  | s/most(gulp_bytes, 2 \* large_.size())/header_.bytes/
+frames       | os/posix/socket.hpp         | s/(MSG_CTRUNC | MSG_TRUNC)/MSG_TRUNC/
+handshake    | handshake/hello.hpp     | s/if (bytes.size() != sizeof hello) return Errc::malformed;//
+handshake    | handshake/hello.hpp     | s/if (Token::from_bytes(hello.token) != token) return/if (false) return/
+handshake    | handshake/hello.hpp     | s/if (bytes.size() != sizeof welcome) return/if (bytes.size() < sizeof welcome) return/
+handshake    | framing/frame_stream.hpp  | s/ || !is_plain(header)//
+handshake    | transports/socket.hpp     | s/return rights.size() == 0 ? hello : Errc::malformed;/return hello;/
+rendezvous   | handshake/hello.hpp     | s/if (hello.options.queue_bytes != options.queue_bytes) return/if (false) return/
+rendezvous   | transports/mach.hpp       | s/return Errc::malformed;  .. all is well, and there is no link//
+lane         | transports/mach.hpp       | s/if (message.bytes > fragment_bytes) return/if (false) return/
+lane         | mach/region_cache.hpp         | s/if (message.descriptors != 0 || note.slot >= kept_regions) return/if (false) return/
+ends         | transports/socket.hpp     | s/if (contents.size() != 2) return/if (false) return/
 mach_message | mach/darwin/message.hpp  | s/if (message.size() < at + sizeof(Body)) return Errc::malformed;//
 mach_message | mach/darwin/message.hpp  | s/if (at > received.size() || received.size() - at < sizeof(AuditTrailer)) return/if (false) return/
 '

@@ -1,9 +1,9 @@
 // What a server reads before it knows a client, and a client before it knows a server, in packets
 // with descriptors and in streams. Let in is who says exactly what is right, and nobody else.
 
-#include <strait/detail/handshake.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/handshake/hello.hpp>
+#include <strait/transports/mach.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <fcntl.h>
 #include <sys/socket.h>

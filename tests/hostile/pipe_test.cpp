@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <strait/pipe_transport.hpp>
 #include <strait/serializers/trivial.hpp>
+#include <strait/transports/pipe.hpp>
 
 #include <array>
 #include <memory>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "conformance/rights.hpp"
-#include "strait/socket_transport.hpp"
+#include "strait/transports/socket.hpp"
 #include "support/catch.hpp"
 
 using namespace strait_test;

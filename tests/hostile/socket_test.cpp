@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <array>
 #include <string>

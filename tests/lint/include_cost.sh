@@ -5,15 +5,15 @@
 set -euo pipefail
 root=$1
 shift
-for transport in mach_transport pipe_transport socket_transport loopback_transport; do
-  header=$root/include/strait/$transport.hpp
+for transport in mach pipe socket loopback; do
+  header=$root/include/strait/transports/$transport.hpp
   [[ -f $header && -f $root/include/strait/channel.hpp ]] || continue
   source="#include <strait/channel.hpp>
-#include <strait/$transport.hpp>"
+#include <strait/transports/$transport.hpp>"
   lines=$("$@" "-I$root/include" -x c++ -E -P - <<<"$source" | wc -l)
   # Some come in by the standard library's own doing; it is good to know which.
   heavy=$("$@" "-I$root/include" -x c++ -M - <<<"$source" | tr ' ' '\n' |
     { grep -oE '/(iostream|fstream|sstream|filesystem|regex|functional|chrono|algorithm)$' || true; } |
     tr -d '/ ' | sort -u | paste -sd ' ')
-  echo "channel.hpp + $transport.hpp: $lines lines; of the heavy headers: ${heavy:-none}"
+  echo "channel.hpp + transports/$transport.hpp: $lines lines; of the heavy headers: ${heavy:-none}"
 done

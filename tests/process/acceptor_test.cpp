@@ -10,7 +10,7 @@
 #include <random>
 
 #include "process/peers.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/mach.hpp"
 #include "support/descriptor_limit.hpp"
 
 using namespace strait_test;

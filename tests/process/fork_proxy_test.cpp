@@ -11,9 +11,9 @@
 #include "conformance/watched.hpp"
 #include "process/forking.hpp"
 #include "process/peers.hpp"
-#include "strait/bridged_transport.hpp"
 #include "strait/channel_proxy.hpp"
 #include "strait/task_queue.hpp"
+#include "strait/transports/bridged.hpp"
 
 using namespace strait_test;
 

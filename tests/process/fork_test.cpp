@@ -11,7 +11,7 @@
 #include "process/forking.hpp"
 #include "process/peers.hpp"
 #include "strait/acceptor.hpp"
-#include "strait/posix/poll.hpp"
+#include "strait/os/poll.hpp"
 
 using namespace strait_test;
 

@@ -9,9 +9,9 @@
 #include <chrono>
 #include <utility>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/poll.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/poll.hpp"
 
 namespace strait_test {
 

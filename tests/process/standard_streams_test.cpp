@@ -13,8 +13,8 @@
 #include "process/peers.hpp"
 #include "strait/acceptor.hpp"
 #include "strait/channel_proxy.hpp"
-#include "strait/semaphore.hpp"
-#include "strait/shared_memory.hpp"
+#include "strait/rights/semaphore.hpp"
+#include "strait/rights/shared_memory.hpp"
 #include "strait/task_queue.hpp"
 
 using namespace strait_test;

@@ -3,8 +3,8 @@
 // expect: strait: max_message_bytes is 1 GiB at the most.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 struct Ping {};
 

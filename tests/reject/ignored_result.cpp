@@ -2,8 +2,8 @@
 // expect: strait: look whether it failed, or cast it to void.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/trivial.hpp>
+#include <strait/transports/mach.hpp>
 
 #pragma GCC diagnostic error "-Wunused-result"
 

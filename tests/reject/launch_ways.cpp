@@ -2,10 +2,10 @@
 // expect: strait: this transport's ends can't be inherited; use ByName, MachTransport or
 
 #include <strait/launch.hpp>
-#include <strait/loopback_transport.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/pipe_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/loopback.hpp>
+#include <strait/transports/mach.hpp>
+#include <strait/transports/pipe.hpp>
 
 #if !defined(STRAIT_REJECT)
 using Transport = strait::MachTransport<>;

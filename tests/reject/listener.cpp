@@ -7,11 +7,11 @@
 
 #include <strait/acceptor.hpp>
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/overloaded.hpp>
-#include <strait/rights.hpp>
+#include <strait/rights/rights.hpp>
 #include <strait/serializers/raw.hpp>
 #include <strait/serializers/trivial.hpp>
+#include <strait/transports/mach.hpp>
 
 struct Ping {
   int id;

@@ -3,8 +3,8 @@
 // expect: strait: an out-of-line region has at least one byte.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include "support/archetypes.hpp"
 

@@ -6,13 +6,13 @@
 // expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
 // expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
 
-#include <strait/bridged_transport.hpp>
 #include <strait/channel.hpp>
 #include <strait/channel_proxy.hpp>
-#include <strait/pipe_transport.hpp>
-#include <strait/rights.hpp>
+#include <strait/rights/rights.hpp>
 #include <strait/serializers/raw.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/bridged.hpp>
+#include <strait/transports/pipe.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <array>
 #include <cstddef>

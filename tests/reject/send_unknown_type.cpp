@@ -2,8 +2,8 @@
 // expect: strait: this type is larger than ChannelOptions::max_message_bytes.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/trivial.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <array>
 

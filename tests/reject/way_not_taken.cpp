@@ -2,8 +2,8 @@
 // regions (tests/unit/mach_transport_test.cpp), and one with a large type does not.
 // expect: strait: a region was made of a message.
 
-#include <strait/mach_transport.hpp>
 #include <strait/serializer.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <cstddef>
 #include <cstdint>

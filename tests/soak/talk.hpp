@@ -14,7 +14,7 @@
 
 #include "conformance/rights.hpp"
 #include "conformance/transports.hpp"
-#include "strait/out_of_line.hpp"
+#include "strait/memory/out_of_line.hpp"
 #include "support/native.hpp"
 
 namespace strait_test {

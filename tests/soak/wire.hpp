@@ -23,9 +23,9 @@
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
-#include "strait/detail/frame_stream.hpp"
+#include "strait/framing/frame_stream.hpp"
 #include "strait/mach/linux/kernel.hpp"
-#include "strait/mach/out_of_line_way.hpp"
+#include "strait/mach/ool_method.hpp"
 
 namespace strait_test {
 

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "strait/config.hpp"
-#include "strait/posix/descriptor.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "support/catch.hpp"
 
 #if STRAIT_HAS_LINUX

@@ -3,7 +3,7 @@
 // What peers that break the rules of frames by hand have in common, over FIFOs and over sockets.
 
 #include <strait/channel.hpp>
-#include <strait/detail/frame_stream.hpp>
+#include <strait/framing/frame_stream.hpp>
 #include <strait/serializers/raw.hpp>
 
 #include <array>

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <strait/detail/handshake.hpp>
+#include <strait/handshake/hello.hpp>
 #include <strait/mach/linux/kernel.hpp>
 
 #include <array>

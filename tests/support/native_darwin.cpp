@@ -3,7 +3,7 @@
 #include <sys/event.h>
 #include <sys/param.h>
 #include <unistd.h>
-#include <strait/posix/descriptor.hpp>
+#include <strait/os/posix/descriptor.hpp>
 
 #include <cstdint>
 #include <thread>

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <strait/posix/native_descriptors.hpp>
+#include <strait/os/descriptors.hpp>
 
 #include <cstdio>
 #include <cstring>

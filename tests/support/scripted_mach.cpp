@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include "strait/posix/error.hpp"
+#include "strait/os/posix/error.hpp"
 
 namespace strait_test {
 

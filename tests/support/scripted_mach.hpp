@@ -2,9 +2,9 @@
 
 #include <strait/mach/darwin/abi.hpp>
 #include <strait/mach/darwin/kernel.hpp>
-#include <strait/posix/descriptor.hpp>
-#include <strait/posix/mapping.hpp>
-#include <strait/posix/wait_set.hpp>
+#include <strait/os/posix/descriptor.hpp>
+#include <strait/os/posix/mapping.hpp>
+#include <strait/os/wait_set.hpp>
 
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <strait/posix/poll.hpp>
+#include <strait/os/poll.hpp>
 #include <strait/task_queue.hpp>
 
 #include <memory>

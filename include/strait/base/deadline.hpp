@@ -2,7 +2,7 @@
 
 #include <climits>
 
-#include "strait/detail/chrono.hpp"
+#include "strait/base/chrono.hpp"
 
 namespace strait::detail {
 

@@ -9,8 +9,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "strait/detail/aggregate.hpp"
-#include "strait/detail/type_name.hpp"
+#include "strait/base/aggregate.hpp"
+#include "strait/base/type_name.hpp"
 
 namespace strait {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "strait/detail/type_name.hpp"
+#include "strait/base/type_name.hpp"
 #include "strait/fwd.hpp"
 
 namespace strait::detail {

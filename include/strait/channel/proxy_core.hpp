@@ -16,21 +16,21 @@
 #include <utility>
 #include <vector>
 
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/fair_mutex.hpp"
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/frame_sink.hpp"
-#include "strait/detail/message_name.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/fair_mutex.hpp"
+#include "strait/channel/frame_sink.hpp"
+#include "strait/channel/message_name.hpp"
 #include "strait/error.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/memory/byte_buffer.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/wait_set.hpp"
 #include "strait/proxy_options.hpp"
 #include "strait/result.hpp"
-#include "strait/rights.hpp"
+#include "strait/rights/rights.hpp"
 #include "strait/transport.hpp"
 
 namespace strait::detail {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "strait/posix/wakeup.hpp"
+#include "strait/os/wakeup.hpp"
 
 namespace strait::detail {
 

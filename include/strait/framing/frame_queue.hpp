@@ -10,8 +10,8 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/least.hpp"
-#include "strait/detail/right_list.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait::detail {
 

@@ -7,11 +7,11 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/fair_share.hpp"
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/least.hpp"
-#include "strait/detail/linger.hpp"
+#include "strait/base/fair_share.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/memory/byte_buffer.hpp"
+#include "strait/os/spin_after_batch.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

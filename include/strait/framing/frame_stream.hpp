@@ -9,9 +9,9 @@
 #include <span>
 #include <system_error>
 
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/handshake_bytes.hpp"
-#include "strait/posix/descriptor.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/result.hpp"
 #include "strait/transport.hpp"
 

@@ -7,11 +7,11 @@
 #include <cstddef>
 #include <span>
 
-#include "strait/detail/right_list.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/socket.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/socket.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait::detail {
 

@@ -5,8 +5,8 @@
 #include <new>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 

@@ -6,9 +6,9 @@
 #include <span>
 #include <system_error>
 
-#include "strait/detail/handshake_bytes.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/os/posix/user.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/user.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
 

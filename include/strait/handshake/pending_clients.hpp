@@ -3,17 +3,17 @@
 #include <optional>
 #include <utility>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/half_open.hpp"
-#include "strait/detail/handshake.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/handshake/half_open.hpp"
+#include "strait/handshake/hello.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/close_unseen.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/socket.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/close_unseen.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/socket.hpp"
-#include "strait/posix/wait_set.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

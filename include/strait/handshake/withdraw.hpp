@@ -1,6 +1,6 @@
 #pragma once
 
-#include "strait/detail/moved_from.hpp"
+#include "strait/base/moved_from.hpp"
 
 namespace strait::detail {
 

@@ -9,14 +9,14 @@
 #include <string_view>
 #include <utility>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/half_open.hpp"
-#include "strait/detail/right_list.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/handshake/half_open.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/posix/close_unseen.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/close_unseen.hpp"
-#include "strait/posix/descriptor.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait {
 

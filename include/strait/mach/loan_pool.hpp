@@ -14,13 +14,13 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/least.hpp"
-#include "strait/detail/memory.hpp"
+#include "strait/base/min_max.hpp"
 #include "strait/mach/message_header.hpp"
-#include "strait/mach/regions.hpp"
-#include "strait/posix/close_unseen.hpp"
-#include "strait/posix/fork_mark.hpp"
-#include "strait/posix/memory_file.hpp"
+#include "strait/mach/region_cache.hpp"
+#include "strait/memory/message_memory.hpp"
+#include "strait/os/memory_file.hpp"
+#include "strait/os/posix/close_unseen.hpp"
+#include "strait/os/posix/fork_mark.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

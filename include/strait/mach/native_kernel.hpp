@@ -7,5 +7,5 @@
 #if STRAIT_HAS_LINUX
 #include "strait/mach/linux/kernel.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/mach/darwin/native.hpp"
+#include "strait/mach/darwin/native/kernel.hpp"
 #endif

@@ -4,8 +4,8 @@
 
 #include "strait/fwd.hpp"
 #include "strait/mach/kernel.hpp"
-#include "strait/mach/loans.hpp"
-#include "strait/mach/regions.hpp"
+#include "strait/mach/loan_pool.hpp"
+#include "strait/mach/region_cache.hpp"
 
 namespace strait::detail {
 

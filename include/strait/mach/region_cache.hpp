@@ -12,8 +12,8 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/memory.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/memory/message_memory.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

@@ -8,7 +8,7 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/handshake_bytes.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"

@@ -7,7 +7,7 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/least.hpp"
+#include "strait/base/min_max.hpp"
 
 namespace strait::detail {
 

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/posix/mapping.hpp"
+#include "strait/os/posix/mapping.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

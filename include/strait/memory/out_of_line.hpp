@@ -9,9 +9,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "strait/detail/memory.hpp"
-#include "strait/detail/padding.hpp"
+#include "strait/base/padding.hpp"
 #include "strait/fwd.hpp"
+#include "strait/memory/message_memory.hpp"
 #include "strait/result.hpp"
 
 namespace strait {

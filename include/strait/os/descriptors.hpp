@@ -3,7 +3,7 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/linux_descriptors.hpp"
+#include "strait/os/linux/descriptors.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/posix/darwin_descriptors.hpp"
+#include "strait/os/darwin/descriptors.hpp"
 #endif

@@ -5,7 +5,7 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/linux_futex.hpp"
+#include "strait/os/linux/futex.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/posix/darwin_futex.hpp"
+#include "strait/os/darwin/futex.hpp"
 #endif

@@ -5,7 +5,7 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/linux_memory_file.hpp"
+#include "strait/os/linux/memory_file.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/posix/darwin_memory_file.hpp"
+#include "strait/os/darwin/memory_file.hpp"
 #endif

@@ -3,7 +3,7 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/poll_wait.hpp"
+#include "strait/os/linux/poll_wait.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/posix/select_wait.hpp"
+#include "strait/os/darwin/select_wait.hpp"
 #endif

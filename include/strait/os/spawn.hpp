@@ -6,15 +6,15 @@
 #include <unistd.h>
 
 #include "strait/config.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
 #include "strait/result.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/mach/linux/spawn.hpp"
+#include "strait/os/linux/spawn.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/mach/darwin/spawn.hpp"
+#include "strait/os/darwin/spawn.hpp"
 #endif
 
 namespace strait::posix {

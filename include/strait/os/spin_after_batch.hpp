@@ -1,6 +1,6 @@
 #pragma once
 
-#include "strait/posix/processor.hpp"
+#include "strait/os/posix/processor.hpp"
 
 namespace strait::detail {
 

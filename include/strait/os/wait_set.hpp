@@ -3,7 +3,7 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/epoll_wait_set.hpp"
+#include "strait/os/linux/epoll_wait_set.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/posix/kqueue_wait_set.hpp"
+#include "strait/os/darwin/kqueue_wait_set.hpp"
 #endif

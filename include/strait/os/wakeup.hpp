@@ -3,7 +3,7 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/posix/linux_wakeup.hpp"
+#include "strait/os/linux/wakeup.hpp"
 #elif STRAIT_HAS_DARWIN
-#include "strait/posix/darwin_wakeup.hpp"
+#include "strait/os/darwin/wakeup.hpp"
 #endif

@@ -7,9 +7,9 @@
 #include <span>
 #include <utility>
 
+#include "strait/os/posix/close_unseen.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/close_unseen.hpp"
-#include "strait/posix/descriptor.hpp"
 
 namespace strait::detail {
 

@@ -5,10 +5,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "strait/detail/right_list.hpp"
 #include "strait/fwd.hpp"
-#include "strait/posix/descriptor.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait {
 

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/right_list.hpp"
-#include "strait/posix/futex.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/os/futex.hpp"
 #include "strait/result.hpp"
-#include "strait/shared_memory.hpp"
+#include "strait/rights/right_list.hpp"
+#include "strait/rights/shared_memory.hpp"
 
 namespace strait {
 

@@ -10,11 +10,11 @@
 #include <type_traits>
 #include <utility>
 
-#include "strait/detail/right_list.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/mapping.hpp"
-#include "strait/posix/memory_file.hpp"
+#include "strait/os/memory_file.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/mapping.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait {
 

@@ -6,9 +6,9 @@
 #include <span>
 #include <utility>
 
-#include "strait/posix/random.hpp"
+#include "strait/os/posix/random.hpp"
 #include "strait/result.hpp"
-#include "strait/rights.hpp"
+#include "strait/rights/rights.hpp"
 
 namespace strait {
 

@@ -10,11 +10,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/padding.hpp"
+#include "strait/base/structure.hpp"
+#include "strait/base/type_name.hpp"
 #include "strait/config.hpp"
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/padding.hpp"
-#include "strait/detail/structure.hpp"
-#include "strait/detail/type_name.hpp"
+#include "strait/memory/byte_buffer.hpp"
 #include "strait/serializer.hpp"
 
 namespace strait {

@@ -14,15 +14,15 @@
 #include <utility>
 #include <vector>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/fair_mutex.hpp"
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/least.hpp"
-#include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/thread.hpp"
-#include "strait/posix/wait_set.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/fair_mutex.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/thread.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

@@ -8,12 +8,12 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/bridge.hpp"
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/handshake.hpp"
+#include "strait/framing/frame_queue.hpp"
 #include "strait/fwd.hpp"
+#include "strait/handshake/hello.hpp"
+#include "strait/memory/byte_buffer.hpp"
 #include "strait/transport.hpp"
+#include "strait/transports/bridge.hpp"
 #include "strait/wait_policy.hpp"
 
 namespace strait {

@@ -16,17 +16,17 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/channel_name.hpp"
-#include "strait/detail/frame_queue.hpp"
-#include "strait/detail/half_open.hpp"
-#include "strait/detail/handshake_bytes.hpp"
-#include "strait/detail/right_list.hpp"
+#include "strait/base/channel_name.hpp"
+#include "strait/framing/frame_queue.hpp"
 #include "strait/fwd.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/user.hpp"
-#include "strait/posix/wait_set.hpp"
+#include "strait/handshake/half_open.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/memory/byte_buffer.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/user.hpp"
+#include "strait/os/wait_set.hpp"
+#include "strait/rights/right_list.hpp"
 #include "strait/transport.hpp"
 #include "strait/wait_policy.hpp"
 

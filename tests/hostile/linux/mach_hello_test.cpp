@@ -1,8 +1,8 @@
 // Clients that break the handshake in every way, before a real server; an honest one gets in after.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <chrono>
 #include <string>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "conformance/rights.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/mach.hpp"
 #include "support/catch.hpp"
 
 using namespace strait_test;

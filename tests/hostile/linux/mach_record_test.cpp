@@ -2,9 +2,9 @@
 // delivered, then there is a typed error, and it stays.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
 #include <strait/serializers/trivial.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <chrono>
 #include <functional>

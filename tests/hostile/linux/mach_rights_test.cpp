@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "conformance/rights.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/mach.hpp"
 #include "support/hostile_peer.hpp"
 
 using namespace strait_test;

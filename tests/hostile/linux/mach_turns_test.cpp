@@ -1,6 +1,6 @@
 // Peers over Mach that keep a process busy, or waiting, as long as they can.
 
-#include <strait/mach_transport.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -1,8 +1,8 @@
 // Servers that break the handshake in every way, before a real client.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <chrono>
 #include <functional>

@@ -3,10 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/pipe_transport.hpp>
 #include <strait/serializers/raw.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/mach.hpp>
+#include <strait/transports/pipe.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <array>
 #include <chrono>

@@ -14,7 +14,7 @@
 #include "conformance/rights.hpp"
 #include "process/peers.hpp"
 #include "strait/acceptor.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/mach.hpp"
 #include "support/hostile_peer.hpp"
 
 using namespace strait_test;

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "process/peers.hpp"
-#include "strait/semaphore.hpp"
-#include "strait/shared_memory.hpp"
+#include "strait/rights/semaphore.hpp"
+#include "strait/rights/shared_memory.hpp"
 
 using namespace strait_test;
 

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "process/peers.hpp"
-#include "strait/out_of_line.hpp"
+#include "strait/memory/out_of_line.hpp"
 
 using namespace strait_test;
 using strait::OutOfLineBytes;

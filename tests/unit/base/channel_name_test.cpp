@@ -1,4 +1,4 @@
-#include <strait/detail/channel_name.hpp>
+#include <strait/base/channel_name.hpp>
 
 #include <string>
 #include <string_view>

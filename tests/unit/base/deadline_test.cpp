@@ -1,4 +1,4 @@
-#include <strait/detail/deadline.hpp>
+#include <strait/base/deadline.hpp>
 
 #include <chrono>
 #include <climits>

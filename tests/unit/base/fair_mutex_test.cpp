@@ -1,4 +1,4 @@
-#include <strait/detail/fair_mutex.hpp>
+#include <strait/base/fair_mutex.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include <strait/detail/padding.hpp>
+#include <strait/base/padding.hpp>
 
 #include <array>
 #include <cstdint>

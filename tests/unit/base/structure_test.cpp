@@ -1,4 +1,4 @@
-#include <strait/detail/structure.hpp>
+#include <strait/base/structure.hpp>
 #include <strait/serializers/trivial.hpp>
 
 #include <array>

@@ -1,4 +1,4 @@
-#include <strait/detail/type_name.hpp>
+#include <strait/base/type_name.hpp>
 
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-#include <strait/detail/frame_queue.hpp>
+#include <strait/framing/frame_queue.hpp>
 
 #include <algorithm>
 #include <array>

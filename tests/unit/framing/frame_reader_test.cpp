@@ -1,4 +1,4 @@
-#include <strait/detail/frame_reader.hpp>
+#include <strait/framing/frame_reader.hpp>
 
 #include <cstring>
 #include <vector>

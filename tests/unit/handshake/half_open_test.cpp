@@ -1,4 +1,4 @@
-#include <strait/detail/half_open.hpp>
+#include <strait/handshake/half_open.hpp>
 
 #include <chrono>
 #include <memory>

@@ -1,4 +1,4 @@
-#include <strait/detail/handshake.hpp>
+#include <strait/handshake/hello.hpp>
 
 #include <cstddef>
 #include <cstring>

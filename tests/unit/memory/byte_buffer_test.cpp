@@ -1,4 +1,4 @@
-#include <strait/detail/byte_buffer.hpp>
+#include <strait/memory/byte_buffer.hpp>
 
 #include <cstdint>
 #include <cstring>

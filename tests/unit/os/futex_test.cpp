@@ -1,10 +1,10 @@
-#include <strait/posix/futex.hpp>
+#include <strait/os/futex.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <thread>
 
-#include "strait/shared_memory.hpp"
+#include "strait/rights/shared_memory.hpp"
 #include "support/catch.hpp"
 
 using Clock = std::chrono::steady_clock;

@@ -1,5 +1,5 @@
-#include <strait/posix/poll.hpp>
-#include <strait/posix/wait_set.hpp>
+#include <strait/os/poll.hpp>
+#include <strait/os/wait_set.hpp>
 
 #include <poll.h>
 #include <unistd.h>

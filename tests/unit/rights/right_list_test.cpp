@@ -1,4 +1,4 @@
-#include <strait/detail/right_list.hpp>
+#include <strait/rights/right_list.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include <strait/semaphore.hpp>
+#include <strait/rights/semaphore.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include <strait/shared_memory.hpp>
+#include <strait/rights/shared_memory.hpp>
 
 #include <unistd.h>
 

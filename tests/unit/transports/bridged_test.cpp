@@ -1,5 +1,5 @@
-#include <strait/bridged_transport.hpp>
-#include <strait/pipe_transport.hpp>
+#include <strait/transports/bridged.hpp>
+#include <strait/transports/pipe.hpp>
 
 #include <poll.h>
 

@@ -1,8 +1,8 @@
 // The two sides were built with other options of their transport.
 
-#include <strait/bridged_transport.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/bridged.hpp>
+#include <strait/transports/mach.hpp>
+#include <strait/transports/socket.hpp>
 
 #include "conformance/channels.hpp"
 

@@ -8,16 +8,16 @@
 #include <string_view>
 #include <utility>
 
-#include "strait/detail/half_open.hpp"
-#include "strait/mach/darwin/name.hpp"
+#include "strait/handshake/half_open.hpp"
 #include "strait/mach/darwin/receive_right.hpp"
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_right.hpp"
+#include "strait/mach/darwin/service_port.hpp"
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/reply_port.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/native_descriptors.hpp"
 
 namespace strait {
 

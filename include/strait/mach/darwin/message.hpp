@@ -5,10 +5,10 @@
 #include <cstring>
 #include <span>
 
-#include "strait/detail/right_list.hpp"
 #include "strait/mach/darwin/abi.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait::darwin_mach {
 

@@ -6,10 +6,10 @@
 #include <span>
 #include <system_error>
 
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/deadline.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/mach/darwin/right.hpp"
-#include "strait/posix/error.hpp"
+#include "strait/memory/byte_buffer.hpp"
+#include "strait/os/posix/error.hpp"
 
 namespace strait::darwin_mach {
 

@@ -8,16 +8,16 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/least.hpp"
-#include "strait/mach/darwin/inbox.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/mach/darwin/receive_buffer.hpp"
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/posix/close_unseen.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/close_unseen.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {

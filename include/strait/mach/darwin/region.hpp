@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/byte_buffer.hpp"
 #include "strait/mach/darwin/right.hpp"
+#include "strait/memory/byte_buffer.hpp"
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "strait/mach/darwin/message.hpp"
-#include "strait/posix/owner_process.hpp"
+#include "strait/os/posix/owner_process.hpp"
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {

@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
+#include "strait/base/chrono.hpp"
 #include "strait/mach/darwin/right.hpp"
 
 namespace strait::darwin_mach {

@@ -10,14 +10,14 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/byte_buffer.hpp"
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/least.hpp"
-#include "strait/mach/darwin/inbox.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/mach/darwin/receive_buffer.hpp"
 #include "strait/mach/darwin/region.hpp"
-#include "strait/mach/darwin/room_request.hpp"
+#include "strait/mach/darwin/send_possible_request.hpp"
 #include "strait/mach/message_header.hpp"
-#include "strait/posix/error.hpp"
+#include "strait/memory/byte_buffer.hpp"
+#include "strait/os/posix/error.hpp"
 
 namespace strait::darwin_mach {
 

@@ -14,16 +14,16 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/channel_name.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/handshake_bytes.hpp"
+#include "strait/base/channel_name.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/darwin/receive_right.hpp"
 #include "strait/mach/darwin/send_right.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/random.hpp"
+#include "strait/os/posix/socket.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/random.hpp"
-#include "strait/posix/socket.hpp"
 
 namespace strait::darwin_mach {
 

@@ -8,10 +8,10 @@
 
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/linux/lane.hpp"
-#include "strait/mach/linux/name.hpp"
-#include "strait/mach/linux/parcel.hpp"
+#include "strait/mach/linux/packed_endpoint.hpp"
 #include "strait/mach/linux/region.hpp"
 #include "strait/mach/linux/rendezvous.hpp"
+#include "strait/mach/linux/service_port.hpp"
 
 namespace strait {
 

@@ -12,13 +12,13 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/right_list.hpp"
+#include "strait/base/chrono.hpp"
 #include "strait/mach/linux/descriptors_under_way.hpp"
 #include "strait/mach/linux/region.hpp"
 #include "strait/mach/linux/ring_memory.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/socket.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/socket.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait::linux_mach {
 

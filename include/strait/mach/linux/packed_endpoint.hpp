@@ -10,12 +10,12 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/right_list.hpp"
 #include "strait/mach/linux/lane.hpp"
-#include "strait/mach/linux/shared_memory_file.hpp"
-#include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/socket.hpp"
-#include "strait/posix/unix_socket.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/linux/shared_memory_file.hpp"
+#include "strait/os/posix/socket.hpp"
+#include "strait/os/posix/unix_socket.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait::linux_mach {
 

@@ -9,8 +9,8 @@
 #include <span>
 #include <utility>
 
-#include "strait/mach/linux/shared_memory_file.hpp"
-#include "strait/posix/mapping.hpp"
+#include "strait/os/linux/shared_memory_file.hpp"
+#include "strait/os/posix/mapping.hpp"
 
 namespace strait::linux_mach {
 

@@ -8,12 +8,12 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/handshake_bytes.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/linux/lane.hpp"
-#include "strait/mach/linux/name.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/poll.hpp"
-#include "strait/posix/socket.hpp"
+#include "strait/mach/linux/service_port.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/socket.hpp"
 
 namespace strait::linux_mach {
 

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "strait/detail/chrono.hpp"
+#include "strait/base/chrono.hpp"
 #include "strait/mach/message_header.hpp"
-#include "strait/posix/futex.hpp"
+#include "strait/os/futex.hpp"
 #include "strait/result.hpp"
 
 namespace strait::linux_mach {

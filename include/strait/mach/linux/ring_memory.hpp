@@ -6,8 +6,8 @@
 #include <new>
 
 #include "strait/mach/linux/ring.hpp"
-#include "strait/mach/linux/shared_memory_file.hpp"
-#include "strait/posix/mapping.hpp"
+#include "strait/os/linux/shared_memory_file.hpp"
+#include "strait/os/posix/mapping.hpp"
 
 namespace strait::linux_mach {
 

@@ -15,16 +15,16 @@
 #include <string_view>
 #include <utility>
 
-#include "strait/detail/channel_name.hpp"
-#include "strait/detail/entrance.hpp"
-#include "strait/detail/handshake_bytes.hpp"
+#include "strait/base/channel_name.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/handshake/pending_clients.hpp"
 #include "strait/mach/linux/lane.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/posix/other_transport.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/unix_socket.hpp"
+#include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/other_transport.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/unix_socket.hpp"
-#include "strait/posix/wait_set.hpp"
 
 namespace strait::linux_mach {
 

@@ -8,8 +8,8 @@
 #include <array>
 #include <cerrno>
 
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
 
 namespace strait::posix {
 

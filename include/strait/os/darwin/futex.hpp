@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "strait/detail/chrono.hpp"
+#include "strait/base/chrono.hpp"
 
 // In libSystem since macOS 10.12, without a header (bsd/sys/ulock.h of XNU has it).
 extern "C" int __ulock_wait(std::uint32_t operation, void* address, std::uint64_t value,

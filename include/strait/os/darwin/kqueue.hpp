@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/owner_process.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/owner_process.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

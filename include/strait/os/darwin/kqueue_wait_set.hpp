@@ -11,11 +11,11 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/least.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/kqueue.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/os/darwin/kqueue.hpp"
+#include "strait/os/posix/error.hpp"
 
 namespace strait::posix {
 

@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <span>
 
-#include "strait/posix/counted_memory.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/mapping.hpp"
-#include "strait/posix/random.hpp"
+#include "strait/os/posix/counted_memory.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/mapping.hpp"
+#include "strait/os/posix/random.hpp"
 
 namespace strait::posix {
 

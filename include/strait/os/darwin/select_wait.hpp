@@ -10,10 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/interest.hpp"
-#include "strait/posix/wakeup.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/interest.hpp"
+#include "strait/os/wakeup.hpp"
 #include "strait/result.hpp"
 
 /// `select` without the limit of FD_SETSIZE, by the name that <sys/select.h> gives it under

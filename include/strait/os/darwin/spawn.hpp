@@ -7,8 +7,8 @@
 #include <spawn.h>
 #include <unistd.h>
 
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
 
 namespace strait::posix {
 

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "strait/posix/darwin_descriptors.hpp"
-#include "strait/posix/descriptor.hpp"
+#include "strait/os/darwin/descriptors.hpp"
+#include "strait/os/posix/descriptor.hpp"
 
 namespace strait::posix {
 

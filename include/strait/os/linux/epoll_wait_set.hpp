@@ -13,10 +13,10 @@
 #include <ctime>
 #include <span>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/detail/least.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/owner_process.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/owner_process.hpp"
 
 namespace strait::posix {
 

@@ -7,7 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include "strait/detail/chrono.hpp"
+#include "strait/base/chrono.hpp"
 
 namespace strait::posix {
 

@@ -4,10 +4,10 @@
 
 #include <cerrno>
 
-#include "strait/detail/deadline.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/interest.hpp"
-#include "strait/posix/wakeup.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/interest.hpp"
+#include "strait/os/wakeup.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "strait/posix/descriptor.hpp"
+#include "strait/os/posix/descriptor.hpp"
 
 namespace strait::linux_mach {
 

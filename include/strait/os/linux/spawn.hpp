@@ -17,9 +17,9 @@
 #include <cstring>
 #include <string>
 
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
 #include "strait/result.hpp"
 
 #if !defined(__GLIBC_PREREQ)

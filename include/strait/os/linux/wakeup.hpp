@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "strait/posix/descriptor.hpp"
+#include "strait/os/posix/descriptor.hpp"
 
 namespace strait::posix {
 

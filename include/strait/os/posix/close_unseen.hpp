@@ -13,9 +13,9 @@
 #include <span>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
-#include "strait/detail/deadline.hpp"
-#include "strait/posix/descriptor.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/os/posix/descriptor.hpp"
 
 namespace strait::posix {
 

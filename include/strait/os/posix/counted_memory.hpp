@@ -7,7 +7,7 @@
 #include <cstring>
 #include <span>
 
-#include "strait/posix/mapping.hpp"
+#include "strait/os/posix/mapping.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "strait/posix/error.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

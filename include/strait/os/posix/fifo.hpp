@@ -11,11 +11,11 @@
 #include <span>
 #include <utility>
 
+#include "strait/os/descriptors.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/kernel_numbers.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/kernel_numbers.hpp"
-#include "strait/posix/native_descriptors.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

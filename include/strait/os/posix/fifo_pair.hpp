@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "strait/error.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/random.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/random.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <system_error>
 
-#include "strait/posix/descriptor.hpp"
+#include "strait/os/posix/descriptor.hpp"
 
 namespace strait::posix {
 

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/posix/error.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

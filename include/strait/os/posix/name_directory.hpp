@@ -13,13 +13,13 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/detail/channel_name.hpp"
-#include "strait/detail/fifo_pair.hpp"
+#include "strait/base/channel_name.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/fifo.hpp"
+#include "strait/os/posix/fifo_pair.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/user.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/fifo.hpp"
-#include "strait/posix/owner_process.hpp"
-#include "strait/posix/user.hpp"
 
 namespace strait::posix {
 

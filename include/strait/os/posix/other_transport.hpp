@@ -12,12 +12,12 @@
 #include <string_view>
 #include <system_error>
 
-#include "strait/detail/channel_name.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/name_directory.hpp"
-#include "strait/posix/native_descriptors.hpp"
-#include "strait/posix/unix_socket.hpp"
+#include "strait/base/channel_name.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/name_directory.hpp"
+#include "strait/os/posix/unix_socket.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

@@ -9,9 +9,9 @@
 
 #include <cerrno>
 
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/poll.hpp"
 
 namespace strait::posix {
 

@@ -12,10 +12,10 @@
 #include <span>
 #include <utility>
 
-#include "strait/posix/close_unseen.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/native_descriptors.hpp"
+#include "strait/os/descriptors.hpp"
+#include "strait/os/posix/close_unseen.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "strait/posix/error.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

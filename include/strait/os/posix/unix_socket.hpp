@@ -9,9 +9,9 @@
 #include <cstring>
 #include <string_view>
 
+#include "strait/os/descriptors.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/native_descriptors.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {

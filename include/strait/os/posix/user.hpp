@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "strait/posix/kernel_numbers.hpp"
+#include "strait/os/posix/kernel_numbers.hpp"
 
 namespace strait::posix {
 

@@ -1,8 +1,8 @@
 // A forked process is another task: what its copies of Mach's rights name is not theirs.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <optional>
 #include <utility>

@@ -2,10 +2,10 @@
 // no where it may. That no right and no memory is left is seen to by the leak listener.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/posix/wait_set.hpp>
-#include <strait/rights.hpp>
+#include <strait/os/wait_set.hpp>
+#include <strait/rights/rights.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 #include <strait/mach/linux/lane.hpp>
 
 #include <fcntl.h>
-#include <strait/posix/poll.hpp>
+#include <strait/os/poll.hpp>
 
 #include <chrono>
 #include <cstring>

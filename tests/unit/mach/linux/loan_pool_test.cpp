@@ -1,8 +1,8 @@
 // Memory that is lent with a message: reused, given back in any order, and never a reason to wait.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <array>
 #include <fstream>

@@ -1,6 +1,6 @@
 // What becomes of a parcel with a link's ports in it, when all keep to the rules.
 
-#include "strait/mach/linux/parcel.hpp"
+#include "strait/mach/linux/packed_endpoint.hpp"
 
 #include "conformance/rights.hpp"
 #include "conformance/transports.hpp"

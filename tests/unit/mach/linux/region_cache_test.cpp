@@ -2,8 +2,8 @@
 // there are places.
 
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <fstream>
 #include <set>

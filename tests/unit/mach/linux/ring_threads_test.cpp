@@ -1,8 +1,8 @@
 // The ring with a thread at each end: for ThreadSanitizer, and for lost wake-ups.
 
 #include <strait/mach/linux/ring_memory.hpp>
-#include <strait/posix/poll.hpp>
-#include <strait/posix/processor.hpp>
+#include <strait/os/poll.hpp>
+#include <strait/os/posix/processor.hpp>
 
 #include <poll.h>
 #include <sys/eventfd.h>

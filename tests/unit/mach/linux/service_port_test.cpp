@@ -1,4 +1,4 @@
-#include <strait/mach/linux/name.hpp>
+#include <strait/mach/linux/service_port.hpp>
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,11 +1,11 @@
-#include <strait/posix/close_unseen.hpp>
+#include <strait/os/posix/close_unseen.hpp>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <strait/posix/socket.hpp>
+#include <strait/os/posix/socket.hpp>
 
 #include <array>
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "conformance/rights.hpp"
-#include "strait/mach_transport.hpp"
+#include "strait/transports/mach.hpp"
 #include "support/catch.hpp"
 
 using namespace strait_test;

@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <strait/channel.hpp>
-#include <strait/pipe_transport.hpp>
-#include <strait/posix/fifo.hpp>
+#include <strait/os/posix/fifo.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/pipe.hpp>
 
 #include <algorithm>
 #include <chrono>

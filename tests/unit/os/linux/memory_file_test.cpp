@@ -11,10 +11,10 @@
 #include <string>
 #include <utility>
 
-#include "strait/detail/right_list.hpp"
-#include "strait/posix/memory_file.hpp"
-#include "strait/semaphore.hpp"
-#include "strait/shared_memory.hpp"
+#include "strait/os/memory_file.hpp"
+#include "strait/rights/right_list.hpp"
+#include "strait/rights/semaphore.hpp"
+#include "strait/rights/shared_memory.hpp"
 #include "support/catch.hpp"
 
 using strait::Errc;

@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/pipe_transport.hpp>
 #include <strait/serializers/raw.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/mach.hpp>
+#include <strait/transports/pipe.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <chrono>
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 #include "conformance/channels.hpp"
-#include "strait/socket_transport.hpp"
+#include "strait/transports/socket.hpp"
 
 using namespace strait_test;
 

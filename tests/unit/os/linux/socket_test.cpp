@@ -1,4 +1,4 @@
-#include <strait/posix/socket.hpp>
+#include <strait/os/posix/socket.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>

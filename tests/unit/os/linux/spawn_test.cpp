@@ -2,11 +2,11 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <strait/posix/spawn.hpp>
+#include <strait/os/spawn.hpp>
 
 #include <string>
 
-#include "strait/posix/native_descriptors.hpp"
+#include "strait/os/descriptors.hpp"
 #include "support/catch.hpp"
 
 using strait::posix::Descriptor;

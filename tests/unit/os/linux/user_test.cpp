@@ -5,9 +5,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
-#include <strait/posix/user.hpp>
+#include <strait/os/posix/user.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <cstddef>
 #include <span>

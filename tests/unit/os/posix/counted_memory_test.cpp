@@ -1,5 +1,5 @@
-#include <strait/posix/counted_memory.hpp>
-#include <strait/posix/memory_file.hpp>
+#include <strait/os/memory_file.hpp>
+#include <strait/os/posix/counted_memory.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <strait/posix/descriptor.hpp>
+#include <strait/os/posix/descriptor.hpp>
 
 #include <errno.h>
 #include <fcntl.h>

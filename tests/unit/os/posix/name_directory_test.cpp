@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <strait/channel.hpp>
-#include <strait/pipe_transport.hpp>
-#include <strait/posix/name_directory.hpp>
+#include <strait/os/posix/name_directory.hpp>
 #include <strait/serializers/raw.hpp>
-#include <strait/socket_transport.hpp>
+#include <strait/transports/pipe.hpp>
+#include <strait/transports/socket.hpp>
 
 #include <chrono>
 #include <cstdlib>

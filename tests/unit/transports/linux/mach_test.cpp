@@ -1,8 +1,8 @@
 #include <strait/channel.hpp>
-#include <strait/mach_transport.hpp>
 #include <strait/overloaded.hpp>
 #include <strait/serializers/raw.hpp>
 #include <strait/serializers/trivial.hpp>
+#include <strait/transports/mach.hpp>
 
 #include <array>
 #include <chrono>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "strait/mach/darwin/kernel.hpp"
-#include "strait/mach/darwin/traps.hpp"
+#include "strait/mach/darwin/native/traps.hpp"
 
 namespace strait {
 

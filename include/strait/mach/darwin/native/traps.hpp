@@ -15,11 +15,11 @@
 #include <cstdint>
 #include <utility>
 
-#include "strait/detail/chrono.hpp"
+#include "strait/base/chrono.hpp"
 #include "strait/mach/darwin/abi.hpp"
-#include "strait/posix/descriptor.hpp"
-#include "strait/posix/error.hpp"
-#include "strait/posix/kqueue.hpp"
+#include "strait/os/darwin/kqueue.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
 // <servers/bootstrap.h> is not part of every SDK; these are the functions of it that are used.

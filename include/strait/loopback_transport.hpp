@@ -1,0 +1,4 @@
+#pragma once
+
+// The transport stands in transports/loopback.hpp; this is where programs for 0.1 look for it.
+#include "strait/transports/loopback.hpp"
