@@ -1,4 +1,5 @@
-// A channel in a loop of your own, beside other descriptors: when its handle is readable, call poll.
+// A channel in a loop of your own, beside other descriptors: when its handle is readable, call
+// poll.
 
 #include <poll.h>
 #include <unistd.h>

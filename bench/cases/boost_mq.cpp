@@ -12,9 +12,9 @@
 #include "harness/guard.hpp"
 
 // A message queue reserves its largest message for each one it can hold, so one for messages of all
-// sizes would scatter the small ones over megabytes. Here each class of sizes has its own queue, and
-// a depth of its own. That keeps no order between classes, but both sides know each message's size,
-// so a reader knows which queue has the next.
+// sizes would scatter the small ones over megabytes. Here each class of sizes has its own queue,
+// and a depth of its own. That keeps no order between classes, but both sides know each message's
+// size, so a reader knows which queue has the next.
 
 namespace bench {
 

@@ -20,8 +20,8 @@
 
 namespace bench {
 
-/// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's; makes
-/// it there once and sends it again and again.
+/// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's;
+/// makes it there once and sends it again and again.
 enum class How { plain, lending, repeating };
 
 /// A channel of bytes, used as a program would use it: `send`, and `wait` for what comes.

@@ -17,8 +17,8 @@
 // front.
 //
 // A record starts with a word that is zero until the record is complete. A reader polls the word at
-// its own position and finds the message right behind it: no index to fetch from another cache line.
-// The writer makes the next record's word zero before it completes this one's.
+// its own position and finds the message right behind it: no index to fetch from another cache
+// line. The writer makes the next record's word zero before it completes this one's.
 //
 // Sizes and alignment are the best of those tried, see README.md.
 

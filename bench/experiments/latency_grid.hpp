@@ -32,7 +32,8 @@ class LatencyGrid {
   using BatchFor = std::function<Batch(std::size_t bytes)>;
   using Wanted = std::function<bool(const Case&, std::size_t bytes)>;
 
-  /// `wanted`: which sizes to measure with which case; all if empty, but never more than it carries.
+  /// `wanted`: which sizes to measure with which case; all if empty, but never more than it
+  /// carries.
   LatencyGrid(std::vector<std::size_t> sizes, std::span<const Case* const> cases,
               BatchFor batch_for, const Wanted& wanted = {}, Work work = Work::hand_off);
 
@@ -42,8 +43,8 @@ class LatencyGrid {
   std::size_t batches_in_a_round() const noexcept;
   double work_in_a_round() const;
 
-  /// The session's cases are those of the grid. Sizes outside, cases inside: a noisy moment hits all
-  /// cases alike.
+  /// The session's cases are those of the grid. Sizes outside, cases inside: a noisy moment hits
+  /// all cases alike.
   void measure_round(Session& session, Progress& progress);
   /// That many of them, and nothing else.
   void measure(Session& session, std::size_t rounds);

@@ -39,7 +39,7 @@ using TwoDescriptors = std::array<Descriptor, 2>;
 
 /// A request or reply with the text and descriptors that came along.
 template <class Head>
-struct Parcel {
+struct PackedEndpoint {
   Head head = {};
   std::string text = {};
   TwoDescriptors descriptors = {};
@@ -52,13 +52,13 @@ bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string&
                     TwoDescriptors& descriptors);
 
 template <class Head>
-void send_parcel(int socket, const Parcel<Head>& parcel) {
-  send_parcel(socket, &parcel.head, sizeof parcel.head, parcel.text, parcel.descriptors);
+void send_parcel(int socket, const PackedEndpoint<Head>& packed) {
+  send_parcel(socket, &packed.head, sizeof packed.head, packed.text, packed.descriptors);
 }
 
 template <class Head>
-bool receive_parcel(int socket, Parcel<Head>& parcel) {
-  return receive_parcel(socket, &parcel.head, sizeof parcel.head, parcel.text, parcel.descriptors);
+bool receive_parcel(int socket, PackedEndpoint<Head>& packed) {
+  return receive_parcel(socket, &packed.head, sizeof packed.head, packed.text, packed.descriptors);
 }
 
 }  // namespace bench

@@ -73,7 +73,8 @@ concept ObservingLink = requires(Link& link) {
   { link.observer() } -> std::convertible_to<strait::MessageSizeHistogram&>;
 };
 
-/// Links that lend memory from which a message goes out: `send_made(bytes, make)` calls `make(room)`.
+/// Links that lend memory from which a message goes out: `send_made(bytes, make)` calls
+/// `make(room)`.
 template <class Link>
 concept LendingLink = requires(Link& link) {
   link.send_made(std::size_t{}, [](std::span<std::byte>) {});
@@ -85,8 +86,8 @@ concept IdleLink = requires(Link& link, std::chrono::milliseconds duration) {
   { link.idle(duration) } -> std::same_as<bool>;
 };
 
-/// Links that send one message again and again: `send_again(bytes, make)` calls `make(room)` for the
-/// first of that size.
+/// Links that send one message again and again: `send_again(bytes, make)` calls `make(room)` for
+/// the first of that size.
 template <class Link>
 concept RepeatingLink = requires(Link& link) {
   link.send_again(std::size_t{}, [](std::span<std::byte>) {});

@@ -68,32 +68,32 @@ void Session::open(std::uint32_t index, bool observed) {
   const Case& one = all_cases()[index];
   guard::start_batch(fmt::format("opening {}", one.name));
   ends_.push_back(one.host(observed, [&](Invitation invitation) {
-    Parcel<Request> parcel;
-    parcel.head.op = Request::Op::open;
-    parcel.head.case_index = index;
-    parcel.head.observed = observed;
-    parcel.text = std::move(invitation.text);
-    parcel.descriptors = {std::move(invitation.descriptor),
+    PackedEndpoint<Request> packed;
+    packed.head.op = Request::Op::open;
+    packed.head.case_index = index;
+    packed.head.observed = observed;
+    packed.text = std::move(invitation.text);
+    packed.descriptors = {std::move(invitation.descriptor),
                           std::move(invitation.second_descriptor)};
-    send_parcel(socket_.get(), parcel);
+    send_parcel(socket_.get(), packed);
   }));
   answer();
 }
 
 void Session::ask(const Request& request) {
-  Parcel<Request> parcel;
-  parcel.head = request;
-  send_parcel(socket_.get(), parcel);
+  PackedEndpoint<Request> packed;
+  packed.head = request;
+  send_parcel(socket_.get(), packed);
 }
 
-Parcel<Reply> Session::answer() {
-  Parcel<Reply> parcel;
-  if (!receive_parcel(socket_.get(), parcel)) {
+PackedEndpoint<Reply> Session::answer() {
+  PackedEndpoint<Reply> packed;
+  if (!receive_parcel(socket_.get(), packed)) {
     // The second process is about to be found dead by the guard; give that a moment to say why.
     ::sleep(2);
     throw std::runtime_error("the second process has closed its control socket");
   }
-  return parcel;
+  return packed;
 }
 
 void Session::ping(std::size_t case_index, std::size_t bytes, std::size_t warm_up,
@@ -130,7 +130,7 @@ Session::StreamResult Session::stream(std::size_t case_index, const Sizes& sizes
   const AllocationCount count(counts_allocations_);
   const std::uint64_t start = ends_[case_index]->stream_out(sizes);
   allocations_ = count.so_far();
-  Parcel<Reply> reply = answer();
+  PackedEndpoint<Reply> reply = answer();
   allocations_ += reply.head.allocations;
   const double seconds = static_cast<double>(reply.head.finished_ns - start) / 1e9;
   return {static_cast<double>(sizes.count) / seconds, std::move(reply.text)};
@@ -161,9 +161,9 @@ namespace {
 
 void serve_requests(int socket) {
   std::vector<std::unique_ptr<Endpoint>> ends;
-  for (Parcel<Request> request; receive_parcel(socket, request);) {
+  for (PackedEndpoint<Request> request; receive_parcel(socket, request);) {
     const Request& head = request.head;
-    Parcel<Reply> reply;
+    PackedEndpoint<Reply> reply;
     switch (head.op) {
       case Request::Op::open: {
         const Case& one = all_cases()[head.case_index];
@@ -185,7 +185,7 @@ void serve_requests(int socket) {
                                           : Sizes{.count = head.count, .all_bytes = head.bytes};
         strait::MessageSizeHistogram seen;
         Endpoint& end = *ends.at(head.case_index);
-        send_parcel(socket, Parcel<Reply>{});
+        send_parcel(socket, PackedEndpoint<Reply>{});
         const AllocationCount count(head.counted);
         reply.head.finished_ns = end.stream_in(sizes, head.observed ? &seen : nullptr);
         reply.head.allocations = count.so_far();

@@ -94,8 +94,8 @@ class Acceptor {
     if (!server) return server.error();
     auto set = posix::WaitSet::create();
     if (!set) return set.error();
-    if (auto rung = set->nudge(); !rung) return rung.error();
-    set->calm();
+    if (auto rung = set->signal(); !rung) return rung.error();
+    set->clear();
     const pollfd interest = server->interest();
     if (auto watched = set->watch(interest.fd, interest.events); !watched) return watched.error();
     return Acceptor(std::move(*server), std::move(*set), token, std::move(observer));
@@ -141,7 +141,7 @@ class Acceptor {
   /// As `Channel::stop`.
   void stop() noexcept {
     stop_.raise();
-    set_.signal();
+    set_.interrupt();
   }
 
   /// Frees the name and closes every client's channel, without `on_closed`.
@@ -173,13 +173,13 @@ class Acceptor {
   /// By the descriptor that says when to poll one.
   using Clients = std::map<int, ChannelT>;
 
-  /// How many are let in or turned away in one `poll`: a crowd at the door does not keep those
+  /// How many clients are accepted or refused in one `poll`: a long backlog does not keep those
   /// waiting who are in.
   static constexpr int max_handshakes = 64;
   /// How long one `poll` goes on with those who are there, but for the listener's own time.
   static constexpr std::chrono::milliseconds turn{5};
-  /// And how long after that with those at the door: the busiest clients keep no other one out.
-  static constexpr std::chrono::milliseconds door_turn{1};
+  /// And how long after that for the backlog: the busiest clients keep no other one out.
+  static constexpr std::chrono::milliseconds accept_turn{1};
 
   /// A listener may be called while this lives.
   class Listening {
@@ -230,7 +230,7 @@ class Acceptor {
   Result<std::size_t> poll_on(Listener& listener) {
     if (!server_) return Errc::closed;
     Listening listening(*this);
-    set_.calm();
+    set_.clear();
     // In turn, and what there was no time for comes first in the next call.
     const bool looked = next_ready_ == ready_count_;
     if (looked) {
@@ -241,36 +241,36 @@ class Acceptor {
     }
     const auto turn_ends = detail::Deadline::after(turn);
     std::size_t handled = 0;
-    crowded_ = crowded_ || server_->deadline().passed();
+    backlog_ = backlog_ || server_->deadline().passed();
     while (next_ready_ != ready_count_) {
       if (stop_.raised() || closing_) return handled;
       const int fd = ready_[next_ready_++];
       if (fd == server_->interest().fd) {
-        crowded_ = true;
+        backlog_ = true;
       } else if (const auto client = clients_.find(fd); client != clients_.end()) {
         handled += serve(client, listener);
         if (turn_ends.passed()) break;
       }
     }
     if (stop_.raised() || closing_ || next_ready_ != ready_count_) return handled;
-    if (crowded_) {
-      const auto let_in = this->let_in(listener);
-      if (!let_in && handled == 0) return let_in.error();
-      handled += let_in.value_or(0);
+    if (backlog_) {
+      const auto accepted = accept_pending(listener);
+      if (!accepted && handled == 0) return accepted.error();
+      handled += accepted.value_or(0);
     }
     // The set's own descriptors may have taken two places.
-    listening.finished = looked && !crowded_ && ready_count_ + 2 < ready_.size();
+    listening.finished = looked && !backlog_ && ready_count_ + 2 < ready_.size();
     return handled;
   }
 
   template <class Listener>
-  Result<std::size_t> let_in(Listener& listener) {
-    const auto turn_ends = detail::Deadline::after(door_turn);
+  Result<std::size_t> accept_pending(Listener& listener) {
+    const auto turn_ends = detail::Deadline::after(accept_turn);
     std::size_t handled = 0;
     for (int i = 0; i != max_handshakes && !stop_.raised() && !closing_; ++i) {
       if (i != 0 && turn_ends.passed()) break;
       auto request = server_->accept();
-      crowded_ = request.has_value();
+      backlog_ = request.has_value();
       if (!request) {
         // Not every transport's `accept` has looked at all that its descriptor shows.
         const pollfd interest = server_->interest();
@@ -327,7 +327,7 @@ class Acceptor {
   }
 
   Token token_;
-  detail::Held<typename TransportT::Server> server_;
+  detail::ResetOnMove<typename TransportT::Server> server_;
   posix::WaitSet set_;
   Clients clients_;
   /// Who has something to say, and was not asked yet from this one on.
@@ -337,8 +337,8 @@ class Acceptor {
   bool listening_ = false;
   detail::StopFlag stop_;
   bool closing_ = false;
-  /// More may wait at the door than were let in.
-  bool crowded_ = false;
+  /// More may wait to be accepted than were.
+  bool backlog_ = false;
   [[no_unique_address]] ObserverT observer_;
 };
 

@@ -76,19 +76,19 @@ class Channel {
   }
 
   /// Looks a name up and says Hello. The answer comes in later calls (until then `waiting_connect`
-  /// is true and what is sent is queued), or, with patience, within this one. Patience covers the
-  /// whole way: a server that is not there yet, is busy, or goes and comes again.
+  /// is true and what is sent is queued), or, with a timeout, within this one. The timeout covers
+  /// the whole way: a server that is not there yet, is busy, or goes and comes again.
   ///
   /// Errors: `not_found`, `other_transport`, `invalid_name`, `no_runtime_directory`,
-  /// `permission_denied` (the name belongs to somebody else), the system's; with patience also
+  /// `permission_denied` (the name belongs to somebody else), the system's; with a timeout also
   /// those of a refusal: `bad_token`, `version_mismatch`, `schema_mismatch`,
   /// `send_policy_mismatch`, `queue_size_mismatch`, `refused`, `handshake_timeout`.
-  /// Blocking: up to `patience`, for the server to appear and to answer; never by default.
+  /// Blocking: up to `timeout`, for the server to appear and to answer; never by default.
   template <class Rep = std::int64_t, class Period = std::milli>
   [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
-                                               std::chrono::duration<Rep, Period> patience = {},
+                                               std::chrono::duration<Rep, Period> timeout = {},
                                                ObserverT observer = {}) {
-    const auto deadline = detail::Deadline::after(patience);
+    const auto deadline = detail::Deadline::after(timeout);
     constexpr std::chrono::milliseconds longest{60};
     for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
       auto connected = connect_once(name, token, deadline, observer);
@@ -325,8 +325,8 @@ class Channel {
       auto created = posix::WaitSet::create();
       if (!created) return -1;
       wait_set_.emplace(std::move(*created));
-      // The first nudge takes a descriptor: better none at all now than none when it matters.
-      if (!wait_set_->nudge() || !update_wait_set()) {
+      // The first signal takes a descriptor: better none at all now than none when it matters.
+      if (!wait_set_->signal() || !update_wait_set()) {
         wait_set_.reset();
         return -1;
       }
@@ -381,27 +381,27 @@ class Channel {
   using WaitPolicy = typename TransportT::wait_policy;
   static constexpr std::size_t retry_bytes = std::size_t{16} << 10;
   static constexpr bool names_tell_credentials =
-      detail::TellsCredentials<typename TransportT::Name>;
+      detail::TellsCredentials<typename TransportT::Connector>;
   enum class State : std::uint8_t { listening, greeting, connected, ended };
   enum class Until : std::uint8_t { message, room };
 
   /// A flag that is up while this lives, also when a listener throws.
-  class Raised {
+  class ScopedFlag {
    public:
-    explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
-    ~Raised() { flag_ = false; }
-    Raised(const Raised&) = delete;
-    Raised& operator=(const Raised&) = delete;
+    explicit ScopedFlag(bool& flag) : flag_(flag) { flag_ = true; }
+    ~ScopedFlag() { flag_ = false; }
+    ScopedFlag(const ScopedFlag&) = delete;
+    ScopedFlag& operator=(const ScopedFlag&) = delete;
 
    private:
     bool& flag_;
   };
 
   /// Has the user's loop look again if a listener throws: there may be messages left.
-  struct LookAgain {
+  struct RearmOnExit {
     Channel& channel;
     bool needless = false;
-    ~LookAgain() {
+    ~RearmOnExit() {
       if (!needless && channel.wait_set_) static_cast<void>(channel.wait_set_->renew());
     }
   };
@@ -435,7 +435,7 @@ class Channel {
   }
 
   /// Says Hello to a server that was found, and waits for its answer until the deadline.
-  static Result<Channel> greet(typename TransportT::Name server, const Token& token,
+  static Result<Channel> greet(typename TransportT::Connector server, const Token& token,
                                detail::Deadline deadline, ObserverT& observer) {
     PeerCredentials credentials;
     if constexpr (names_tell_credentials) {
@@ -514,7 +514,7 @@ class Channel {
         return Errc::queue_full;
       }
     }
-    const Raised writing(writing_);
+    const ScopedFlag writing(writing_);
     if (state_ == State::connected && queue_.empty()) [[likely]] {
       if (auto sent = link_->send(payload, queue_, rights...); !sent) [[unlikely]] {
         if (sent.error() == Errc::malformed || sent.error() == Errc::peer_closed) {
@@ -551,9 +551,11 @@ class Channel {
     // Asking for room may be a system call, so the more wait the less often: when a third of what
     // waits is new, or enough to go in one piece.
     const std::size_t waiting = queue_.bytes();
-    if (waiting >= left_ && waiting - left_ < detail::least(left_ / 2, retry_bytes)) return {};
+    if (waiting >= bytes_after_flush_ &&
+        waiting - bytes_after_flush_ < detail::min(bytes_after_flush_ / 2, retry_bytes))
+      return {};
     auto flushed = link_->flush(queue_);
-    left_ = queue_.bytes();
+    bytes_after_flush_ = queue_.bytes();
     // Rights are gone with the queue, so this has succeeded; the next call tells what has happened.
     return sizeof...(rights) == 0 ? flushed : Result<void>();
   }
@@ -609,9 +611,9 @@ class Channel {
   template <class Listener>
   Result<std::size_t> poll_on(Listener& listener) {
     const bool rung = wait_set_ && link_ && link_->disarm();
-    LookAgain look_again{*this};
+    RearmOnExit rearm{*this};
     auto handled = handle_all(listener);
-    look_again.needless = true;
+    rearm.needless = true;
     if (handled && *handled == 0 && link_) {
       // Only a system call shows that a peer was killed. Who waits makes one before it sleeps; who
       // polls all the time makes one now and then.
@@ -647,7 +649,7 @@ class Channel {
   template <class Listener>
   Result<std::size_t> handle_all(Listener& listener) {
     if (deferred_) return std::exchange(deferred_, std::error_code());
-    const Raised listening(listening_);
+    const ScopedFlag listening(listening_);
     std::size_t handled = 0;
     unfinished_ = false;
     if (waiting_connect()) shake_hands();
@@ -680,7 +682,7 @@ class Channel {
     const auto received = link_->receive(
         [&](std::uint16_t tag, std::span<const std::byte> bytes, auto... with) {
           detail::observe_receive(observer_, bytes.size());
-          const Result<void> read = give(listener, tag, bytes, with...);
+          const Result<void> read = deliver(listener, tag, bytes, with...);
           if (read) {
             ++handled;
           } else if (read.error() == Errc::unexpected_message) {
@@ -723,25 +725,25 @@ class Channel {
   }
 
   template <class Listener>
-  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes) {
-    return give(listener, tag, bytes, Rights(), detail::Lease());
+  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes) {
+    return deliver(listener, tag, bytes, Rights(), detail::Lease());
   }
   template <class Listener>
-  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                    detail::RightList& list) {
+  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                       detail::RightList& list) {
     if (list.size() > options.max_rights) return Errc::too_many_rights;
     list.for_each([&](detail::Right& right) { right.sender = peer_.credentials; });
-    return give(listener, tag, bytes, Rights(std::move(list)), detail::Lease());
+    return deliver(listener, tag, bytes, Rights(std::move(list)), detail::Lease());
   }
   template <class Listener>
-  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                    detail::Lease& lease) {
-    return give(listener, tag, bytes, Rights(), std::move(lease));
+  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                       detail::Lease& lease) {
+    return deliver(listener, tag, bytes, Rights(), std::move(lease));
   }
 
   template <class Listener>
-  Result<void> give(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                    Rights rights, detail::Lease lease) {
+  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
+                       Rights rights, detail::Lease lease) {
     if constexpr (std::derived_from<Listener, detail::FrameSink>) {
       return listener.take(tag, bytes, rights);
     } else {
@@ -952,7 +954,7 @@ class Channel {
     if (auto watched = watch(watched_.out, wanted.out); !watched) return watched;
     wait_set_->wake_at(due());
     if (ready) return wait_set_->renew();
-    wait_set_->calm();
+    wait_set_->clear();
     return {};
   }
 
@@ -974,13 +976,13 @@ class Channel {
 
   using Watched = posix::Interest;
 
-  detail::Held<TransportT> link_;
+  detail::ResetOnMove<TransportT> link_;
   detail::FrameQueue queue_;
-  detail::Ending ended_;
+  detail::ClosedOnMove ended_;
   std::error_code unsendable_;
   std::error_code deferred_;
   std::error_code turned_away_ = make_error_code(Errc::peer_closed);
-  detail::State<State, State::ended> state_ = State::listening;
+  detail::ValueOnMove<State, State::ended> state_ = State::listening;
   bool writing_ = false;
   bool listening_ = false;
   /// More may be there than the last call has handled.
@@ -991,16 +993,16 @@ class Channel {
   std::uint32_t idle_polls_ = 0;
   detail::Deadline next_look_ = detail::Deadline::now();
   std::size_t wanted_bytes_ = 0;
-  std::size_t left_ = 0;  // when `send` last tried to flush
+  std::size_t bytes_after_flush_ = 0;  // when `send` last tried to flush
   detail::Spinner<WaitPolicy> spin_;
   Peer peer_;
   Token token_;
-  detail::Held<typename TransportT::Server> server_;
+  detail::ResetOnMove<typename TransportT::Server> server_;
   detail::Deadline handshake_deadline_ = detail::Deadline::never();
   /// What `look_for_an_end` saw last, and when that counts.
   std::uint64_t begun_ = 0;
   detail::Deadline look_again_at_ = detail::Deadline::never();
-  detail::Held<posix::WaitSet> wait_set_;
+  detail::ResetOnMove<posix::WaitSet> wait_set_;
   Watched watched_;
   [[no_unique_address]] ObserverT observer_;
 };

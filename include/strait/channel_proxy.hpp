@@ -70,13 +70,13 @@ class ChannelProxy {
                                                   Executor executor = {}) {
     static_assert(std::invocable<Executor&, Task>,
                   "strait: an executor is called with a task, to be called by it or later.");
-    auto bell = posix::WaitSet::create();
-    if (!bell) return bell.error();
-    // The first nudge takes a descriptor: there shall be one whenever there is something to tell.
-    if (auto rung = bell->nudge(); !rung) return rung.error();
+    auto wakeup = posix::WaitSet::create();
+    if (!wakeup) return wakeup.error();
+    // The first signal takes a descriptor: there shall be one whenever there is something to tell.
+    if (auto rung = wakeup->signal(); !rung) return rung.error();
     if (channel.native_handle() < 0) return std::make_error_code(std::errc::too_many_files_open);
     auto core = std::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
-        std::move(channel), std::move(*bell), std::move(listener), std::move(executor));
+        std::move(channel), std::move(*wakeup), std::move(listener), std::move(executor));
     const auto thread = posix::start_thread<Core>(core);
     if (!thread) return thread.error();
     return ChannelProxy(std::move(core), *thread);

@@ -9,7 +9,7 @@ namespace strait {
 /// What can go wrong, beside the errors of the operating system, which travel as themselves in
 /// `std::system_category()`. Zero is not an error, so no enumerator has it.
 enum class Errc {
-  /// No server has claimed this name. Start the server first, or give `connect` some patience.
+  /// No server has claimed this name. Start the server first, or give `connect` a timeout.
   not_found = 1,
   /// A living server holds this name. Choose another one, or end that server.
   name_taken,
@@ -19,7 +19,8 @@ enum class Errc {
   /// The kernel says that the peer is not who the policy allows (`ChannelOptions::peers`), or the
   /// directory of names belongs to somebody else. Do not talk to it.
   permission_denied,
-  /// The server closed the door without giving a reason. It may be full, or be a different program.
+  /// The server closed the connection without giving a reason. It may be full, or be a different
+  /// program.
   refused,
   /// The token is not the one the server was given. Hand the child the token of its own parent.
   bad_token,

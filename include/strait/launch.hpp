@@ -52,7 +52,7 @@ struct Inherited {};
 struct LaunchOptions {
   /// How long `launch` waits for the child to connect. With 0 it does not wait: the channel is
   /// `waiting_connect`, and `child` tells if the child dies instead.
-  std::chrono::milliseconds patience{5000};
+  std::chrono::milliseconds timeout{5000};
 };
 
 namespace detail {
@@ -76,9 +76,9 @@ struct Launcher {
     if (!ends) return ends.error();
     auto child = start(program, arguments, name, token, *ends);
     if (!child) return child.error();
-    if (options.patience.count() > 0) {
+    if (options.timeout.count() > 0) {
       // The child keeps its end until it is connected or has given up.
-      const auto deadline = Deadline::after(options.patience);
+      const auto deadline = Deadline::after(options.timeout);
       auto connected = channel->await_client((*ends)[0].get(), deadline);
       if (!connected) return why_not(*child, connected.error());
     }
@@ -95,16 +95,16 @@ struct Launcher {
     if (!ends) return ends.error();
     auto child = start(program, arguments, no_name, token, *ends);
     if (!child) return child.error();
-    const bool waits = options.patience.count() > 0;
+    const bool waits = options.timeout.count() > 0;
     const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
     // The kernel would say that this process is at the other end, which made both.
     const PeerCredentials who = posix::credentials_of_child(child->pid());
     auto server =
-        TransportT::listen(std::move((*ends)[0]), who, {1, waits ? options.patience : usual});
+        TransportT::listen(std::move((*ends)[0]), who, {1, waits ? options.timeout : usual});
     if (!server) return server.error();
     ChannelT channel(std::move(*server), token, std::move(observer));
     if (waits) {
-      auto connected = channel.await_client(-1, Deadline::after(options.patience));
+      auto connected = channel.await_client(-1, Deadline::after(options.timeout));
       if (!connected) return why_not(*child, connected.error());
     }
     return Launched<ChannelT>{std::move(*child), std::move(channel)};
@@ -226,7 +226,7 @@ struct Launcher {
 /// half a second later at the most; why it was turned away (`schema_mismatch`, `version_mismatch`);
 /// `handshake_timeout` when it did not connect in time; those of `listen`. After a failure neither
 /// a process nor a zombie is left.
-/// Blocking: until the child is connected, up to `LaunchOptions::patience`.
+/// Blocking: until the child is connected, up to `LaunchOptions::timeout`.
 template <class ChannelT, class How = ByName>
 [[nodiscard]] Result<Launched<ChannelT>> launch(const std::string& program,
                                                 const std::vector<std::string>& arguments = {},
@@ -250,13 +250,12 @@ template <class ChannelT, class How = ByName>
 ///
 /// Errors: `not_found` if this process was not launched, or this is called again; `malformed` if
 /// standard input is something else, or the parent has another transport; as `Channel::connect`.
-/// Blocking: until connected, up to `patience`.
+/// Blocking: until connected, up to `timeout`.
 template <class ChannelT, class Rep = std::int64_t, class Period = std::milli>
 [[nodiscard]] Result<ChannelT> connect_to_parent(
-    std::chrono::duration<Rep, Period> patience = std::chrono::milliseconds{5000},
+    std::chrono::duration<Rep, Period> timeout = std::chrono::milliseconds{5000},
     typename ChannelT::observer_type observer = {}) {
-  return detail::Launcher::connect<ChannelT>(detail::Deadline::after(patience),
-                                             std::move(observer));
+  return detail::Launcher::connect<ChannelT>(detail::Deadline::after(timeout), std::move(observer));
 }
 
 }  // namespace strait

@@ -13,7 +13,7 @@ namespace strait {
 /// sent once, at every size (bench/README.md).
 struct InlineOnly {
   static constexpr std::size_t threshold_bytes = SIZE_MAX;
-  using way = void;
+  using method = void;
 };
 
 /// How a message travels out of line: see `OolThreshold`.
@@ -39,10 +39,10 @@ struct LoanUpTo {
 /// Cost out of line by copy-on-write: one region of memory made, filled and mapped; the receiver
 /// copies nothing. For a message type of fixed size the choice is made when the program is
 /// compiled; the way not taken is not part of it.
-template <std::size_t Bytes, class How>
+template <std::size_t Bytes, class Method>
 struct OolThreshold {
   static constexpr std::size_t threshold_bytes = Bytes;
-  using way = How;
+  using method = Method;
 };
 
 }  // namespace strait

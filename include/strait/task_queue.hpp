@@ -20,12 +20,12 @@ class TaskQueue {
  public:
   /// Errors: the system's.
   static Result<std::unique_ptr<TaskQueue>> create() {
-    auto bell = posix::WaitSet::create();
-    if (!bell) return bell.error();
-    // The first nudge takes a descriptor: there shall be one whenever something is posted.
-    if (auto rung = bell->nudge(); !rung) return rung.error();
-    bell->calm();
-    return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*bell)));
+    auto wakeup = posix::WaitSet::create();
+    if (!wakeup) return wakeup.error();
+    // The first signal takes a descriptor: there shall be one whenever something is posted.
+    if (auto rung = wakeup->signal(); !rung) return rung.error();
+    wakeup->clear();
+    return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*wakeup)));
   }
   ~TaskQueue() {
     if (owner_.is_this() || std::unique_lock(mutex_, std::try_to_lock)) return;
@@ -42,7 +42,7 @@ class TaskQueue {
     auto entry = std::make_unique<Entry<Task>>(std::move(task));
     const std::lock_guard locked(mutex_);
     tasks_.push_back(std::move(entry));
-    static_cast<void>(bell_.nudge());
+    static_cast<void>(wakeup_.signal());
   }
 
   /// Runs what has been posted before this call, in order; returns how many tasks that were.
@@ -59,7 +59,7 @@ class TaskQueue {
 
   /// Readable when there is something to `run`; an edge-triggered loop (EPOLLET) runs it once for
   /// each event. Ownership: the queue's.
-  int native_handle() const noexcept { return bell_.native_handle(); }
+  int native_handle() const noexcept { return wakeup_.native_handle(); }
 
   /// An executor that posts here, as `ChannelProxy::start` wants one.
   auto executor() noexcept {
@@ -85,11 +85,11 @@ class TaskQueue {
     TaskQueue& queue;
     ~Renewal() {
       const std::lock_guard locked(queue.mutex_);
-      if (!queue.tasks_.empty()) static_cast<void>(queue.bell_.renew());
+      if (!queue.tasks_.empty()) static_cast<void>(queue.wakeup_.renew());
     }
   };
 
-  explicit TaskQueue(posix::WaitSet bell) : bell_(std::move(bell)) {}
+  explicit TaskQueue(posix::WaitSet wakeup) : wakeup_(std::move(wakeup)) {}
 
   std::size_t size() {
     const std::lock_guard locked(mutex_);
@@ -100,13 +100,13 @@ class TaskQueue {
     if (tasks_.empty()) return nullptr;
     auto entry = std::move(tasks_.front());
     tasks_.pop_front();
-    if (tasks_.empty()) bell_.calm();
+    if (tasks_.empty()) wakeup_.clear();
     return entry;
   }
 
   std::mutex mutex_;
   Tasks tasks_;
-  posix::WaitSet bell_;
+  posix::WaitSet wakeup_;
   posix::OwnerProcess owner_;
 };
 

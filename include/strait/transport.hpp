@@ -64,12 +64,12 @@ struct ReceiveLimits {
 ///   T3  `Request`: `credentials` from the kernel; `failure` unless a whole `hello()` came. Of a
 ///       good one, `welcome(bytes)` makes a link; `refuse(bytes)` sends that and closes, and so
 ///       does destroying it, without a word.
-///   T4  `T::look_up(name)` finds a server: a `Name` with its owner's `credentials()`, or
+///   T4  `T::look_up(name)` finds a server: a `Connector` with its owner's `credentials()`, or
 ///       `not_found`. `hello(bytes)` then makes a link that is not welcome yet.
 ///   T5  `welcome()`, on a link from T4: the server's answer, once, or `empty`, `peer_closed`,
 ///       `malformed`. `send` and `receive` are for afterwards. Where no system call tells whose a
-///       name is, `Name` has no `credentials()`, but the link has `server_credentials()`: whom the
-///       answer is from.
+///       name is, `Connector` has no `credentials()`, but the link has `server_credentials()`: whom
+///       the answer is from.
 ///
 /// Sending
 ///   T6  `send(payload, queue)` takes one message while `queue` is empty. What there is no room for
@@ -127,7 +127,7 @@ template <class T>
 concept Transport = std::movable<T> &&
     requires(std::string_view name, detail::AcceptLimits limits) {
   { T::listen(name, limits) } -> std::same_as<Result<typename T::Server>>;
-  { T::look_up(name) } -> std::same_as<Result<typename T::Name>>;
+  { T::look_up(name) } -> std::same_as<Result<typename T::Connector>>;
   typename T::wait_policy;
 } && requires(typename T::Server server, const typename T::Server& const_server) {
   { server.accept() } -> std::same_as<Result<typename T::Request>>;
@@ -139,7 +139,7 @@ concept Transport = std::movable<T> &&
   { request.hello() } -> std::same_as<std::span<const std::byte>>;
   { std::move(request).welcome(bytes) } -> std::same_as<Result<T>>;
   { std::move(request).refuse(bytes) } -> std::same_as<void>;
-} && requires(typename T::Name server, std::span<const std::byte> bytes) {
+} && requires(typename T::Connector server, std::span<const std::byte> bytes) {
   { std::move(server).hello(bytes) } -> std::same_as<Result<T>>;
 } && requires(T link, const T& const_link, detail::AnyPayload payload, detail::AnySink sink,
               detail::FrameQueue queue, const ReceiveLimits& limit) {
@@ -152,7 +152,7 @@ concept Transport = std::movable<T> &&
   { const_link.interest(queue) } -> std::same_as<posix::Interest>;
   { link.disarm() } -> std::same_as<bool>;
   { link.take_doorbells() } -> std::same_as<void>;
-} &&(detail::TellsCredentials<typename T::Name> || requires(const T& link) {
+} &&(detail::TellsCredentials<typename T::Connector> || requires(const T& link) {
   { link.server_credentials() } -> std::same_as<PeerCredentials>;
 });
 
@@ -162,7 +162,7 @@ concept Transport = std::movable<T> &&
 ///   T15 `T::connected_pair()` makes two; text can be sent from either to the other. Of one,
 ///       `T::listen(descriptor, credentials, limits)` makes a `Server` for whoever has the other,
 ///       with the credentials that its maker knows; once that one client is through, `accept()` is
-///       `peer_closed`. Of the other, `T::look_up(descriptor)` makes a `Name`; or it is
+///       `peer_closed`. Of the other, `T::look_up(descriptor)` makes a `Connector`; or it is
 ///       `would_block`, the descriptor unchanged, until that is readable, because the other side
 ///       has not listened yet.
 template <class T>
@@ -173,7 +173,7 @@ concept Inheritable = Transport<T> &&
   {
     T::listen(std::move(descriptor), credentials, limits)
     } -> std::same_as<Result<typename T::Server>>;
-  { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Name>>;
+  { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Connector>>;
 };
 
 /// A transport that sends rights beside bytes.

@@ -469,7 +469,7 @@ TEMPLATE_TEST_CASE("a newcomer gets past a crowd that says nothing, though all w
   const auto deaf = [](auto&&...) {};
   REQUIRE(pump_until(server, deaf, busy, inbox, [&] { return inbox.connected == 1; }));
   // More than there is room for, before the newcomer.
-  std::vector<typename TestType::Name> silent;
+  std::vector<typename TestType::Connector> silent;
   for (int i = 0; i != 300; ++i) silent.push_back(TestType::look_up(name).value());
   auto newcomer = Link::connect(name, token).value();
   int polls = 0;

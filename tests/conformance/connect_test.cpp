@@ -17,15 +17,15 @@ TEMPLATE_TEST_CASE("connecting before anybody listens is not_found", "[connect]"
   CHECK(client.error() == Errc::not_found);
 }
 
-TEMPLATE_TEST_CASE("patience with a name that never appears ends after it, not before", "[connect]",
-                   STRAIT_TEST_TRANSPORTS) {
+TEMPLATE_TEST_CASE("a timeout with a name that never appears is over after it, not before",
+                   "[connect]", STRAIT_TEST_TRANSPORTS) {
   const auto start = Clock::now();
   const auto client = RawLink<TestType>::connect(unique_name(), new_token(), 20ms);
   CHECK(Clock::now() - start >= 20ms);
   CHECK(client.error() == Errc::not_found);
 }
 
-TEMPLATE_TEST_CASE("a client with patience waits for its server to appear and to answer",
+TEMPLATE_TEST_CASE("a client with a timeout waits for its server to appear and to answer",
                    "[connect]", STRAIT_TEST_TRANSPORTS) {
   using Link = RawLink<TestType>;
   const auto token = new_token();
@@ -51,7 +51,7 @@ TEMPLATE_TEST_CASE("a client with patience waits for its server to appear and to
 }
 
 TEMPLATE_TEST_CASE(
-    "patience covers a server that goes in the middle of the handshake and comes again",
+    "a timeout covers a server that goes in the middle of the handshake and comes again",
     "[connect]", STRAIT_TEST_CROSSING) {
   using Link = RawLink<TestType>;
   const auto token = new_token();

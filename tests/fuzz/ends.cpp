@@ -91,10 +91,10 @@ void put(Input& input, int socket, std::span<const std::byte> bytes, std::size_t
   static_cast<void>(strait::posix::send_packet(socket, bytes, descriptors));
 }
 
-/// A parcel of a link over Mach, right or wrong.
-Descriptor mach_parcel(Input& input, Kept& kept) {
+/// A packed endpoint of a link over Mach, right or wrong.
+Descriptor packed_mach_endpoint(Input& input, Kept& kept) {
   auto ends = *strait::posix::socket_pair(SOCK_SEQPACKET);
-  lane::ParcelLabel label{lane::ParcelLabel::own_magic, 0, 0, 0, 0};
+  lane::PackedEndpointLabel label{lane::PackedEndpointLabel::own_magic, 0, 0, 0, 0};
   switch (input.below(8)) {
     case 0: label.magic = input.take<std::uint64_t>(); break;
     case 1: label.read_position = input.take<std::uint64_t>(); break;
@@ -180,7 +180,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Descriptor right;
   switch (input.below(4)) {
     case 0:
-    case 1: right = mach_parcel(input, kept); break;
+    case 1: right = packed_mach_endpoint(input, kept); break;
     case 2: right = socket_end(input, kept); break;
     default: right = made(input, kept);
   }

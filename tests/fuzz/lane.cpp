@@ -1,6 +1,6 @@
-// Both lanes of a link whose other end is a peer that writes to the shared memory whatever it likes,
-// and sends whatever it likes over the sockets. No message is larger than the limit, or than what a
-// record can be; no call hangs; no descriptor is left.
+// Both lanes of a link whose other end is a peer that writes to the shared memory whatever it
+// likes, and sends whatever it likes over the sockets. No message is larger than the limit, or than
+// what a record can be; no call hangs; no descriptor is left.
 
 #include <strait/serializers/raw.hpp>
 #include <strait/transports/mach.hpp>
@@ -108,9 +108,9 @@ void run(Input& input) {
     position = next;
   };
   const auto note = [&](Kind kind, std::uint8_t descriptors) {
-    strait::detail::OutOfLineNote content{};
+    strait::detail::OolReference content{};
     content.slot = input.below(10);
-    content.place = static_cast<strait::detail::OutOfLineNote::Place>(input.below(4));
+    content.place = static_cast<strait::detail::OolReference::Place>(input.below(4));
     content.bytes = input.below(2) == 0 ? 4096 : input.take<std::uint16_t>();
     const MessageHeader header{sizeof content, 7, static_cast<std::uint8_t>(kind), descriptors};
     std::array<std::uint64_t, sizeof content / 8> words;

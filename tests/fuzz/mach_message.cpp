@@ -35,15 +35,16 @@ void take_apart(Bytes bytes) {
     std::size_t count = 0;
     static_cast<void>(mach::visit_descriptors(alone, [&](const auto&) { ++count; }));
     require(count <= alone.size() / sizeof(mach::PortDescriptor), "each descriptor is there");
-    const auto parcel = mach::parse(alone);
-    if (!parcel) continue;
-    require(parcel->body_at + parcel->header.bytes <= alone.size(), "the body is there");
-    require(parcel->header.descriptors == count && count <= strait::detail::max_rights,
+    const auto parsed_message = mach::parse(alone);
+    if (!parsed_message) continue;
+    require(parsed_message->body_at + parsed_message->header.bytes <= alone.size(),
+            "the body is there");
+    require(parsed_message->header.descriptors == count && count <= strait::detail::max_rights,
             "what came with it is told");
-    require((parcel->region_bytes != 0) + parcel->rights == count &&
-                (parcel->region_bytes == 0 || count == 1),
+    require((parsed_message->region_bytes != 0) + parsed_message->rights == count &&
+                (parsed_message->region_bytes == 0 || count == 1),
             "it is rights or a region");
-    for (std::size_t i = 0; i != parcel->rights; ++i) {
+    for (std::size_t i = 0; i != parsed_message->rights; ++i) {
       require(mach::right_in(alone, i) != 0, "no right is null");
     }
   }

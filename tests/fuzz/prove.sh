@@ -14,7 +14,7 @@ frames       | framing/frame_reader.hpp  | s/if (header_.bytes > max_message_byt
 frames       | framing/frame_reader.hpp  | s/if (left != 0) std::memmove/if (false) std::memmove/
 frames       | transports/socket.hpp     | s/if (rights_.size() < count) return Errc::malformed;//
 frames       | transports/socket.hpp     | s/rights_.size() > reader_.rights_begun()/false/
-frames       | framing/frame_reader.hpp  | s/most(gulp_bytes, 2 \* large_.size())/header_.bytes/
+frames       | framing/frame_reader.hpp  | s/max(gulp_bytes, 2 \* large_.size())/header_.bytes/
 frames       | os/posix/socket.hpp         | s/(MSG_CTRUNC | MSG_TRUNC)/MSG_TRUNC/
 handshake    | handshake/hello.hpp     | s/if (bytes.size() != sizeof hello) return Errc::malformed;//
 handshake    | handshake/hello.hpp     | s/if (Token::from_bytes(hello.token) != token) return/if (false) return/

@@ -59,8 +59,8 @@ struct Rogue {
 
 Right right_of(Descriptor descriptor) { return {std::move(descriptor)}; }
 
-/// A parcel with these in its first packet.
-Descriptor parcel(std::span<const int> contents, std::size_t bytes = 1) {
+/// A packed endpoint with these in its first packet.
+Descriptor packed(std::span<const int> contents, std::size_t bytes = 1) {
   auto sockets = strait::posix::packet_pair().value();
   REQUIRE(strait::posix::send_packet(sockets[0].get(), pattern(bytes), contents));
   return std::move(sockets[1]);
@@ -209,7 +209,7 @@ TEST_CASE("what is no end of a channel is not taken for one", "[hostile][rights]
   CHECK(attach(strait::posix::create_memory_file("x", 1).value()) == Errc::wrong_right);
 }
 
-TEST_CASE("a parcel with wrong contents is turned down", "[hostile][rights]") {
+TEST_CASE("a packed endpoint with wrong contents is turned down", "[hostile][rights]") {
   const Files files;
   auto streams = socket_pair(SOCK_STREAM).value();
   auto packets = strait::posix::packet_pair().value();
@@ -220,18 +220,18 @@ TEST_CASE("a parcel with wrong contents is turned down", "[hostile][rights]") {
     auto link = Link::from_right(right);
     return link ? std::error_code() : link.error();
   };
-  CHECK_FALSE(open(parcel(std::array{stream, sealed.get()})));
-  CHECK(open(parcel({})) == Errc::wrong_right);
-  CHECK(open(parcel(std::array{stream})) == Errc::wrong_right);
-  CHECK(open(parcel(std::array{stream, sealed.get(), sealed.get()})) == Errc::wrong_right);
-  CHECK(open(parcel(std::array{sealed.get(), stream})) == Errc::wrong_right);
-  CHECK(open(parcel(std::array{packets[0].get(), sealed.get()})) == Errc::wrong_right);
-  CHECK(open(parcel(std::array{stream, files.file.get()})) == Errc::bad_region);
-  CHECK(open(parcel(std::array{stream, sealed.get()}, 2)) == Errc::wrong_right);
+  CHECK_FALSE(open(packed(std::array{stream, sealed.get()})));
+  CHECK(open(packed({})) == Errc::wrong_right);
+  CHECK(open(packed(std::array{stream})) == Errc::wrong_right);
+  CHECK(open(packed(std::array{stream, sealed.get(), sealed.get()})) == Errc::wrong_right);
+  CHECK(open(packed(std::array{sealed.get(), stream})) == Errc::wrong_right);
+  CHECK(open(packed(std::array{packets[0].get(), sealed.get()})) == Errc::wrong_right);
+  CHECK(open(packed(std::array{stream, files.file.get()})) == Errc::bad_region);
+  CHECK(open(packed(std::array{stream, sealed.get()}, 2)) == Errc::wrong_right);
   CHECK(open(std::move(packets[1])) == Errc::wrong_right);  // empty
 }
 
-TEST_CASE("the bytes in a parcel are a peer's bytes", "[hostile][rights]") {
+TEST_CASE("the bytes in a packed endpoint are a peer's bytes", "[hostile][rights]") {
   const Files files;
   auto streams = socket_pair(SOCK_STREAM).value();
   auto sockets = strait::posix::packet_pair().value();

@@ -130,8 +130,8 @@ struct Echo {
 
 template <class Server, class Listener, class Done>
 bool serve_until(Server& server, Listener& listener, Done done,
-                 std::chrono::seconds patience = 30s) {
-  for (const auto end = Clock::now() + patience; Clock::now() < end;) {
+                 std::chrono::seconds timeout = 30s) {
+  for (const auto end = Clock::now() + timeout; Clock::now() < end;) {
     if (done()) return true;
     REQUIRE(server.wait(listener, 20ms));
   }
@@ -281,7 +281,7 @@ TEST_CASE("clients that connect and say nothing go when their time is up, and ho
   const Refusals refusals;
   auto server = strait::Acceptor<Link>::listen(rendezvous.name, rendezvous.token, refusals).value();
   Echo<Link> echo;
-  std::vector<strait::MachTransport<>::Name> mute;
+  std::vector<strait::MachTransport<>::Connector> mute;
   const auto start = Clock::now();
   for (int i = 0; i != 10; ++i) {
     mute.push_back(strait::MachTransport<>::look_up(rendezvous.name).value());

@@ -52,8 +52,8 @@ const ChildRole helped_role("fork.helped", [](const ChildArguments& arguments) {
       arguments.at(0),
       []<class T> {
         listen_globally<T>();
-        // A helper of some library ends by `exit`, which runs the destructors of globals; another one
-        // tidies up first.
+        // A helper of some library ends by `exit`, which runs the destructors of globals; another
+        // one tidies up first.
         Fork exits([] { std::exit(0); });
         Fork closes([] { global_server<T>->close(); });
         if (!exits.ended_well() || !closes.ended_well()) return 3;

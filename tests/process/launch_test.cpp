@@ -144,7 +144,7 @@ TEMPLATE_TEST_CASE("a child gets no descriptor, close-on-exec or not", "[process
 TEMPLATE_TEST_CASE("a child that never connects is a handshake_timeout and is gone",
                    "[process][launch]", STRAIT_TEST_WAYS) {
   const auto start = Clock::now();
-  CHECK(TestType::launch("launch.mute", {.patience = 100ms}).error() == Errc::handshake_timeout);
+  CHECK(TestType::launch("launch.mute", {.timeout = 100ms}).error() == Errc::handshake_timeout);
   CHECK(Clock::now() - start >= 100ms);
 }
 
@@ -152,7 +152,7 @@ TEMPLATE_TEST_CASE("a child that ends before it connects is told at once, and ho
                    "[process][launch]", STRAIT_TEST_WAYS) {
   const auto start = Clock::now();
   const auto end_of = [](const char* role) {
-    return TestType::launch(role, {.patience = 60s}).error();
+    return TestType::launch(role, {.timeout = 60s}).error();
   };
   const auto gone = end_of("launch.gone");
   CHECK(strait::exit_status(gone) == strait::ExitStatus{9, 0});
@@ -168,7 +168,7 @@ TEMPLATE_TEST_CASE("a child that ends before it connects is told at once, and ho
 
 TEMPLATE_TEST_CASE("a child that gives up and lives on is peer_closed", "[process][launch]",
                    STRAIT_TEST_WAYS) {
-  CHECK(TestType::launch("launch.quitter", {.patience = 60s}).error() == Errc::peer_closed);
+  CHECK(TestType::launch("launch.quitter", {.timeout = 60s}).error() == Errc::peer_closed);
 }
 
 TEMPLATE_TEST_CASE("a child with other message types is told so, and so is its parent",
@@ -196,7 +196,7 @@ TEMPLATE_TEST_CASE("without descriptors launch fails and leaves nothing",
     strait::Result<strait::Launched<typename TestType::Link>> launched = Errc::empty;
     {
       const NoMoreDescriptors exhausted(spare);
-      launched = TestType::launch("launch.echo", {.patience = 300ms});
+      launched = TestType::launch("launch.echo", {.timeout = 300ms});
     }
     if (launched) {
       talk(*launched);
@@ -212,9 +212,9 @@ TEMPLATE_TEST_CASE("without descriptors launch fails and leaves nothing",
   }
 }
 
-TEMPLATE_TEST_CASE("without patience launch does not wait, and the child comes later",
+TEMPLATE_TEST_CASE("without a timeout launch does not wait, and the child comes later",
                    "[process][launch]", STRAIT_TEST_WAYS) {
-  auto launched = TestType::launch("launch.echo", {.patience = 0ms});
+  auto launched = TestType::launch("launch.echo", {.timeout = 0ms});
   REQUIRE(launched);
   CHECK(launched->channel.waiting_connect());
   talk(*launched);
@@ -224,7 +224,7 @@ TEMPLATE_TEST_CASE("without patience launch does not wait, and the child comes l
 
 TEMPLATE_TEST_CASE("without a name the channel tells that the child is gone", "[process][launch]",
                    MachInherited, SocketInherited) {
-  auto launched = TestType::launch("launch.gone", {.patience = 0ms});
+  auto launched = TestType::launch("launch.gone", {.timeout = 0ms});
   REQUIRE(launched);
   Inbox inbox;
   CHECK(wait_until_error(launched->channel, inbox) == Errc::peer_closed);
@@ -260,7 +260,7 @@ TEST_CASE("a child has no signal blocked or ignored, whatever its parent has",
   sigaddset(&term, SIGTERM);
   REQUIRE(::pthread_sigmask(SIG_BLOCK, &term, &before) == 0);
   const auto interrupt = ::signal(SIGINT, SIG_IGN);
-  auto launched = MachByName::launch("launch.signals", {.patience = 0ms});
+  auto launched = MachByName::launch("launch.signals", {.timeout = 0ms});
   ::signal(SIGINT, interrupt);
   REQUIRE(::pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
   REQUIRE(launched);

@@ -23,7 +23,7 @@ struct Way {
 
   static strait::Result<strait::Launched<Link>> launch(std::string role,
                                                        LaunchOptions options = {
-                                                           .patience = long_enough}) {
+                                                           .timeout = long_enough}) {
     return strait::launch<Link, How>(own_program(), {"--child", std::move(role), word<T>()},
                                      options);
   }

@@ -97,11 +97,12 @@ const ChildRole racer_role("peer.racer", [](const ChildArguments& arguments) {
       Crossing());
 });
 
-// --- all sizes ------------------------------------------------------------------------------------
+// --- all sizes
+// ------------------------------------------------------------------------------------
 
 constexpr std::uint64_t mixed_count = 10'000;
 /// Gigabytes, also under a sanitizer.
-constexpr auto patience = std::chrono::minutes{3};
+constexpr auto timeout = std::chrono::minutes{3};
 
 /// Nine of ten are small, as in real life, and one of a hundred is anything up to 8 MiB.
 std::size_t any_size(std::uint64_t index) {
@@ -159,12 +160,12 @@ bool exchange_all(Link& link, std::uint64_t seed, std::uint64_t other_seed) {
       ++sent;
     }
   };
-  const auto end = Clock::now() + patience;
+  const auto end = Clock::now() + timeout;
   while (good && (heard != mixed_count || sent != mixed_count) && Clock::now() < end) {
     send_some();
     good = good && link.wait(listener, sent == mixed_count ? 100ms : 1ms);
   }
-  return good && heard == mixed_count && link.flush(patience);
+  return good && heard == mixed_count && link.flush(timeout);
 }
 
 template <class T>
@@ -179,7 +180,7 @@ const ChildRole mixer_role("peer.mixer", [](const ChildArguments& arguments) {
         child::require(link.has_value(), "connected");
         child::require(exchange_all(*link, 7, 3), "all came, whole and in order");
         child::write_line("done");
-        child::require(child::read_line(patience) == "done", "the parent is done, too");
+        child::require(child::read_line(timeout) == "done", "the parent is done, too");
         return 0;
       },
       Crossing());
@@ -208,7 +209,7 @@ TEMPLATE_TEST_CASE("10,000 messages of all sizes up to 8 MiB go both ways at onc
   auto link = MixedLink<TestType>::listen(rendezvous.name, rendezvous.token).value();
   Child child = spawn_peer<TestType>("peer.mixer", rendezvous);
   CHECK(exchange_all(link, 3, 7));
-  CHECK(child.read_line(patience) == "done");
+  CHECK(child.read_line(timeout) == "done");
   child.write_line("done");
   CHECK(child.wait().success());
 }

@@ -47,7 +47,7 @@ struct Kernel : strait::LinuxKernel {
   struct Greeting : strait::LinuxKernel::Greeting {
     strait::Result<Answer> answer();
   };
-  static strait::Result<Greeting> greet(NameRight&&, std::size_t, std::span<const std::byte>);
+  static strait::Result<Greeting> greet(ServiceRight&&, std::size_t, std::span<const std::byte>);
   static strait::Result<LinkPorts> welcome(Request&&, std::size_t, std::span<const std::byte>);
 };
 

@@ -97,8 +97,8 @@ class Wire<Mach> {
     auto file = strait::linux_mach::create_memory_file("strait-hostile", size);
     if (!file || !strait::linux_mach::add_seals(file->get(), strait::linux_mach::seals_of_content))
       return false;
-    using strait::detail::OutOfLineNote;
-    const OutOfLineNote note{size, 0, OutOfLineNote::Place::once};
+    using strait::detail::OolReference;
+    const OolReference note{size, 0, OolReference::Place::once};
     if (out_.room() < 100) return !hung_up(out_.socket);
     const std::array region{file->get()};
     static_cast<void>(

@@ -73,7 +73,7 @@ struct LeastKernel {
     Real::Request request_;
   };
 
-  class NamePort {
+  class ServicePort {
    public:
     strait::Result<Request> receive() {
       auto request = port_.receive();
@@ -85,18 +85,18 @@ struct LeastKernel {
 
    private:
     friend LeastKernel;
-    explicit NamePort(Real::NamePort port) : port_(std::move(port)) {}
-    Real::NamePort port_;
+    explicit ServicePort(Real::ServicePort port) : port_(std::move(port)) {}
+    Real::ServicePort port_;
   };
 
-  class NameRight {
+  class ServiceRight {
    public:
     strait::PeerCredentials credentials() const { return right_.credentials(); }
 
    private:
     friend LeastKernel;
-    explicit NameRight(Real::NameRight right) : right_(std::move(right)) {}
-    Real::NameRight right_;
+    explicit ServiceRight(Real::ServiceRight right) : right_(std::move(right)) {}
+    Real::ServiceRight right_;
   };
 
   struct Answer {
@@ -125,18 +125,19 @@ struct LeastKernel {
     Real::Greeting greeting_;
   };
 
-  static strait::Result<NamePort> check_in(std::string_view name,
-                                           strait::detail::AcceptLimits limits) {
+  static strait::Result<ServicePort> check_in(std::string_view name,
+                                              strait::detail::AcceptLimits limits) {
     auto port = Real::check_in(name, limits);
     if (!port) return port.error();
-    return NamePort(std::move(*port));
+    return ServicePort(std::move(*port));
   }
-  static strait::Result<NameRight> look_up(std::string_view name) {
+  static strait::Result<ServiceRight> look_up(std::string_view name) {
     auto right = Real::look_up(name);
     if (!right) return right.error();
-    return NameRight(std::move(*right));
+    return ServiceRight(std::move(*right));
   }
-  static strait::Result<Greeting> greet(NameRight&& server, std::size_t queue_bytes, Bytes body) {
+  static strait::Result<Greeting> greet(ServiceRight&& server, std::size_t queue_bytes,
+                                        Bytes body) {
     auto greeting = Real::greet(std::move(server.right_), queue_bytes, body);
     if (!greeting) return greeting.error();
     return Greeting(std::move(*greeting));

@@ -8,8 +8,8 @@
 
 namespace strait_test {
 
-/// While this lives, this process gets no descriptor, or only a few more. The sanitizer of undefined
-/// behaviour needs some itself and sees ghosts without: such a test is [no-asan].
+/// While this lives, this process gets no descriptor, or only a few more. The sanitizer of
+/// undefined behaviour needs some itself and sees ghosts without: such a test is [no-asan].
 class NoMoreDescriptors {
  public:
   explicit NoMoreDescriptors(int but = 0) {

@@ -26,8 +26,8 @@ const std::string& name_of(const Catch::TestCaseStats& stats) { return stats.tes
 #endif
 
 // When Catch tells a listener that a test case has ended, its verdict has already been reached, so
-// the listener can only keep count and the main program has to fail. (ctest runs each test case, or a
-// few, by themselves, so there the right one fails.)
+// the listener can only keep count and the main program has to fail. (ctest runs each test case, or
+// a few, by themselves, so there the right one fails.)
 class LeakListener : public ListenerBase {
  public:
   using ListenerBase::ListenerBase;

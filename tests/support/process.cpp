@@ -49,8 +49,8 @@ bool wait_readable(int fd, Clock::time_point deadline) {
   }
 }
 
-std::optional<std::string> read_line_from(int fd, std::string& buffered, milliseconds patience) {
-  const auto deadline = Clock::now() + patience;
+std::optional<std::string> read_line_from(int fd, std::string& buffered, milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
   for (;;) {
     if (const auto end = buffered.find('\n'); end != std::string::npos) {
       std::string line = buffered.substr(0, end);
@@ -106,9 +106,9 @@ void write_line(std::string_view line) {
   }
 }
 
-std::optional<std::string> read_line(milliseconds patience) {
+std::optional<std::string> read_line(milliseconds timeout) {
   static std::string buffered;
-  return read_line_from(STDIN_FILENO, buffered, patience);
+  return read_line_from(STDIN_FILENO, buffered, timeout);
 }
 
 void require(bool condition, std::string_view what, int line, const char* file) {
@@ -237,8 +237,8 @@ bool Child::write_line(std::string_view line) {
   return true;
 }
 
-std::optional<std::string> Child::read_line(milliseconds patience) {
-  return read_line_from(output_, buffered_, patience);
+std::optional<std::string> Child::read_line(milliseconds timeout) {
+  return read_line_from(output_, buffered_, timeout);
 }
 
 void Child::close_stdin() { close_if_open(input_); }
@@ -247,8 +247,8 @@ void Child::kill(int signal) {
   if (pid_ > 0) ::kill(pid_, signal);
 }
 
-ExitStatus Child::wait(milliseconds patience) {
-  if (pid_ <= 0 || !wait_dead(pid_, Clock::now() + patience)) return status_;
+ExitStatus Child::wait(milliseconds timeout) {
+  if (pid_ <= 0 || !wait_dead(pid_, Clock::now() + timeout)) return status_;
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0)
     if (errno != EINTR) fail("waitpid");

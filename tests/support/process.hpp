@@ -34,7 +34,7 @@ namespace strait_test {
 
 using std::chrono::milliseconds;
 
-inline constexpr milliseconds default_patience{20'000};
+inline constexpr milliseconds default_timeout{20'000};
 
 // --- the child's side ------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ namespace child {
 void write_line(std::string_view line);
 
 /// The parent's next line; nothing when the parent has closed its end or the time is up.
-std::optional<std::string> read_line(milliseconds patience = default_patience);
+std::optional<std::string> read_line(milliseconds timeout = default_timeout);
 
 /// Ends the child with exit_requirement_failed and says where, unless `condition` holds. (Catch's
 /// own assertions need a running test case, which a child has not.)
@@ -100,13 +100,13 @@ class Child {
   bool write_line(std::string_view line);
 
   /// The child's next line; nothing at end of file or when the time is up.
-  std::optional<std::string> read_line(milliseconds patience = default_patience);
+  std::optional<std::string> read_line(milliseconds timeout = default_timeout);
 
   void close_stdin();
   void kill(int signal);
 
   /// Waits for the end and reaps; asked again, it repeats the answer.
-  ExitStatus wait(milliseconds patience = default_patience);
+  ExitStatus wait(milliseconds timeout = default_timeout);
 
  private:
   Child() = default;

@@ -37,9 +37,9 @@ struct Script {
 
 /// The real kernel, but for what the current script says.
 struct ScriptedKernel : strait::LinuxKernel {
-  class NamePort {
+  class ServicePort {
    public:
-    explicit NamePort(strait::LinuxKernel::NamePort port) : port_(std::move(port)) {}
+    explicit ServicePort(strait::LinuxKernel::ServicePort port) : port_(std::move(port)) {}
 
     strait::Result<strait::linux_mach::Request> receive() {
       auto request = port_.receive();
@@ -51,12 +51,12 @@ struct ScriptedKernel : strait::LinuxKernel {
     strait::detail::Deadline deadline() const { return port_.deadline(); }
 
    private:
-    strait::LinuxKernel::NamePort port_;
+    strait::LinuxKernel::ServicePort port_;
   };
 
-  class NameRight {
+  class ServiceRight {
    public:
-    explicit NameRight(strait::LinuxKernel::NameRight right) : right_(std::move(right)) {}
+    explicit ServiceRight(strait::LinuxKernel::ServiceRight right) : right_(std::move(right)) {}
 
     strait::PeerCredentials credentials() const {
       const auto& scripted = Script::current().owner_of_name;
@@ -65,7 +65,7 @@ struct ScriptedKernel : strait::LinuxKernel {
 
    private:
     friend ScriptedKernel;
-    strait::LinuxKernel::NameRight right_;
+    strait::LinuxKernel::ServiceRight right_;
   };
 
   class SendRight : public strait::LinuxKernel::SendRight {
@@ -110,7 +110,7 @@ struct ScriptedKernel : strait::LinuxKernel {
       }
     };
 
-    static strait::Result<Greeting> greet(NameRight&& server, std::size_t queue_bytes,
+    static strait::Result<Greeting> greet(ServiceRight&& server, std::size_t queue_bytes,
                                           std::span<const std::byte> body) {
       ++Script::current().requests_sent;
       auto greeting = strait::LinuxKernel::greet(std::move(server.right_), queue_bytes, body);
@@ -126,18 +126,19 @@ struct ScriptedKernel : strait::LinuxKernel {
   };
   using Greeting = Meeting<ReceiveRight>::Greeting;
 
-  static strait::Result<NamePort> check_in(std::string_view name,
-                                           strait::detail::AcceptLimits limits) {
+  static strait::Result<ServicePort> check_in(std::string_view name,
+                                              strait::detail::AcceptLimits limits) {
     auto port = strait::LinuxKernel::check_in(name, limits);
     if (!port) return port.error();
-    return NamePort(std::move(*port));
+    return ServicePort(std::move(*port));
   }
-  static strait::Result<NameRight> look_up(std::string_view name) {
+  static strait::Result<ServiceRight> look_up(std::string_view name) {
     auto right = strait::LinuxKernel::look_up(name);
     if (!right) return right.error();
-    return NameRight(std::move(*right));
+    return ServiceRight(std::move(*right));
   }
-  static auto greet(NameRight&& server, std::size_t queue_bytes, std::span<const std::byte> body) {
+  static auto greet(ServiceRight&& server, std::size_t queue_bytes,
+                    std::span<const std::byte> body) {
     return Meeting<ReceiveRight>::greet(std::move(server), queue_bytes, body);
   }
   static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {

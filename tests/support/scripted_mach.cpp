@@ -70,7 +70,7 @@ struct ScriptedTraps::Bell {
   bool messages = false;
   bool timer = false;
 
-  void update() { messages || timer ? static_cast<void>(set.nudge()) : set.calm(); }
+  void update() { messages || timer ? static_cast<void>(set.signal()) : set.clear(); }
 };
 
 namespace {
@@ -930,7 +930,7 @@ void ScriptedTraps::PortEvents::clear() {
   bell_->update();
 }
 
-void ScriptedTraps::PortEvents::calm() {
+void ScriptedTraps::PortEvents::cancel_wake() {
   if (!bell_) return;
   const std::lock_guard lock(Kernel::instance().mutex);
   bell_->timer = false;

@@ -61,7 +61,7 @@ struct ScriptedTraps {
     void clear();
     /// Its timer runs out at once.
     strait::Result<void> wake_in(std::chrono::milliseconds time);
-    void calm();
+    void cancel_wake();
 
    private:
     std::shared_ptr<Bell> bell_;

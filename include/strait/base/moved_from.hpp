@@ -12,11 +12,11 @@ namespace strait::detail {
 
 /// An optional that is empty then.
 template <class T>
-class Held : public std::optional<T> {
+class ResetOnMove : public std::optional<T> {
  public:
-  Held() = default;
-  Held(Held&& other) noexcept : std::optional<T>(std::move(other)) { other.reset(); }
-  Held& operator=(Held&& other) noexcept {
+  ResetOnMove() = default;
+  ResetOnMove(ResetOnMove&& other) noexcept : std::optional<T>(std::move(other)) { other.reset(); }
+  ResetOnMove& operator=(ResetOnMove&& other) noexcept {
     if (this == &other) return *this;
     std::optional<T>::operator=(std::move(other));
     other.reset();
@@ -26,15 +26,15 @@ class Held : public std::optional<T> {
 
 /// A state that is `left` then.
 template <class T, T left>
-class State {
+class ValueOnMove {
  public:
-  State(T value) : value_(value) {}
-  State(State&& other) noexcept : value_(std::exchange(other.value_, left)) {}
-  State& operator=(State&& other) noexcept {
+  ValueOnMove(T value) : value_(value) {}
+  ValueOnMove(ValueOnMove&& other) noexcept : value_(std::exchange(other.value_, left)) {}
+  ValueOnMove& operator=(ValueOnMove&& other) noexcept {
     value_ = std::exchange(other.value_, left);
     return *this;
   }
-  State& operator=(T value) noexcept {
+  ValueOnMove& operator=(T value) noexcept {
     value_ = value;
     return *this;
   }
@@ -45,18 +45,18 @@ class State {
 };
 
 /// Why something has ended: `closed` then.
-class Ending : public std::error_code {
+class ClosedOnMove : public std::error_code {
  public:
-  Ending() = default;
-  Ending(Ending&& other) noexcept : std::error_code(other) {
+  ClosedOnMove() = default;
+  ClosedOnMove(ClosedOnMove&& other) noexcept : std::error_code(other) {
     other = make_error_code(Errc::closed);
   }
-  Ending& operator=(Ending&& other) noexcept {
+  ClosedOnMove& operator=(ClosedOnMove&& other) noexcept {
     std::error_code::operator=(other);
     other = make_error_code(Errc::closed);
     return *this;
   }
-  Ending& operator=(std::error_code why) noexcept {
+  ClosedOnMove& operator=(std::error_code why) noexcept {
     std::error_code::operator=(why);
     return *this;
   }

@@ -43,8 +43,8 @@ namespace strait::detail {
 template <class ChannelT, ProxyOptions options>
 class ProxyCore {
  public:
-  explicit ProxyCore(ChannelT channel, posix::WaitSet bell)
-      : channel_(std::move(channel)), bell_(std::move(bell)) {}
+  explicit ProxyCore(ChannelT channel, posix::WaitSet wakeup)
+      : channel_(std::move(channel)), wakeup_(std::move(wakeup)) {}
   virtual ~ProxyCore() = default;
   ProxyCore(const ProxyCore&) = delete;
   ProxyCore& operator=(const ProxyCore&) = delete;
@@ -56,7 +56,7 @@ class ProxyCore {
     if (ended_) return ended_;
     auto sent = channel_.send(message, std::forward<List>(rights)...);
     // While the inbox is full, the proxy's thread does not wait for room by itself.
-    if (paused_ && channel_.queued_bytes() != 0) static_cast<void>(bell_.nudge());
+    if (paused_ && channel_.queued_bytes() != 0) static_cast<void>(wakeup_.signal());
     return sent;
   }
 
@@ -90,7 +90,7 @@ class ProxyCore {
     }
     changed_.wait(locked, [&] { return static_cast<bool>(ended_); });
     abandoned_ = true;
-    static_cast<void>(bell_.nudge());
+    static_cast<void>(wakeup_.signal());
     changed_.wait(locked, [&] {
       return !dispatching_ || ::pthread_equal(*dispatching_, ::pthread_self()) != 0;
     });
@@ -116,7 +116,7 @@ class ProxyCore {
       {
         mutex_.lock_in_turn();
         const std::lock_guard locked(mutex_, std::adopt_lock);
-        bell_.calm();
+        wakeup_.clear();
         if (!ended_) step(interest, until);
         if (ended_ && (told_ || abandoned_)) return;
         post = !posted_ && !abandoned_ && has_news();
@@ -130,7 +130,7 @@ class ProxyCore {
         }
         continue;
       }
-      interest.out = {bell_.native_handle(), POLLIN, 0};
+      interest.out = {wakeup_.native_handle(), POLLIN, 0};
       static_cast<void>(posix::wait_for(interest, until));
     }
   }
@@ -202,7 +202,7 @@ class ProxyCore {
       core_.dispatching_.reset();
       core_.posted_ = false;
       // The proxy's thread posts again, or ends.
-      if (core_.has_news() || core_.told_) static_cast<void>(core_.bell_.nudge());
+      if (core_.has_news() || core_.told_) static_cast<void>(core_.wakeup_.signal());
       core_.changed_.notify_all();
     }
     Dispatching(const Dispatching&) = delete;
@@ -225,7 +225,7 @@ class ProxyCore {
   /// There is room again that the proxy's thread may wait for.
   void took() {
     count_batch();
-    if (paused_ && !full()) static_cast<void>(bell_.nudge());
+    if (paused_ && !full()) static_cast<void>(wakeup_.signal());
   }
 
   void count_batch() {
@@ -237,7 +237,7 @@ class ProxyCore {
     if (closing_) return;
     closing_ = true;
     linger_ = Deadline::after(std::chrono::milliseconds{options.linger_ms});
-    static_cast<void>(bell_.nudge());
+    static_cast<void>(wakeup_.signal());
   }
 
   void end(std::error_code why) {
@@ -251,7 +251,7 @@ class ProxyCore {
     batch_.clear();
     inbox_.clear();
     end(why);
-    static_cast<void>(bell_.nudge());
+    static_cast<void>(wakeup_.signal());
   }
 
   /// After what a listener on the proxy's own thread has thrown, or the executor: nothing else on
@@ -325,7 +325,7 @@ class ProxyCore {
   FairMutex mutex_;
   std::condition_variable_any changed_;  // ended_, dispatching_
   ChannelT channel_;
-  posix::WaitSet bell_;
+  posix::WaitSet wakeup_;
   FrameQueue inbox_;
   std::size_t batch_bytes_ = 0;
   std::size_t batch_rights_ = 0;
@@ -360,8 +360,8 @@ class ProxyCoreFor final
     : public ProxyCore<ChannelT, options>,
       public std::enable_shared_from_this<ProxyCoreFor<ChannelT, options, Listener, Executor>> {
  public:
-  ProxyCoreFor(ChannelT channel, posix::WaitSet bell, Listener listener, Executor executor)
-      : ProxyCore<ChannelT, options>(std::move(channel), std::move(bell)),
+  ProxyCoreFor(ChannelT channel, posix::WaitSet wakeup, Listener listener, Executor executor)
+      : ProxyCore<ChannelT, options>(std::move(channel), std::move(wakeup)),
         listener_(std::move(listener)),
         executor_(std::move(executor)) {}
 

@@ -24,9 +24,9 @@ struct SocketWriter {
   Result<std::size_t> operator()(std::span<const iovec> parts,
                                  std::span<const int> descriptors = {}) const {
     auto sent = posix::send_parts(socket.get(), parts, descriptors);
-    const bool crowded = !sent && sent.error() == posix::system_error(ETOOMANYREFS);
-    if (retries != nullptr) *retries = crowded;
-    if (crowded || (!sent && sent.error() == Errc::would_block)) return std::size_t{0};
+    const bool too_many_in_flight = !sent && sent.error() == posix::system_error(ETOOMANYREFS);
+    if (retries != nullptr) *retries = too_many_in_flight;
+    if (too_many_in_flight || (!sent && sent.error() == Errc::would_block)) return std::size_t{0};
     return sent;
   }
   Result<std::size_t> operator()(std::span<const iovec> parts, const RightList& rights,

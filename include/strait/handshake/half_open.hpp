@@ -12,7 +12,7 @@
 
 namespace strait::detail {
 
-/// How much patience and room a server has for clients that have not said Hello yet.
+/// How much time and room a server has for clients that have not said Hello yet.
 struct AcceptLimits {
   std::size_t max_half_open = 16;
   std::chrono::milliseconds timeout{5000};

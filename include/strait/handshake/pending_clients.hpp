@@ -18,74 +18,76 @@
 
 namespace strait::detail {
 
-/// A server's way in: the door at which clients show up, those who have come in but not said Hello
-/// yet, and one descriptor to wait for all of them.
+/// A server's listening socket, the clients that it has accepted and that have not said Hello yet,
+/// and one descriptor to wait for all of them.
 template <class Candidate>
-class Entrance {
+class PendingClients {
  public:
-  Entrance() = default;
+  PendingClients() = default;
 
   /// Errors: the system's.
-  static Result<Entrance> create(posix::Descriptor door, AcceptLimits limits) {
-    auto entrance = without_door(limits);
-    if (!entrance) return entrance;
-    entrance->door_ = std::move(door);
-    if (auto watched = entrance->watch(entrance->door_.get()); !watched) return watched.error();
-    return entrance;
+  static Result<PendingClients> create(posix::Descriptor listening, AcceptLimits limits) {
+    auto pending = without_socket(limits);
+    if (!pending) return pending;
+    pending->listening_ = std::move(listening);
+    if (auto watched = pending->watch(pending->listening_.get()); !watched) return watched.error();
+    return pending;
   }
 
-  /// For one client alone, who is in already.
-  static Result<Entrance> create(Candidate client, int to_watch, AcceptLimits limits) {
-    auto entrance = without_door(limits);
-    if (!entrance) return entrance;
-    if (auto added = entrance->add(std::move(client), to_watch); !added) return added.error();
-    return entrance;
+  /// For one client alone, whose connection there is already.
+  static Result<PendingClients> create(Candidate client, int to_watch, AcceptLimits limits) {
+    auto pending = without_socket(limits);
+    if (!pending) return pending;
+    if (auto added = pending->add(std::move(client), to_watch); !added) return added.error();
+    return pending;
   }
 
-  const posix::Descriptor& door() const { return door_; }
+  const posix::Descriptor& listening() const { return listening_; }
   bool overfull() const { return half_open_.overfull(); }
 
-  /// Readable when somebody is at the door or has something to say; not when a client's time is up.
+  /// Readable when a client connects or has said something; not when a client's time is up.
   pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
   Deadline deadline() const { return half_open_.deadline(); }
 
-  /// Lets a client in; `to_watch` is readable when it has something to say.
+  /// Takes an accepted client in; `to_watch` is readable when it has said something.
   Result<void> add(Candidate client, int to_watch) {
     if (auto watched = watch(to_watch); !watched) return watched;
     return half_open_.add(std::move(client));
   }
 
-  /// Has `let_in()` let all in who are at the door. When the system has nothing left to let them in
-  /// with, they wait; as they would keep the door readable, it is left alone for a while.
+  /// Has `accept_all()` accept all clients that wait. When the system has no descriptor or memory
+  /// left for that, they go on waiting; as they would keep the listening socket readable, it is not
+  /// watched for a while.
   ///
-  /// Errors: `peer_closed` when there was but one client and it is through; those of `let_in`.
-  template <class LetIn>
-  Result<void> open(LetIn&& let_in) {
-    if (!door_) return half_open_.empty() ? Errc::peer_closed : Result<void>();
-    Result<void> open;
+  /// Errors: `peer_closed` when there was but one client and it is through; those of `accept_all`.
+  template <class AcceptAll>
+  Result<void> accept_pending(AcceptAll&& accept_all) {
+    if (!listening_) return half_open_.empty() ? Errc::peer_closed : Result<void>();
+    Result<void> accepted;
     if (half_open_.paused()) {
       if (!half_open_.resume()) return {};
-      open = watch(door_.get());
+      accepted = watch(listening_.get());
     }
-    if (open) open = let_in();
-    if (open || !posix::is_exhaustion(open.error())) return open;
-    ready_.forget(door_.get());
+    if (accepted) accepted = accept_all();
+    if (accepted || !posix::is_exhaustion(accepted.error())) return accepted;
+    ready_.forget(listening_.get());
     half_open_.pause();
     return {};
   }
 
-  /// `open` for a socket that listens. `make(Descriptor&&, const PeerCredentials&)` is a candidate.
-  /// One whom the policy does not allow is asked for nothing: `next` turns it away at once.
+  /// `accept_pending` for a socket that listens. `make(Descriptor&&, const PeerCredentials&)` is a
+  /// candidate. One that the policy does not allow is asked for nothing: `next` turns it away at
+  /// once.
   template <class Make>
   Result<void> accept(Make&& make) {
-    return open([&]() -> Result<void> {
+    return accept_pending([&]() -> Result<void> {
       while (!overfull() && !stranger_) {
-        // Whoever is turned away is closed in the background, and what finds no room there stays
-        // open: more come in when that has caught up.
+        // A client that is turned away is closed in the background, and what finds no room there
+        // stays open: more are accepted when that has caught up.
         if (!posix::can_close_unseen(posix::BackgroundCloser::capacity / 2)) {
           return std::make_error_code(std::errc::too_many_files_open);
         }
-        auto client = posix::accept_from(door_);
+        auto client = posix::accept_from(listening_);
         if (!client) {
           return client.error() == Errc::would_block ? Result<void>() : client.error();
         }
@@ -115,23 +117,23 @@ class Entrance {
   }
 
  private:
-  static Result<Entrance> without_door(AcceptLimits limits) {
+  static Result<PendingClients> without_socket(AcceptLimits limits) {
     auto ready = posix::WaitSet::create();
     if (!ready) return ready.error();
-    Entrance entrance;
-    entrance.ready_ = std::move(*ready);
-    entrance.half_open_ = HalfOpen<Candidate>(limits);
-    entrance.peers_ = limits.peers;
-    return entrance;
+    PendingClients pending;
+    pending.ready_ = std::move(*ready);
+    pending.half_open_ = HalfOpen<Candidate>(limits);
+    pending.peers_ = limits.peers;
+    return pending;
   }
 
   Result<void> watch(int fd) { return ready_.watch(fd, POLLIN); }
 
-  posix::Descriptor door_;
+  posix::Descriptor listening_;
   posix::WaitSet ready_;
   HalfOpen<Candidate> half_open_;
   PeerPolicy peers_ = PeerPolicy::same_user;
-  /// Came last and is not allowed in.
+  /// The last one that connected and is not allowed.
   std::optional<Candidate> stranger_;
 };
 

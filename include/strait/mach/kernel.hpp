@@ -26,18 +26,18 @@ namespace strait {
 /// belongs to one thread at a time.
 ///
 /// Names
-///   K1  `K::check_in(name, limits)` claims a name: a `NamePort`, or `invalid_name`, `name_taken`.
-///       The name is free again when the port is destroyed and when its owner dies, however it
-///       dies.
-///   K2  `NamePort::receive()` gives the next `Request`, whole, or `empty`. A request has the
+///   K1  `K::check_in(name, limits)` claims a name: a `ServicePort`, or `invalid_name`,
+///       `name_taken`. The name is free again when the port is destroyed and when its owner dies,
+///       however it dies.
+///   K2  `ServicePort::receive()` gives the next `Request`, whole, or `empty`. A request has the
 ///       sender's `credentials` from the kernel and its `body`; or `failure` when a client came but
 ///       sent no request in time, or one that can't be understood, or is not let in by the limits'
 ///       policy, before it was asked for anything. What such a client sent is closed; the port goes
 ///       on.
-///   K3  `NamePort::interest()` is readable when `receive` may give something; `deadline()` is when
-///       it will even if nothing comes.
-///   K4  `K::look_up(name)` gives a `NameRight`, or `not_found`. Its `credentials()` are those of
-///       the name's owner. A kernel that can't tell them has none, but `Greeting::sender()` and
+///   K3  `ServicePort::interest()` is readable when `receive` may give something; `deadline()` is
+///       when it will even if nothing comes.
+///   K4  `K::look_up(name)` gives a `ServiceRight`, or `not_found`. Its `credentials()` are those
+///       of the name's owner. A kernel that can't tell them has none, but `Greeting::sender()` and
 ///       `ReceiveRight::sender()`: the credentials of whoever sent what was received.
 ///
 /// Meeting
@@ -75,15 +75,15 @@ namespace strait {
 ///       there is one; it may end early.
 template <class K>
 concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits) {
-  { K::check_in(name, limits) } -> std::same_as<Result<typename K::NamePort>>;
-  { K::look_up(name) } -> std::same_as<Result<typename K::NameRight>>;
+  { K::check_in(name, limits) } -> std::same_as<Result<typename K::ServicePort>>;
+  { K::look_up(name) } -> std::same_as<Result<typename K::ServiceRight>>;
 }
-&&requires(typename K::NamePort port, const typename K::NamePort& const_port) {
+&&requires(typename K::ServicePort port, const typename K::ServicePort& const_port) {
   { port.receive() } -> std::same_as<Result<typename K::Request>>;
   { const_port.interest() } -> std::same_as<pollfd>;
   { const_port.deadline() } -> std::same_as<detail::Deadline>;
 }
-&&requires(typename K::NameRight right, typename K::Request request, std::size_t bytes,
+&&requires(typename K::ServiceRight right, typename K::Request request, std::size_t bytes,
            std::span<const std::byte> body) {
   { K::greet(std::move(right), bytes, body) } -> std::same_as<Result<typename K::Greeting>>;
   { K::welcome(std::move(request), bytes, body)->in } -> std::same_as<typename K::ReceiveRight&>;
@@ -122,7 +122,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { const_right.interest() } -> std::same_as<pollfd>;
   { right.take_doorbells() } -> std::same_as<void>;
 }
-&&(detail::TellsCredentials<typename K::NameRight> ||
+&&(detail::TellsCredentials<typename K::ServiceRight> ||
    requires(const typename K::ReceiveRight& right) {
      { right.sender() } -> std::same_as<PeerCredentials>;
    });
@@ -153,11 +153,11 @@ concept MachKernelWithRegions = MachKernel<K> &&
 /// child inherits.
 ///
 ///   K15 `K::connected_pair()` makes two connected descriptors over which text can be sent, too.
-///       `K::check_in(descriptor, credentials, limits)` makes a `NamePort` for whoever has the
-///       other one, with these credentials; `K::look_up(descriptor)` the `NameRight` to that, or
+///       `K::check_in(descriptor, credentials, limits)` makes a `ServicePort` for whoever has the
+///       other one, with these credentials; `K::look_up(descriptor)` the `ServiceRight` to that, or
 ///       is `would_block` while a kernel that needs the one before the other waits for it, and the
 ///       descriptor is unchanged: readable when it is worth another try. When the one client is
-///       through, `NamePort::receive()` is `peer_closed`.
+///       through, `ServicePort::receive()` is `peer_closed`.
 template <class K>
 concept MachKernelWithInheritance = MachKernel<K> &&
     requires(posix::Descriptor descriptor, const PeerCredentials& credentials,
@@ -165,8 +165,8 @@ concept MachKernelWithInheritance = MachKernel<K> &&
   { K::connected_pair() } -> std::same_as<Result<std::array<posix::Descriptor, 2>>>;
   {
     K::check_in(std::move(descriptor), credentials, limits)
-    } -> std::same_as<Result<typename K::NamePort>>;
-  { K::look_up(std::move(descriptor)) } -> std::same_as<Result<typename K::NameRight>>;
+    } -> std::same_as<Result<typename K::ServicePort>>;
+  { K::look_up(std::move(descriptor)) } -> std::same_as<Result<typename K::ServiceRight>>;
 };
 
 /// A kernel whose messages can also carry descriptors.
@@ -193,13 +193,13 @@ concept MachKernelWithDescriptors = MachKernel<K> &&
 ///       in one piece: `wrong_right`, `bad_region`, `malformed`, `rights_lost`.
 ///       `K::pair(queue_bytes)`: the ports of two links that are connected to each other.
 template <class K>
-concept MachKernelWithParcels = MachKernelWithDescriptors<K> &&
+concept MachKernelWithPackedEndpoints = MachKernelWithDescriptors<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive,
              const posix::Descriptor& begun, const detail::RightList& rights,
-             const posix::Descriptor& parcel, std::size_t least) {
+             const posix::Descriptor& packed, std::size_t least) {
   { K::pack(receive, right, begun, rights) } -> std::same_as<Result<posix::Descriptor>>;
-  { K::unpack(parcel, least)->in } -> std::same_as<typename K::ReceiveRight&>;
-  { K::unpack(parcel, least)->out } -> std::same_as<typename K::SendRight&>;
+  { K::unpack(packed, least)->in } -> std::same_as<typename K::ReceiveRight&>;
+  { K::unpack(packed, least)->out } -> std::same_as<typename K::SendRight&>;
   { K::pair(least)->first.in } -> std::same_as<typename K::ReceiveRight&>;
   { K::pair(least)->second.out } -> std::same_as<typename K::SendRight&>;
 };

@@ -162,7 +162,7 @@ class LoanSender {
   /// Errors: `would_block` when all is lent and the pool may not grow; the system's.
   Result<Lease> allocate(std::size_t size) {
     if (size > max_bytes) return Errc::would_block;
-    const std::size_t capacity = std::bit_ceil(most(size, least_capacity));
+    const std::size_t capacity = std::bit_ceil(max(size, least_capacity));
     for (std::size_t i = 0; i != count_; ++i) {
       if (slots_[i].capacity == capacity && slots_[i].segment->try_lend()) return lend(i);
     }
@@ -199,7 +199,7 @@ class LoanSender {
     return send_slot(out, header, find(*LoanSegment::in(*lease)), *lease, payload.size());
   }
 
-  void tidy(SendRight&, const MessageHeader&) {}
+  void evict_unused(SendRight&, const MessageHeader&) {}
   /// How many bytes the receiver has not given back.
   std::size_t bytes_out() const {
     std::size_t bytes = 0;
@@ -219,7 +219,7 @@ class LoanSender {
     HeldSegment segment;
   };
 
-  static constexpr std::size_t least_capacity = least(std::size_t{64} << 10, max_bytes);
+  static constexpr std::size_t least_capacity = min(std::size_t{64} << 10, max_bytes);
 
   Lease lend(std::size_t index) { return Lease(slots_[index].segment->share()); }
 
@@ -231,9 +231,9 @@ class LoanSender {
 
   Result<void> send_slot(SendRight& out, const MessageHeader& header, std::size_t slot,
                          Lease& lease, std::size_t bytes) {
-    OutOfLineNote note{bytes, static_cast<std::uint32_t>(slot), OutOfLineNote::Place::again};
+    OolReference note{bytes, static_cast<std::uint32_t>(slot), OolReference::Place::cached};
     posix::Descriptor& file = slots_[slot].segment->file();
-    if (file) note.place = OutOfLineNote::Place::fresh;
+    if (file) note.place = OolReference::Place::fresh;
     const int descriptor = file.get();
     slots_[slot].segment->hand_over();
     auto sent = file ? out.send(header, note.bytes_of(), std::span(&descriptor, 1))
@@ -260,12 +260,12 @@ class LoanReceiver {
 
  public:
   /// As `RegionReceiver::take`.
-  Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OutOfLineNote& note) {
-    using Place = OutOfLineNote::Place;
+  Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OolReference& note) {
+    using Place = OolReference::Place;
     const std::size_t bytes = static_cast<std::size_t>(note.bytes);
     if (note.slot >= max_segments) return Errc::malformed;
     HeldSegment& slot = slots_[note.slot];
-    if (note.place == Place::again) {
+    if (note.place == Place::cached) {
       if (message.descriptors != 0 || !slot || slot->capacity() < bytes) return Errc::malformed;
       return Lease(slot->share());
     }

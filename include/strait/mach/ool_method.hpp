@@ -12,19 +12,19 @@ namespace strait::detail {
 /// How a send policy's large messages travel over a kernel, on the sending side; not at all, if
 /// there is no such way.
 template <class KernelT, class How>
-struct OutOfLineWay {
+struct OolMethod {
   static constexpr bool exists = false;
   static constexpr bool lends = false;
 };
 
 template <MachKernelWithRegions KernelT>
-struct OutOfLineWay<KernelT, CopyOnWrite> : RegionSender<KernelT> {
+struct OolMethod<KernelT, CopyOnWrite> : RegionSender<KernelT> {
   static constexpr bool exists = true;
   static constexpr bool lends = false;
 };
 
 template <MachKernelWithDescriptors KernelT, std::size_t max_bytes>
-struct OutOfLineWay<KernelT, LoanUpTo<max_bytes>> : LoanSender<KernelT, max_bytes> {
+struct OolMethod<KernelT, LoanUpTo<max_bytes>> : LoanSender<KernelT, max_bytes> {
   static constexpr bool exists = true;
   static constexpr bool lends = true;
 };
@@ -37,13 +37,13 @@ inline constexpr std::size_t loan_bytes_of<LoanUpTo<max_bytes>> = max_bytes;
 
 /// The receiving side: regions are taken from anybody, loans only by who lends, too.
 template <class KernelT, class How>
-struct LoanBorrower {};
+struct LoanReceiverOf {};
 template <MachKernelWithDescriptors KernelT, std::size_t max_bytes>
-struct LoanBorrower<KernelT, LoanUpTo<max_bytes>> : LoanReceiver<KernelT, max_bytes> {};
+struct LoanReceiverOf<KernelT, LoanUpTo<max_bytes>> : LoanReceiver<KernelT, max_bytes> {};
 
 template <class KernelT>
-struct RegionBorrower {};
+struct RegionReceiverOf {};
 template <MachKernelWithRegions KernelT>
-struct RegionBorrower<KernelT> : RegionReceiver<KernelT> {};
+struct RegionReceiverOf<KernelT> : RegionReceiver<KernelT> {};
 
 }  // namespace strait::detail

@@ -19,11 +19,11 @@
 namespace strait::detail {
 
 /// The body of a message whose payload lies elsewhere; in the byte order of this machine.
-struct OutOfLineNote {
+struct OolReference {
   enum class Place : std::uint32_t {
-    once,   // comes with this message and is the receiver's
-    fresh,  // comes with this message and stays at the receiver, in this slot
-    again,  // is in this slot since an earlier message
+    once,    // comes with this message and is the receiver's
+    fresh,   // comes with this message and stays at the receiver, in this slot
+    cached,  // is in this slot since an earlier message
   };
   std::uint64_t bytes = 0;
   std::uint32_t slot = 0;
@@ -34,7 +34,7 @@ struct OutOfLineNote {
 
 /// Sends a note whose memory the receiver has already.
 template <class SendRight>
-Result<void> send_note(SendRight& out, MessageHeader header, const OutOfLineNote& note) {
+Result<void> send_note(SendRight& out, MessageHeader header, const OolReference& note) {
   header.bytes = sizeof note;
   const auto room = out.reserve(sizeof note);
   if (!room) return room.error();
@@ -195,23 +195,23 @@ class RegionSender {
     if (memory == nullptr || memory->size() != bytes) return Errc::unsupported;
     const auto region = memory->snapshot();
     if (!region) return region.error();
-    OutOfLineNote note{bytes};
+    OolReference note{bytes};
     Kept* kept = find(*memory);
     if (kept != nullptr && kept->snapshot == memory->snapshot_id()) {
-      note.place = OutOfLineNote::Place::again;
+      note.place = OolReference::Place::cached;
       note.slot = index(*kept);
       kept->used = ++sends_;
       return send_note(out, header, note);
     }
     if (memory->was_sent() && !moved) {
       if (kept == nullptr) kept = &oldest();
-      note.place = OutOfLineNote::Place::fresh;
+      note.place = OolReference::Place::fresh;
       note.slot = index(*kept);
     }
     auto sent = out.send(header, note.bytes_of(), **region);
     if (!sent) return sent;
     memory->set_sent();
-    if (note.place == OutOfLineNote::Place::fresh) {
+    if (note.place == OolReference::Place::fresh) {
       *kept = {memory->share(), memory->snapshot_id(), ++sends_};
     }
     return {};
@@ -229,11 +229,11 @@ class RegionSender {
       }
     }();
     if (!region) return region.error();
-    return out.send(header, OutOfLineNote{payload.size()}.bytes_of(), *region);
+    return out.send(header, OolReference{payload.size()}.bytes_of(), *region);
   }
 
   /// Has the receiver let go of what nobody here can send again.
-  void tidy(SendRight& out, const MessageHeader& forget) {
+  void evict_unused(SendRight& out, const MessageHeader& forget) {
     for (Kept& kept : kept_) {
       if (!kept.lease || static_cast<RegionMemory<Region>*>(kept.lease.get())->is_shared())
         continue;
@@ -280,9 +280,9 @@ class RegionReceiver {
   /// Takes what a message that was popped has announced.
   ///
   /// Errors: `malformed`, `bad_region`, the system's.
-  Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OutOfLineNote& note) {
-    using Place = OutOfLineNote::Place;
-    if (note.place == Place::again) {
+  Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OolReference& note) {
+    using Place = OolReference::Place;
+    if (note.place == Place::cached) {
       auto* kept = message.descriptors == 0 && note.slot < kept_regions
                        ? RegionMemory<Region>::in(kept_[note.slot])
                        : nullptr;
@@ -332,7 +332,7 @@ class RegionReceiver {
   }
 
   /// Errors: `malformed`.
-  Result<void> forget(const MessageHeader& message, const OutOfLineNote& note) {
+  Result<void> forget(const MessageHeader& message, const OolReference& note) {
     if (message.descriptors != 0 || note.slot >= kept_regions) return Errc::malformed;
     kept_[note.slot].reset();
     return {};

@@ -19,8 +19,9 @@ namespace strait::detail {
 /// client makes the port on which it will receive and sends the right to it with its request; the
 /// server answers there, with a right to a fresh port for this client alone.
 ///
-/// Needs of a kernel: `allocate`, `allocate_for`, `NameRight::send(body, reply)`, `Request::reply`,
-/// `ReceiveRight::make_send_right`, `ReceiveRight::take_send_right`, `SendRight::adopt`.
+/// Needs of a kernel: `allocate`, `allocate_for`, `ServiceRight::send(body, reply)`,
+/// `Request::reply`, `ReceiveRight::make_send_right`, `ReceiveRight::take_send_right`,
+/// `SendRight::adopt`.
 template <class KernelT>
 struct ReplyPort {
   using ReceiveRight = typename KernelT::ReceiveRight;
@@ -64,7 +65,7 @@ struct ReplyPort {
   class Greeting {
    public:
     /// Errors: those of the system; `would_block`, `not_found`.
-    static Result<Greeting> send(typename KernelT::NameRight&& server, std::size_t queue_bytes,
+    static Result<Greeting> send(typename KernelT::ServiceRight&& server, std::size_t queue_bytes,
                                  std::span<const std::byte> body) {
       auto in = KernelT::allocate(queue_bytes);
       if (!in) return in.error();

@@ -7,7 +7,7 @@ namespace strait::detail {
 /// Behind a batch of messages there is more to come. Every look at what is empty yet takes it away
 /// from the sender for a while: waiting a moment lets the sender get ahead, and both go faster. A
 /// lone message is not waited behind.
-inline void linger(int batch) {
+inline void spin_after_batch(int batch) {
   if (batch < 2 || posix::single_processor()) return;
   for (int i = 0; i != 2 * batch && i != 256; ++i) posix::pause_processor();
 }

@@ -41,7 +41,7 @@ class LocalRightOwner {
 };
 
 /// One right on its way: always one descriptor, or a local one. What needs more than a descriptor
-/// travels as a parcel, a socket with the rest waiting in it.
+/// travels as a packed endpoint, a socket with the rest waiting in it.
 struct Right {
   posix::Descriptor descriptor;
   LocalRightOwner local{};

@@ -39,7 +39,7 @@ class Bridge {
     {
       const std::lock_guard locked(mutex_);
       stopping_ = true;
-      static_cast<void>(set_.nudge());
+      static_cast<void>(set_.signal());
     }
     ::pthread_join(thread_, nullptr);
   }
@@ -71,8 +71,8 @@ class Bridge {
     if (!room) return room.error();
     // Made here, so that stopping and telling can't fail for want of a descriptor.
     for (posix::WaitSet* each : {&*set, &*room}) {
-      if (auto nudged = each->nudge(); !nudged) return nudged;
-      each->calm();
+      if (auto signalled = each->signal(); !signalled) return signalled;
+      each->clear();
     }
     signal_in_ = std::move((*pipe)[0]);
     signal_out_ = std::move((*pipe)[1]);
@@ -109,7 +109,7 @@ class Bridge {
     const bool was_full = full();
     taken = std::move(inbox_);
     messages_ = 0;
-    if (was_full) static_cast<void>(set_.nudge());
+    if (was_full) static_cast<void>(set_.signal());
     return {};
   }
 
@@ -136,7 +136,7 @@ class Bridge {
 
   void take_room_signal() {
     const std::lock_guard locked(mutex_);
-    room_.calm();
+    room_.clear();
   }
 
  private:
@@ -169,14 +169,14 @@ class Bridge {
         lock.lock();
       }
       if (!slept) return end(slept.error());
-      set_.calm();
+      set_.clear();
       link_.disarm();
       link_.take_doorbells();
       // There may be room: whoever waits for it looks, and asks again.
       if (std::exchange(wants_room_, false)) {
         set_.forget(watched_.out.fd);
         watched_.out = {-1, 0, 0};
-        static_cast<void>(room_.nudge());
+        static_cast<void>(room_.signal());
       }
     }
   }
@@ -214,7 +214,7 @@ class Bridge {
   void end(std::error_code why) {
     ended_ = why;
     signal(1);
-    static_cast<void>(room_.nudge());
+    static_cast<void>(room_.signal());
   }
 
   /// Writes one byte a message; there is always room for them.
@@ -222,7 +222,7 @@ class Bridge {
     static constexpr std::array<char, 256> bytes{};
     while (count != 0) {
       const ssize_t written = posix::retry(
-          [&] { return ::write(signal_out_.get(), bytes.data(), least(count, bytes.size())); });
+          [&] { return ::write(signal_out_.get(), bytes.data(), min(count, bytes.size())); });
       if (written <= 0) return;
       signals_ += static_cast<std::size_t>(written);
       count -= static_cast<std::size_t>(written);
@@ -235,7 +235,7 @@ class Bridge {
     std::size_t left = signals_ - (ended_ && signals_ != 0 ? 1 : 0);
     while (left != 0) {
       const ssize_t got = posix::retry(
-          [&] { return ::read(signal_in_.get(), bytes.data(), least(left, bytes.size())); });
+          [&] { return ::read(signal_in_.get(), bytes.data(), min(left, bytes.size())); });
       if (got <= 0) break;
       left -= static_cast<std::size_t>(got);
       signals_ -= static_cast<std::size_t>(got);

@@ -78,11 +78,11 @@ class BridgedTransport {
     typename T::Server server_;
   };
 
-  class Name {
+  class Connector {
    public:
-    explicit Name(typename T::Name name) : name_(std::move(name)) {}
+    explicit Connector(typename T::Connector name) : name_(std::move(name)) {}
 
-    PeerCredentials credentials() const requires detail::TellsCredentials<typename T::Name> {
+    PeerCredentials credentials() const requires detail::TellsCredentials<typename T::Connector> {
       return name_.credentials();
     }
     Result<BridgedTransport> hello(std::span<const std::byte> bytes) && {
@@ -92,7 +92,7 @@ class BridgedTransport {
     }
 
    private:
-    typename T::Name name_;
+    typename T::Connector name_;
   };
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
@@ -101,13 +101,14 @@ class BridgedTransport {
     return Server(std::move(*server));
   }
 
-  static Result<Name> look_up(std::string_view name) {
+  static Result<Connector> look_up(std::string_view name) {
     auto found = T::look_up(name);
     if (!found) return found.error();
-    return Name(std::move(*found));
+    return Connector(std::move(*found));
   }
 
-  PeerCredentials server_credentials() const requires(!detail::TellsCredentials<typename T::Name>) {
+  PeerCredentials server_credentials() const
+      requires(!detail::TellsCredentials<typename T::Connector>) {
     return bridge_->link().server_credentials();
   }
 
@@ -138,7 +139,7 @@ class BridgedTransport {
       std::byte* copy = incoming_.extend(frame.header.bytes);
       if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(copy, frame.payload, frame.header.bytes);
-      left -= detail::least(left, std::size_t{frame.header.bytes});
+      left -= detail::min(left, std::size_t{frame.header.bytes});
       taken_.pop();
       if (!sink(frame.header.tag, incoming_.bytes())) return {};
     }

@@ -34,12 +34,12 @@ namespace strait {
 
 namespace detail {
 
-/// What the two ends of a loopback link share. Each end has an inbox, and a bell that the other
+/// What the two ends of a loopback link share. Each end has an inbox, and a wakeup that the other
 /// rings for a message, for room, and for good.
 struct LoopbackWire {
   struct End {
     FrameQueue inbox;
-    posix::WaitSet bell;
+    posix::WaitSet wakeup;
     bool closed = false;
     bool wants_room = false;
   };
@@ -47,9 +47,9 @@ struct LoopbackWire {
   static Result<std::shared_ptr<LoopbackWire>> create() {
     auto wire = std::make_shared<LoopbackWire>();
     for (End& end : wire->ends) {
-      auto bell = posix::WaitSet::create();
-      if (!bell) return bell.error();
-      end.bell = std::move(*bell);
+      auto wakeup = posix::WaitSet::create();
+      if (!wakeup) return wakeup.error();
+      end.wakeup = std::move(*wakeup);
     }
     return wire;
   }
@@ -87,7 +87,7 @@ class LoopbackEnd {
     const auto locked = lock();
     unread = std::move(mine().inbox);
     mine().closed = true;
-    static_cast<void>(other().bell.nudge());
+    static_cast<void>(other().wakeup.signal());
   }
 
   std::shared_ptr<LoopbackWire> wire_;
@@ -96,12 +96,12 @@ class LoopbackEnd {
 };
 
 /// An end on its way.
-struct LoopbackParcel final : LocalRight {
-  explicit LoopbackParcel(LoopbackEnd travelling) : end(std::move(travelling)) {}
+struct PackedLoopbackEnd final : LocalRight {
+  explicit PackedLoopbackEnd(LoopbackEnd travelling) : end(std::move(travelling)) {}
 
   /// The end in a right; a null pointer when there is none.
-  static LoopbackParcel* in(const Right& right) {
-    return static_cast<LoopbackParcel*>(right.local.get());  // there is no other kind
+  static PackedLoopbackEnd* in(const Right& right) {
+    return static_cast<PackedLoopbackEnd*>(right.local.get());  // there is no other kind
   }
 
   LoopbackEnd end;
@@ -116,7 +116,7 @@ struct LoopbackName {
 
   std::mutex mutex;
   std::list<Call> calls;
-  posix::WaitSet bell;
+  posix::WaitSet wakeup;
 };
 
 struct LoopbackNames {
@@ -161,7 +161,7 @@ class LoopbackTransport {
       std::byte* out = call_.end.other().inbox.push(0, bytes.size());
       if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(out, bytes.data(), bytes.size());
-      return call_.end.other().bell.nudge();
+      return call_.end.other().wakeup.signal();
     }
 
     detail::LoopbackName::Call call_;
@@ -174,23 +174,23 @@ class LoopbackTransport {
     Result<Request> accept() {
       const std::lock_guard locked(name_->mutex);
       if (name_->calls.empty()) {
-        name_->bell.calm();
+        name_->wakeup.clear();
         return Errc::empty;
       }
       Request request(std::move(name_->calls.front()));
       name_->calls.pop_front();
       return request;
     }
-    pollfd interest() const { return {name_->bell.native_handle(), POLLIN, 0}; }
+    pollfd interest() const { return {name_->wakeup.native_handle(), POLLIN, 0}; }
     detail::Deadline deadline() const { return detail::Deadline::never(); }
 
    private:
     std::shared_ptr<detail::LoopbackName> name_;
   };
 
-  class Name {
+  class Connector {
    public:
-    explicit Name(std::shared_ptr<detail::LoopbackName> name) : name_(std::move(name)) {}
+    explicit Connector(std::shared_ptr<detail::LoopbackName> name) : name_(std::move(name)) {}
 
     PeerCredentials credentials() const { return own_credentials(); }
 
@@ -199,7 +199,7 @@ class LoopbackTransport {
       if (!wire) return wire.error();
       const std::lock_guard locked(name_->mutex);
       name_->calls.push_back({detail::HandshakeBytes(bytes), detail::LoopbackEnd(*wire, 0)});
-      if (auto rung = name_->bell.nudge(); !rung) return rung.error();
+      if (auto rung = name_->wakeup.signal(); !rung) return rung.error();
       return LoopbackTransport(detail::LoopbackEnd(std::move(*wire), 1));
     }
 
@@ -209,20 +209,20 @@ class LoopbackTransport {
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    auto bell = posix::WaitSet::create();
-    if (!bell) return bell.error();
+    auto wakeup = posix::WaitSet::create();
+    if (!wakeup) return wakeup.error();
     auto& registry = detail::LoopbackNames::instance();
     const std::lock_guard locked(registry.mutex);
     std::erase_if(registry.names, [](const auto& entry) { return entry.second.expired(); });
     auto& claimed = registry.names[std::string(name)];
     if (!claimed.expired()) return Errc::name_taken;
     auto server = std::make_shared<detail::LoopbackName>();
-    server->bell = std::move(*bell);
+    server->wakeup = std::move(*wakeup);
     claimed = server;
     return Server(std::move(server));
   }
 
-  static Result<Name> look_up(std::string_view name) {
+  static Result<Connector> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     auto& registry = detail::LoopbackNames::instance();
     const std::lock_guard locked(registry.mutex);
@@ -230,7 +230,7 @@ class LoopbackTransport {
     if (found == registry.names.end()) return Errc::not_found;
     auto server = found->second.lock();
     if (!server) return Errc::not_found;
-    return Name(std::move(server));
+    return Connector(std::move(server));
   }
 
   Result<detail::HandshakeBytes> welcome() {
@@ -255,7 +255,7 @@ class LoopbackTransport {
       auto& inbox = end_.other().inbox;
       if (end_.other().closed) return Errc::peer_closed;
       if (has_room(inbox, payload.size())) {
-        if (auto rung = end_.other().bell.nudge(); !rung) return rung;
+        if (auto rung = end_.other().wakeup.signal(); !rung) return rung;
         return detail::enqueue(inbox, payload, rights);
       }
     }
@@ -276,7 +276,7 @@ class LoopbackTransport {
       if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
       std::memcpy(out, frame.payload, frame.header.bytes);
       queue.pop();
-      if (auto rung = end_.other().bell.nudge(); !rung) return rung;
+      if (auto rung = end_.other().wakeup.signal(); !rung) return rung;
     }
     return {};
   }
@@ -288,7 +288,7 @@ class LoopbackTransport {
       detail::RightList rights;
       const auto tag = take_frame(limits.max_message_bytes, rights);
       if (!tag) return tag.error();
-      left -= detail::least(left, incoming_.size());
+      left -= detail::min(left, incoming_.size());
       if (!sink(*tag, incoming_.bytes(), std::move(rights))) return {};
     }
     return {};
@@ -306,12 +306,12 @@ class LoopbackTransport {
     return has_room(end_.other().inbox, queue.front().header.bytes) || message;
   }
   posix::Interest interest(const detail::FrameQueue&) const {
-    return {{end_.mine().bell.native_handle(), POLLIN, 0}, {-1, 0, 0}};
+    return {{end_.mine().wakeup.native_handle(), POLLIN, 0}, {-1, 0, 0}};
   }
   bool disarm() { return true; }
   void take_doorbells() {
     const auto locked = end_.lock();
-    end_.mine().bell.calm();
+    end_.mine().wakeup.clear();
   }
 
   static Result<std::pair<LoopbackTransport, LoopbackTransport>> pair() {
@@ -321,14 +321,14 @@ class LoopbackTransport {
                      LoopbackTransport(detail::LoopbackEnd(*wire, 1)));
   }
   Result<detail::Right> detach() {
-    auto* parcel = new (std::nothrow) detail::LoopbackParcel(std::move(end_));
-    if (parcel == nullptr) return std::make_error_code(std::errc::not_enough_memory);
-    return detail::Right{{}, parcel};
+    auto* packed = new (std::nothrow) detail::PackedLoopbackEnd(std::move(end_));
+    if (packed == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    return detail::Right{{}, packed};
   }
   static Result<LoopbackTransport> attach(detail::Right& right) {
-    auto* parcel = detail::LoopbackParcel::in(right);
-    if (parcel == nullptr) return Errc::wrong_right;
-    LoopbackTransport link(std::move(parcel->end));
+    auto* packed = detail::PackedLoopbackEnd::in(right);
+    if (packed == nullptr) return Errc::wrong_right;
+    LoopbackTransport link(std::move(packed->end));
     right = {};
     return link;
   }
@@ -349,8 +349,8 @@ class LoopbackTransport {
   bool holds_own_end(const detail::RightList& rights) const {
     bool found = false;
     rights.for_each([&](const detail::Right& right) {
-      const auto* parcel = detail::LoopbackParcel::in(right);
-      found = found || (parcel != nullptr && parcel->end.meets(end_));
+      const auto* packed = detail::PackedLoopbackEnd::in(right);
+      found = found || (packed != nullptr && packed->end.meets(end_));
     });
     return found;
   }
@@ -370,7 +370,7 @@ class LoopbackTransport {
     inbox.pop();
     if (end_.other().wants_room) {
       end_.other().wants_room = false;
-      static_cast<void>(end_.other().bell.nudge());
+      static_cast<void>(end_.other().wakeup.signal());
     }
     return frame.header.tag;
   }

@@ -43,20 +43,19 @@ class BasicMachTransport {
   using ReceiveRight = typename KernelT::ReceiveRight;
 
   static constexpr bool carries_descriptors = MachKernelWithDescriptors<KernelT>;
-  using OutOfLineWay = detail::OutOfLineWay<KernelT, typename SendPolicy::way>;
-  static constexpr bool packs_parcels = MachKernelWithParcels<KernelT>;
+  using OolMethod = detail::OolMethod<KernelT, typename SendPolicy::method>;
+  static constexpr bool packs_endpoints = MachKernelWithPackedEndpoints<KernelT>;
 
  public:
   using kernel = KernelT;
   using send_policy = SendPolicy;
   using wait_policy = WaitPolicy;
-  static constexpr detail::WireOptions wire_options{detail::loan_bytes_of<typename SendPolicy::way>,
-                                                    queue_bytes};
+  static constexpr detail::WireOptions wire_options{
+      detail::loan_bytes_of<typename SendPolicy::method>, queue_bytes};
 
   /// A message larger than this travels in fragments, so that the receiver copies out while the
   /// sender copies in.
-  static constexpr std::size_t fragment_bytes =
-      detail::least(queue_bytes / 8, std::size_t{32} << 10);
+  static constexpr std::size_t fragment_bytes = detail::min(queue_bytes / 8, std::size_t{32} << 10);
 
   class Request {
    public:
@@ -86,28 +85,28 @@ class BasicMachTransport {
 
   class Server {
    public:
-    explicit Server(typename KernelT::NamePort port) : port_(std::move(port)) {}
+    explicit Server(typename KernelT::ServicePort port) : port_(std::move(port)) {}
 
     Result<Request> accept() {
       auto request = port_.receive();
       if (!request) return request.error();
       return Request(std::move(*request));
     }
-    void withdraw() requires requires(typename KernelT::NamePort port) { port.withdraw(); }
+    void withdraw() requires requires(typename KernelT::ServicePort port) { port.withdraw(); }
     { port_.withdraw(); }
     pollfd interest() const { return port_.interest(); }
     detail::Deadline deadline() const { return port_.deadline(); }
 
    private:
-    typename KernelT::NamePort port_;
+    typename KernelT::ServicePort port_;
   };
 
-  class Name {
+  class Connector {
    public:
-    explicit Name(typename KernelT::NameRight right) : right_(std::move(right)) {}
+    explicit Connector(typename KernelT::ServiceRight right) : right_(std::move(right)) {}
 
     PeerCredentials credentials()
-        const requires detail::TellsCredentials<typename KernelT::NameRight> {
+        const requires detail::TellsCredentials<typename KernelT::ServiceRight> {
       return right_.credentials();
     }
 
@@ -120,7 +119,7 @@ class BasicMachTransport {
     }
 
    private:
-    typename KernelT::NameRight right_;
+    typename KernelT::ServiceRight right_;
   };
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
@@ -129,10 +128,10 @@ class BasicMachTransport {
     return Server(std::move(*port));
   }
 
-  static Result<Name> look_up(std::string_view name) {
+  static Result<Connector> look_up(std::string_view name) {
     auto right = KernelT::look_up(name);
     if (!right) return right.error();
-    return Name(std::move(*right));
+    return Connector(std::move(*right));
   }
 
   static Result<std::array<posix::Descriptor, 2>> connected_pair() requires
@@ -148,11 +147,11 @@ class BasicMachTransport {
     return Server(std::move(*port));
   }
 
-  static Result<Name> look_up(posix::Descriptor&& server) requires
+  static Result<Connector> look_up(posix::Descriptor&& server) requires
       MachKernelWithInheritance<KernelT> {
     auto right = KernelT::look_up(std::move(server));
     if (!right) return right.error();
-    return Name(std::move(*right));
+    return Connector(std::move(*right));
   }
 
   Result<detail::HandshakeBytes> welcome() {
@@ -170,23 +169,23 @@ class BasicMachTransport {
 
   /// Whom the welcome was from, where the name did not tell.
   PeerCredentials server_credentials() const
-      requires(!detail::TellsCredentials<typename KernelT::NameRight>) {
+      requires(!detail::TellsCredentials<typename KernelT::ServiceRight>) {
     return greeting_ ? greeting_->sender() : in_.sender();
   }
 
   /// Memory for a message that will be sent here.
   ///
   /// Errors: those of the system, and then any other memory will do.
-  Result<detail::Lease> allocate(std::size_t bytes) requires(OutOfLineWay::exists) {
+  Result<detail::Lease> allocate(std::size_t bytes) requires(OolMethod::exists) {
     if (bytes < SendPolicy::threshold_bytes) return detail::PrivateMemory::create(bytes);
-    return way_.allocate(bytes);
+    return ool_method_.allocate(bytes);
   }
 
   /// From which size on messages go out of line, and what of them is under way.
   static constexpr std::size_t out_of_line_from = SendPolicy::threshold_bytes;
-  std::size_t bytes_under_way() const requires(OutOfLineWay::exists) {
-    if constexpr (OutOfLineWay::lends) {
-      return way_.bytes_out();
+  std::size_t bytes_under_way() const requires(OolMethod::exists) {
+    if constexpr (OolMethod::lends) {
+      return ool_method_.bytes_out();
     } else if constexpr (requires { out_.bytes_under_way(); }) {
       return out_.bytes_under_way();
     } else {
@@ -194,9 +193,9 @@ class BasicMachTransport {
     }
   }
   /// Whether so many bytes more stay within a bound; the first message always does.
-  bool fits_under_way(std::size_t bytes, std::size_t bound) const requires(OutOfLineWay::exists) {
-    if constexpr (OutOfLineWay::lends) {
-      if (way_.pool_bytes() <= bound) return true;
+  bool fits_under_way(std::size_t bytes, std::size_t bound) const requires(OolMethod::exists) {
+    if constexpr (OolMethod::lends) {
+      if (ool_method_.pool_bytes() <= bound) return true;
     }
     const std::size_t under_way = bytes_under_way();
     return under_way == 0 || (bytes <= bound && under_way <= bound - bytes);
@@ -204,10 +203,10 @@ class BasicMachTransport {
 
   template <class Payload>
   Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
-    if constexpr (OutOfLineWay::exists && requires { payload.lease(); }) {
+    if constexpr (OolMethod::exists && requires { payload.lease(); }) {
       // It lies in the right memory already, if that is this way's own.
-      const auto sent = way_.send(out_, header(out_of_line_kind, payload.tag()), payload.lease(),
-                                  payload.size(), payload.moved());
+      const auto sent = ool_method_.send(out_, header(out_of_line_kind, payload.tag()),
+                                         payload.lease(), payload.size(), payload.moved());
       if (sent || sent.error() == Errc::peer_closed) return sent;
     }
     // What is known from the type is decided here, and the other ways are not compiled at all.
@@ -223,10 +222,10 @@ class BasicMachTransport {
       }
     } else {
       const std::size_t size = payload.size();
-      if (size <= detail::least(fragment_bytes, SendPolicy::threshold_bytes - 1)) [[likely]] {
+      if (size <= detail::min(fragment_bytes, SendPolicy::threshold_bytes - 1)) [[likely]] {
         return send_inline(payload, queue);
       }
-      if constexpr (OutOfLineWay::exists) {
+      if constexpr (OolMethod::exists) {
         if (size >= SendPolicy::threshold_bytes) return send_out_of_line(payload, queue);
       }
       return send_fragments(payload, queue);
@@ -252,15 +251,15 @@ class BasicMachTransport {
     while (!queue.empty()) {
       const auto frame = queue.front();
       const std::span payload(frame.payload, frame.header.bytes);
-      if constexpr (OutOfLineWay::exists) {
+      if constexpr (OolMethod::exists) {
         if (payload.size() >= SendPolicy::threshold_bytes && !frame.header.continued &&
             frame.header.rights == 0) {
           out_.publish();
           staged_bytes = 0;
-          if (auto room = out_.reserve(sizeof(detail::OutOfLineNote)); !room)
+          if (auto room = out_.reserve(sizeof(detail::OolReference)); !room)
             return unless_full(room.error());
-          const auto sent =
-              way_.send_copy(out_, header(out_of_line_kind, frame.header.tag), Queued{payload});
+          const auto sent = ool_method_.send_copy(out_, header(out_of_line_kind, frame.header.tag),
+                                                  Queued{payload});
           if (sent) {
             queue.pop();
             continue;
@@ -269,7 +268,7 @@ class BasicMachTransport {
           // No memory for it, or no room beside the ring: the bytes travel by themselves.
         }
       }
-      const std::size_t size = detail::least(payload.size(), fragment_bytes);
+      const std::size_t size = detail::min(payload.size(), fragment_bytes);
       const bool last = size == payload.size();
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
@@ -315,7 +314,7 @@ class BasicMachTransport {
       auto received = in_.peek();
       if (!received) {
         if (i < 2 || received.error() != Errc::empty) return received.error();
-        detail::linger(i);
+        detail::spin_after_batch(i);
         received = in_.peek();
         if (!received) return received.error();
       }
@@ -331,7 +330,7 @@ class BasicMachTransport {
           }
           // An honest sender cuts what is larger.
           if (message.bytes > fragment_bytes) return Errc::malformed;
-          left -= detail::least(left, std::size_t{message.bytes});
+          left -= detail::min(left, std::size_t{message.bytes});
           if (!assembling_) incoming_.clear();
           if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
           std::byte* copy = incoming_.extend(message.bytes);
@@ -340,21 +339,21 @@ class BasicMachTransport {
           in_.pop(message);
           if constexpr (carries_descriptors) {
             if (message.descriptors != 0) [[unlikely]] {
-              left -= detail::least(left, posix::page_size());
+              left -= detail::min(left, posix::page_size());
               if (auto taken = take_rights(message.descriptors); !taken) return taken;
             }
           }
           assembling_ = kind == Kind::fragment;
-          if (!assembling_ && !give(sink, message.tag)) return {};
+          if (!assembling_ && !deliver(sink, message.tag)) return {};
           break;
         }
         case Kind::region:
         case Kind::loan:
         case Kind::forget: {
           // Mapping it costs more than its few bytes.
-          left -= detail::least(left, posix::page_size());
+          left -= detail::min(left, posix::page_size());
           const MessageHeader announced = message;
-          detail::OutOfLineNote note;
+          detail::OolReference note;
           auto lease = take_out_of_line(announced, note, max_message_bytes);
           if (!lease) return lease.error();
           if (*lease) {
@@ -380,9 +379,9 @@ class BasicMachTransport {
       return greeting_->arm();
     // Both, always: who flushes waits for room though there are messages.
     const bool message = in_.arm();
-    if constexpr (OutOfLineWay::exists) way_.tidy(out_, header(Kind::forget));
+    if constexpr (OolMethod::exists) ool_method_.evict_unused(out_, header(Kind::forget));
     if (queue.empty()) return message;
-    return out_.arm(detail::least(queue.front().header.bytes, fragment_bytes)) || message;
+    return out_.arm(detail::min(queue.front().header.bytes, fragment_bytes)) || message;
   }
 
   posix::Interest interest(const detail::FrameQueue& queue) const {
@@ -422,7 +421,7 @@ class BasicMachTransport {
     out_.take_doorbells();
   }
 
-  static Result<std::pair<BasicMachTransport, BasicMachTransport>> pair() requires packs_parcels {
+  static Result<std::pair<BasicMachTransport, BasicMachTransport>> pair() requires packs_endpoints {
     auto ports = KernelT::pair(queue_bytes);
     if (!ports) return ports.error();
     auto& [first, second] = *ports;
@@ -430,10 +429,10 @@ class BasicMachTransport {
                      BasicMachTransport(std::move(second.in), std::move(second.out)));
   }
 
-  /// A parcel with both ports and what has come of an unfinished message.
+  /// A packed endpoint with both ports and what has come of an unfinished message.
   ///
   /// Errors: also `unsupported` while either side holds memory that the other lends or names.
-  Result<detail::Right> detach() requires packs_parcels {
+  Result<detail::Right> detach() requires packs_endpoints {
     if (holds_memory()) return Errc::unsupported;
     posix::Descriptor file;
     if (assembling_ && !begun_) {
@@ -441,12 +440,12 @@ class BasicMachTransport {
       if (!made) return made.error();
       file = std::move(*made);
     }
-    auto parcel = KernelT::pack(in_, out_, begun_ ? begun_ : file, rights_);
-    if (!parcel) return parcel.error();
-    return detail::Right{std::move(*parcel)};
+    auto packed = KernelT::pack(in_, out_, begun_ ? begun_ : file, rights_);
+    if (!packed) return packed.error();
+    return detail::Right{std::move(*packed)};
   }
 
-  static Result<BasicMachTransport> attach(detail::Right& right) requires packs_parcels {
+  static Result<BasicMachTransport> attach(detail::Right& right) requires packs_endpoints {
     auto ports = KernelT::unpack(right.descriptor, fragment_bytes);
     if (!ports) return ports.error();
     BasicMachTransport link(std::move(ports->in), std::move(ports->out));
@@ -459,7 +458,7 @@ class BasicMachTransport {
 
  private:
   using Kind = detail::MessageKind;
-  static constexpr Kind out_of_line_kind = OutOfLineWay::lends ? Kind::loan : Kind::region;
+  static constexpr Kind out_of_line_kind = OolMethod::lends ? Kind::loan : Kind::region;
 
   /// A queued message, as a payload.
   struct Queued {
@@ -476,7 +475,7 @@ class BasicMachTransport {
 
   static_assert((queue_bytes & (queue_bytes - 1)) == 0 && queue_bytes >= (std::size_t{16} << 10),
                 "strait: a port's queue is a power of two of at least 16 KiB.");
-  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || OutOfLineWay::exists,
+  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || OolMethod::exists,
                 "strait: this kernel has no out-of-line memory; use InlineOnly.");
   static_assert(SendPolicy::threshold_bytes > 0,
                 "strait: an out-of-line region has at least one byte.");
@@ -522,7 +521,7 @@ class BasicMachTransport {
   }
 
   template <class Sink>
-  bool give(Sink& sink, std::uint16_t tag) {
+  bool deliver(Sink& sink, std::uint16_t tag) {
     if constexpr (carries_descriptors) {
       if (!rights_.empty()) [[unlikely]]
         return sink(tag, incoming_.bytes(), std::move(rights_));
@@ -533,7 +532,7 @@ class BasicMachTransport {
   bool holds_memory() const {
     bool holds = false;
     if constexpr (MachKernelWithRegions<KernelT>) holds = holds || !regions_.empty();
-    if constexpr (OutOfLineWay::lends) holds = holds || !loans_.empty() || !way_.empty();
+    if constexpr (OolMethod::lends) holds = holds || !loans_.empty() || !ool_method_.empty();
     return holds;
   }
 
@@ -578,9 +577,9 @@ class BasicMachTransport {
     if constexpr (Payload::contiguous) {
       rest = payload.bytes();
       // From where it lies as far as it goes; only what finds no room is copied to the queue.
-      Patience patience(rest.size());
+      SpinBudget budget(rest.size());
       while (rest.size() > fragment_bytes) {
-        await_room(fragment_bytes, patience);
+        await_room(fragment_bytes, budget);
         const auto piece = copy_of(rest.first(fragment_bytes));
         if (auto sent = put(out_, header(Kind::fragment, payload.tag(), fragment_bytes), piece);
             !sent) {
@@ -604,12 +603,12 @@ class BasicMachTransport {
 
   /// How long one `send` waits for room, in all: about as long as it would take to copy the message
   /// to the queue, from where it would be copied once more.
-  class Patience {
+  class SpinBudget {
    public:
-    explicit Patience(std::size_t bytes) : left_(bytes / copied_in_a_ns) {
+    explicit SpinBudget(std::size_t bytes) : left_(bytes / copied_in_a_ns) {
       if (left_ > longest) left_ = longest;
     }
-    /// Calls `ready` until it says so, or there is no patience left.
+    /// Calls `ready` until it says so, or the budget is spent.
     template <class Ready>
     void spin(Ready&& ready) {
       if (left_.count() <= 0) return;
@@ -632,15 +631,15 @@ class BasicMachTransport {
   };
 
   /// Waits for a receiver that is reading now.
-  void await_room(std::size_t bytes, Patience& patience) {
+  void await_room(std::size_t bytes, SpinBudget& budget) {
     const auto ready = [&] { return out_.reserve(bytes).error() != Errc::would_block; };
     if (ready() || posix::single_processor()) return;
-    patience.spin(ready);
+    budget.spin(ready);
   }
 
   template <class Payload>
   Result<void> send_out_of_line(const Payload& payload, detail::FrameQueue& queue) {
-    const auto sent = way_.send_copy(out_, header(out_of_line_kind, payload.tag()), payload);
+    const auto sent = ool_method_.send_copy(out_, header(out_of_line_kind, payload.tag()), payload);
     if (sent || sent.error() == Errc::peer_closed) return sent;
     // No room, or no descriptor or memory for it: the bytes travel by themselves.
     return send_fragments(payload, queue);
@@ -648,13 +647,13 @@ class BasicMachTransport {
 
   /// Takes what came out of line with the next message; nothing if that only said what is not
   /// needed any more.
-  Result<detail::Lease> take_out_of_line(const MessageHeader& message, detail::OutOfLineNote& note,
+  Result<detail::Lease> take_out_of_line(const MessageHeader& message, detail::OolReference& note,
                                          std::size_t max_bytes) {
     if (message.bytes != sizeof note || assembling_) return Errc::malformed;
     std::memcpy(&note, in_.body(), sizeof note);
     in_.pop(message);
     if (note.bytes > max_bytes) return Errc::message_too_large;
-    if constexpr (OutOfLineWay::lends) {
+    if constexpr (OolMethod::lends) {
       if (message.kind == static_cast<std::uint8_t>(Kind::loan)) {
         return loans_.take(in_, message, note);
       }
@@ -674,10 +673,10 @@ class BasicMachTransport {
   ReceiveRight in_;
   SendRight out_;
   /// Until the server has answered.
-  detail::Held<typename KernelT::Greeting> greeting_;
-  [[no_unique_address]] OutOfLineWay way_;
-  [[no_unique_address]] detail::RegionBorrower<KernelT> regions_;
-  [[no_unique_address]] detail::LoanBorrower<KernelT, typename SendPolicy::way> loans_;
+  detail::ResetOnMove<typename KernelT::Greeting> greeting_;
+  [[no_unique_address]] OolMethod ool_method_;
+  [[no_unique_address]] detail::RegionReceiverOf<KernelT> regions_;
+  [[no_unique_address]] detail::LoanReceiverOf<KernelT, typename SendPolicy::method> loans_;
   detail::ByteBuffer incoming_;
   /// Of the message that is coming in.
   detail::RightList rights_;

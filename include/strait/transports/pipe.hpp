@@ -65,9 +65,9 @@ class BasicPipeTransport {
   class Server {
    public:
     Result<Request> accept() {
-      const auto read = entrance_.open([this] { return read_announcements(); });
+      const auto read = pending_clients_.accept_pending([this] { return read_announcements(); });
       if (!read) return read.error();
-      return entrance_.next(
+      return pending_clients_.next(
           [](Request& client) { return detail::read_hello(reading(client.in_)); },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
             client.failure = hello.error();
@@ -76,8 +76,8 @@ class BasicPipeTransport {
           });
     }
     void withdraw() { directory_.withdraw(); }
-    pollfd interest() const { return entrance_.interest(); }
-    detail::Deadline deadline() const { return entrance_.deadline(); }
+    pollfd interest() const { return pending_clients_.interest(); }
+    detail::Deadline deadline() const { return pending_clients_.deadline(); }
 
    private:
     friend class BasicPipeTransport;
@@ -89,7 +89,7 @@ class BasicPipeTransport {
     /// A line is shorter than PIPE_BUF, so lines of different clients do not mix; and a line of
     /// nonsense ends where it ends.
     Result<void> read_announcements() {
-      for (int reads = 0; !entrance_.overfull();) {
+      for (int reads = 0; !pending_clients_.overfull();) {
         const std::string_view seen(line_.data(), line_size_);
         if (const std::size_t end = seen.find('\n'); end != seen.npos) {
           // Without a descriptor to spare it stays for later, and so do those behind it.
@@ -101,8 +101,9 @@ class BasicPipeTransport {
         // What is left keeps the FIFO readable: nobody has the server for himself.
         if (++reads > max_reads) return {};
         if (line_size_ == line_.size()) line_size_ = 0;
-        const auto got = posix::read_some(
-            entrance_.door(), std::as_writable_bytes(std::span(line_).subspan(line_size_)));
+        const auto got =
+            posix::read_some(pending_clients_.listening(),
+                             std::as_writable_bytes(std::span(line_).subspan(line_size_)));
         if (!got) return got.error() == Errc::would_block ? Result<void>() : got.error();
         line_size_ += *got;
       }
@@ -136,16 +137,16 @@ class BasicPipeTransport {
       client.credentials = *who;
       client.in_ = std::move(*in);
       client.out_ = std::move(*out);
-      return entrance_.add(std::move(client), to_watch);
+      return pending_clients_.add(std::move(client), to_watch);
     }
 
     posix::NameDirectory directory_;
-    detail::Entrance<Request> entrance_;
+    detail::PendingClients<Request> pending_clients_;
     std::array<char, 8 * line_bytes> line_;
     std::size_t line_size_ = 0;
   };
 
-  class Name {
+  class Connector {
    public:
     PeerCredentials credentials() const { return credentials_; }
 
@@ -171,7 +172,7 @@ class BasicPipeTransport {
    private:
     friend class BasicPipeTransport;
 
-    Name() = default;
+    Connector() = default;
 
     /// This is the one FIFO that its writer does not read, so that a dead server shows. A write to
     /// a dead server would raise SIGPIPE: for that moment there is a reader.
@@ -204,13 +205,13 @@ class BasicPipeTransport {
     // Open for writing, too, or it would be at its end whenever no client has it open.
     auto hello = posix::open_fifo(server.directory_.get(), hello_name, posix::FifoEnd::write);
     if (!hello) return hello.error();
-    auto entrance = detail::Entrance<Request>::create(std::move(*hello), limits);
-    if (!entrance) return entrance.error();
-    server.entrance_ = std::move(*entrance);
+    auto pending = detail::PendingClients<Request>::create(std::move(*hello), limits);
+    if (!pending) return pending.error();
+    server.pending_clients_ = std::move(*pending);
     return server;
   }
 
-  static Result<Name> look_up(std::string_view name) {
+  static Result<Connector> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     const auto absent = [&](std::error_code error) {
       return posix::or_other_transport(error, name, posix::MeetingPoint::fifo);
@@ -223,7 +224,7 @@ class BasicPipeTransport {
     if (!hello) return absent(posix::or_not_found(posix::last_error()));
     const auto owner = posix::owner(hello.get());
     if (!owner) return owner.error();
-    Name server;
+    Connector server;
     server.directory_ = std::move(*directory);
     server.hello_ = std::move(hello);
     server.credentials_ = *owner;

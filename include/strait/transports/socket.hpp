@@ -77,11 +77,11 @@ class BasicSocketTransport {
    public:
     Result<Request> accept() {
       const auto accepted =
-          entrance_.accept([](posix::Descriptor&& socket, const PeerCredentials& who) {
+          pending_clients_.accept([](posix::Descriptor&& socket, const PeerCredentials& who) {
             return request(std::move(socket), who);
           });
       if (!accepted) return accepted.error();
-      return entrance_.next(
+      return pending_clients_.next(
           [](Request& client) {
             posix::DescriptorQueue rights;
             auto hello = detail::read_hello([&](std::span<std::byte> room) {
@@ -96,8 +96,8 @@ class BasicSocketTransport {
           });
     }
     void withdraw() { directory_.withdraw(); }
-    pollfd interest() const { return entrance_.interest(); }
-    detail::Deadline deadline() const { return entrance_.deadline(); }
+    pollfd interest() const { return pending_clients_.interest(); }
+    detail::Deadline deadline() const { return pending_clients_.deadline(); }
 
    private:
     friend class BasicSocketTransport;
@@ -110,10 +110,10 @@ class BasicSocketTransport {
     }
 
     posix::NameDirectory directory_;
-    detail::Entrance<Request> entrance_;
+    detail::PendingClients<Request> pending_clients_;
   };
 
-  class Name {
+  class Connector {
    public:
     PeerCredentials credentials() const { return credentials_; }
 
@@ -141,11 +141,11 @@ class BasicSocketTransport {
     if (::bind(socket->get(), path->get(), path->size) != 0) return posix::last_error();
     if (auto set = posix::set_socket_mode(*path, limits.peers); !set) return set.error();
     if (::listen(socket->get(), SOMAXCONN) != 0) return posix::last_error();
-    auto entrance = detail::Entrance<Request>::create(std::move(*socket), limits);
-    if (!entrance) return entrance.error();
+    auto pending = detail::PendingClients<Request>::create(std::move(*socket), limits);
+    if (!pending) return pending.error();
     Server server;
     server.directory_ = std::move(*directory);
-    server.entrance_ = std::move(*entrance);
+    server.pending_clients_ = std::move(*pending);
     return server;
   }
 
@@ -156,24 +156,24 @@ class BasicSocketTransport {
   static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
                                detail::AcceptLimits limits) {
     const int socket = client.get();
-    auto entrance =
-        detail::Entrance<Request>::create(Server::request(std::move(client), who), socket, limits);
-    if (!entrance) return entrance.error();
+    auto pending = detail::PendingClients<Request>::create(Server::request(std::move(client), who),
+                                                           socket, limits);
+    if (!pending) return pending.error();
     Server server;
-    server.entrance_ = std::move(*entrance);
+    server.pending_clients_ = std::move(*pending);
     return server;
   }
 
-  static Result<Name> look_up(posix::Descriptor server) {
+  static Result<Connector> look_up(posix::Descriptor server) {
     const auto credentials = posix::peer_credentials(server.get());
     if (!credentials) return credentials.error();
-    Name name;
+    Connector name;
     name.socket_ = posix::PeerSocket(std::move(server));
     name.credentials_ = *credentials;
     return name;
   }
 
-  static Result<Name> look_up(std::string_view name) {
+  static Result<Connector> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     auto socket = posix::connect_to_name(name);
     if (!socket) return socket.error();
@@ -236,8 +236,8 @@ class BasicSocketTransport {
                      BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[1]))));
   }
 
-  /// The socket; or, if something was read and not given yet, a parcel with the socket, a memory
-  /// file of the bytes, and the descriptors that came with them.
+  /// The socket; or, if something was read and not given yet, a packed endpoint with the socket, a
+  /// memory file of the bytes, and the descriptors that came with them.
   Result<detail::Right> detach() {
     detail::ByteBuffer unread;
     const auto rest = backlog_.bytes().subspan(backlog_read_);
@@ -249,19 +249,19 @@ class BasicSocketTransport {
     }
     const auto file = posix::memory_file_of(unread.bytes());
     if (!file) return file.error();
-    auto parcel = posix::packet_pair();
-    if (!parcel) return parcel.error();
-    const auto& [in, out_end] = *parcel;
+    auto packed = posix::packet_pair();
+    if (!packed) return packed.error();
+    const auto& [in, out_end] = *packed;
     const std::array contents{socket_.get(), file->get()};
-    if (auto put = posix::send_packet(in.get(), parcel_packet, contents); !put) return put.error();
+    if (auto put = posix::send_packet(in.get(), packed_packet, contents); !put) return put.error();
     for (std::size_t i = 0; i != rights_.size();) {
       std::array<int, posix::max_descriptors> some;
       std::size_t count = 0;
       while (i != rights_.size() && count != some.size()) some[count++] = rights_.at(i++);
-      const auto put = posix::send_packet(in.get(), parcel_packet, std::span(some).first(count));
+      const auto put = posix::send_packet(in.get(), packed_packet, std::span(some).first(count));
       if (!put) return put.error();
     }
-    return detail::Right{std::move((*parcel)[1])};
+    return detail::Right{std::move((*packed)[1])};
   }
 
   static Result<BasicSocketTransport> attach(detail::Right& right) {
@@ -271,26 +271,26 @@ class BasicSocketTransport {
     if (!posix::is_connected_socket(right.descriptor.get(), posix::packet_socket)) {
       return Errc::wrong_right;
     }
-    return open_parcel(right.descriptor);
+    return unpack(right.descriptor);
   }
 
  private:
   /// The least a packet can be: an empty one would look like the end.
-  static constexpr std::array<std::byte, 1> parcel_packet{};
+  static constexpr std::array<std::byte, 1> packed_packet{};
   /// A large message that has not come in whole, and what a reader may have read behind it.
   static constexpr std::size_t max_backlog_bytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
 
   explicit BasicSocketTransport(posix::PeerSocket socket) : socket_(std::move(socket)) {}
 
-  static Result<BasicSocketTransport> open_parcel(const posix::Descriptor& parcel) {
+  static Result<BasicSocketTransport> unpack(const posix::Descriptor& packed) {
     std::array<std::byte, 1> packet;
-    // Another transport's parcel stays whole.
+    // Another transport's packed endpoint stays whole.
     std::array<std::byte, 2> look;
-    if (::recv(parcel.get(), look.data(), look.size(), MSG_PEEK | MSG_DONTWAIT) != 1) {
+    if (::recv(packed.get(), look.data(), look.size(), MSG_PEEK | MSG_DONTWAIT) != 1) {
       return Errc::wrong_right;
     }
     posix::DescriptorQueue contents;
-    const auto got = posix::receive_packet(parcel.get(), packet, contents);
+    const auto got = posix::receive_packet(packed.get(), packet, contents);
     if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
     if (contents.size() != 2) return Errc::wrong_right;
     posix::UnseenDescriptor socket = contents.pop();
@@ -301,7 +301,7 @@ class BasicSocketTransport {
     BasicSocketTransport link{posix::PeerSocket(std::move(socket))};
     link.backlog_ = std::move(*backlog);
     for (int packets = 0; packets != 3 && link.rights_.has_room(); ++packets) {
-      const auto more = posix::receive_packet(parcel.get(), packet, link.rights_);
+      const auto more = posix::receive_packet(packed.get(), packet, link.rights_);
       if (more) continue;
       const std::error_code end = more.error();
       if (end == Errc::would_block || end == Errc::peer_closed) return link;
@@ -314,7 +314,7 @@ class BasicSocketTransport {
 
   Result<std::size_t> read(std::span<std::byte> room) {
     if (backlog_.size() != 0) [[unlikely]] {
-      const std::size_t size = detail::least(room.size(), backlog_.size() - backlog_read_);
+      const std::size_t size = detail::min(room.size(), backlog_.size() - backlog_read_);
       if (size != 0) {
         std::memcpy(room.data(), backlog_.data() + backlog_read_, size);
         backlog_read_ += size;
@@ -352,7 +352,7 @@ class BasicSocketTransport {
     if (backlog_.size() > limits.max_message_bytes + detail::FrameReader::max_ahead_bytes) {
       return Errc::malformed;  // no reader reads on so far
     }
-    const auto give = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
+    const auto deliver = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
       if (header.rights == 0) [[likely]]
         return sink(header.tag, bytes);
       auto rights = take_rights(header.rights);
@@ -361,7 +361,7 @@ class BasicSocketTransport {
       return false;
     };
     const auto received = reader_.receive([&](std::span<std::byte> room) { return read(room); },
-                                          give, limits.max_message_bytes, share);
+                                          deliver, limits.max_message_bytes, share);
     if (broken) return broken;
     // All that came is cut into messages: rights that belong to none were not sent by the rules.
     if (!received && received.error() == Errc::empty && rights_.size() > reader_.rights_begun()) {

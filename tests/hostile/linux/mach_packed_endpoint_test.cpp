@@ -1,4 +1,4 @@
-// Parcels with a link's ports in them, packed by hand, and not by the rules.
+// Packed endpoints with a link's ports in them, packed by hand, and not by the rules.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -17,7 +17,7 @@ using namespace strait_test;
 using strait::MachTransport;
 using strait::detail::Right;
 using strait::linux_mach::LaneEnd;
-using strait::linux_mach::ParcelLabel;
+using strait::linux_mach::PackedEndpointLabel;
 using strait::linux_mach::ReceiveRight;
 using strait::linux_mach::RingMemory;
 using strait::linux_mach::SendRight;
@@ -29,7 +29,8 @@ namespace {
 using Link =
     RawLink<MachTransport<>, strait::ChannelOptions{.max_message_bytes = 1 << 20, .max_rights = 8}>;
 
-/// All that an honest parcel has, to be spoiled in one way or another, and the other end of it.
+/// All that an honest packed endpoint has, to be spoiled in one way or another, and the other end
+/// of it.
 struct Contents {
   Contents() {
     their_out = SendRight::adopt(in.make_send_right()).value();
@@ -60,7 +61,7 @@ struct Contents {
     return link ? std::error_code() : link.error();
   }
 
-  ParcelLabel label{ParcelLabel::own_magic, 0, 0, 0, 0};
+  PackedEndpointLabel label{PackedEndpointLabel::own_magic, 0, 0, 0, 0};
   std::vector<std::size_t> later;
   Descriptor file = strait::posix::open("/dev/null", O_RDONLY).value();
   ReceiveRight in = ReceiveRight::create(std::size_t{256} << 10).value();
@@ -72,7 +73,7 @@ struct Contents {
 
 }  // namespace
 
-TEST_CASE("a parcel by the rules, by hand, is a channel", "[hostile][rights][mach]") {
+TEST_CASE("a packed endpoint by the rules, by hand, is a channel", "[hostile][rights][mach]") {
   Contents contents;
   Right right = contents.pack(contents.first());
   auto link = Link::from_right(right).value();
@@ -82,7 +83,7 @@ TEST_CASE("a parcel by the rules, by hand, is a channel", "[hostile][rights][mac
   CHECK(record->bytes == 7);
 }
 
-TEST_CASE("what is no parcel is left as it is", "[hostile][rights][mach]") {
+TEST_CASE("what is no packed endpoint is left as it is", "[hostile][rights][mach]") {
   const auto attach = [](Descriptor descriptor) {
     Right right{std::move(descriptor)};
     const auto link = Link::from_right(right);
@@ -98,7 +99,7 @@ TEST_CASE("what is no parcel is left as it is", "[hostile][rights][mach]") {
   CHECK(attach(Descriptor(::memfd_create("x", MFD_CLOEXEC))) == Errc::wrong_right);
 }
 
-TEST_CASE("a parcel with a wrong label is turned down", "[hostile][rights][mach]") {
+TEST_CASE("a packed endpoint with a wrong label is turned down", "[hostile][rights][mach]") {
   Contents contents;
   SECTION("another magic number") { contents.label.magic += 1; }
   SECTION("neither begun nor not") { contents.label.begun = 2; }
@@ -119,7 +120,8 @@ TEST_CASE("a parcel with a wrong label is turned down", "[hostile][rights][mach]
   CHECK(contents.open(contents.first()) == Errc::wrong_right);
 }
 
-TEST_CASE("a parcel without the right descriptors is turned down", "[hostile][rights][mach]") {
+TEST_CASE("a packed endpoint without the right descriptors is turned down",
+          "[hostile][rights][mach]") {
   Contents contents;
   auto first = contents.first();
   SECTION("none") { first.clear(); }
@@ -129,7 +131,7 @@ TEST_CASE("a parcel without the right descriptors is turned down", "[hostile][ri
   CHECK(contents.open(first) == Errc::wrong_right);
 }
 
-TEST_CASE("lanes in a parcel are a peer's lanes", "[hostile][rights][mach]") {
+TEST_CASE("lanes in a packed endpoint are a peer's lanes", "[hostile][rights][mach]") {
   Contents contents;
   auto first = contents.first();
   const std::size_t lane = GENERATE(0u, 2u);
@@ -179,7 +181,7 @@ TEST_CASE("a lane with less room than a message's part needs is turned down",
   CHECK(contents.open(first) == Errc::bad_region);
 }
 
-TEST_CASE("positions in a parcel may be anything", "[hostile][rights][mach]") {
+TEST_CASE("positions in a packed endpoint may be anything", "[hostile][rights][mach]") {
   Contents contents;
   const std::uint64_t position =
       GENERATE(std::uint64_t{8}, std::uint64_t{1} << 20, (std::uint64_t{1} << 20) + 8,
@@ -280,7 +282,8 @@ TEST_CASE("a message that had come in part is a peer's message", "[hostile][righ
   }
 }
 
-TEST_CASE("descriptors without end in a parcel are turned down", "[hostile][rights][mach]") {
+TEST_CASE("descriptors without end in a packed endpoint are turned down",
+          "[hostile][rights][mach]") {
   Contents contents;
   contents.later = {253, 253, 253};
   CHECK(contents.open(contents.first()) == Errc::wrong_right);

@@ -26,8 +26,8 @@ using namespace std::chrono_literals;
 namespace {
 
 using Bytes = std::span<const std::byte>;
-using strait::detail::OutOfLineNote;
-using Place = OutOfLineNote::Place;
+using strait::detail::OolReference;
+using Place = OolReference::Place;
 constexpr ChannelOptions limits{.max_message_bytes = std::size_t{1} << 20};
 using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer, limits>;
 
@@ -64,7 +64,7 @@ struct Connected {
     REQUIRE(peer.out.pass(std::array{fd}));
     note({size, slot, place}, 1);
   }
-  void note(const OutOfLineNote& note, std::uint8_t descriptors, std::uint8_t kind = region_kind) {
+  void note(const OolReference& note, std::uint8_t descriptors, std::uint8_t kind = region_kind) {
     peer.out.ring.write(header(kind, sizeof note, descriptors), note.bytes_of());
   }
   static constexpr auto region_kind = strait_test::region;
@@ -142,7 +142,7 @@ TEST_CASE("a second handshake ends the channel", "[hostile][mach]") {
 }
 
 TEST_CASE("a region record without its region ends the channel", "[hostile][mach]") {
-  for (const auto place : {Place::once, Place::fresh, Place::again}) {
+  for (const auto place : {Place::once, Place::fresh, Place::cached}) {
     for (const bool one : {false, true}) {
       CHECK(end_of([&](Connected& c) { c.note({100, 0, place}, one); }) == Errc::malformed);
     }
@@ -182,12 +182,12 @@ TEST_CASE("a region is kept where there is a place for it, and found there", "[h
   for (std::uint32_t slot = 0; slot != strait::detail::kept_regions; ++slot) {
     channel.region(5000, file.get(), Place::fresh, slot);
     channel.region(100 + slot, file.get(), Place::fresh, slot);
-    channel.note({100 + slot, slot, Place::again}, 0);
+    channel.note({100 + slot, slot, Place::cached}, 0);
   }
   CHECK(channel.link.poll(listener).value() == 3 * strait::detail::kept_regions);
   CHECK(sizes.back() == 100 + strait::detail::kept_regions - 1);
   channel.note({0, 3, Place::once}, 0, forget);
-  channel.note({103, 3, Place::again}, 0);
+  channel.note({103, 3, Place::cached}, 0);
   CHECK(channel.link.poll(listener).error() == Errc::malformed);
 }
 
@@ -197,7 +197,7 @@ TEST_CASE("a place that can't be, or is empty, ends the channel", "[hostile][mac
   for (const std::uint32_t slot : {slots, slots + 1, ~std::uint32_t{0}}) {
     CHECK(end_of([&](Connected& c) { c.region(4096, file.get(), Place::fresh, slot); }) ==
           Errc::malformed);
-    CHECK(end_of([&](Connected& c) { c.note({4096, slot, Place::again}, 0); }) == Errc::malformed);
+    CHECK(end_of([&](Connected& c) { c.note({4096, slot, Place::cached}, 0); }) == Errc::malformed);
     CHECK(end_of([&](Connected& c) {
             c.note({0, slot, Place::once}, 0, forget);
           }) == Errc::malformed);
@@ -208,7 +208,7 @@ TEST_CASE("a place that can't be, or is empty, ends the channel", "[hostile][mac
   for (const std::uint64_t size : {0u, 4095u, 4097u}) {
     Connected channel;
     channel.region(4096, file.get(), Place::fresh);
-    channel.note({size, 0, Place::again}, 0);
+    channel.note({size, 0, Place::cached}, 0);
     CHECK(channel.end() == Errc::malformed);
     CHECK(channel.messages == 1);
   }

@@ -16,7 +16,7 @@
 using strait::ChannelOptions;
 using strait::Errc;
 using strait::Token;
-using strait::linux_mach::NamePort;
+using strait::linux_mach::ServicePort;
 using namespace strait_test;
 using namespace std::chrono_literals;
 
@@ -31,7 +31,7 @@ const auto deaf = [](Bytes) {};
 template <class Link>
 std::error_code verdict_of(const std::function<void(Descriptor&)>& answer) {
   const auto name = unique_name("hostile");
-  auto port = NamePort::check_in(name, {}).value();
+  auto port = ServicePort::check_in(name, {}).value();
   auto client = Link::connect(name, Token::generate().value()).value();
   CHECK(client.send(std::array{std::byte{1}}));  // something waits to be sent
   auto request = port.receive().value();
@@ -81,7 +81,7 @@ TEST_CASE("a server that never answers is given up", "[hostile][mach]") {
   using Hasty = strait::Channel<strait::MachTransport<>, strait::RawSerializer, hasty>;
   const auto name = unique_name("hostile");
   const auto token = Token::generate().value();
-  const auto port = NamePort::check_in(name, {}).value();
+  const auto port = ServicePort::check_in(name, {}).value();
   auto client = Hasty::connect(name, token).value();
   CHECK(client.wait(deaf, 1h).error() == Errc::handshake_timeout);
   CHECK(Hasty::connect(name, token, 100ms).error() == Errc::handshake_timeout);
@@ -191,7 +191,7 @@ TEST_CASE("a refusal says why, and never that all is well", "[hostile][mach]") {
 
 TEST_CASE("messages right behind a Welcome are heard in the same call", "[hostile][mach]") {
   const auto name = unique_name("hostile");
-  auto port = NamePort::check_in(name, {}).value();
+  auto port = ServicePort::check_in(name, {}).value();
   auto client = Link::connect(name, Token::generate().value()).value();
   auto request = port.receive().value();
   Lanes lanes;

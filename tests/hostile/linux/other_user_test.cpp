@@ -150,8 +150,8 @@ bool answers(End& end) {
 const strait_test::ChildRole squatter(
     "other_user.squatter", [](const strait_test::ChildArguments& arguments) {
       become_nobody();
-      auto port = strait::linux_mach::NamePort::check_in(arguments.at(0),
-                                                         {.peers = strait::PeerPolicy::any_user});
+      auto port = strait::linux_mach::ServicePort::check_in(
+          arguments.at(0), {.peers = strait::PeerPolicy::any_user});
       strait_test::child::require(port.has_value(), "to hold the name");
       strait_test::child::write_line("holds the name");
       strait_test::child::read_line();

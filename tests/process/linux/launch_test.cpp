@@ -65,12 +65,12 @@ TEMPLATE_TEST_CASE("a child of a set-user-ID program is that user", "[process][l
   const std::vector<std::string> arguments{"--child", "linux_launch.set_user",
                                            std::is_same_v<TestType, Socket> ? "socket" : "mach"};
   const auto trusting = strait::launch<TrustingEnd<TestType>, Inherited>(program, arguments,
-                                                                         {.patience = long_enough});
+                                                                         {.timeout = long_enough});
   REQUIRE(trusting);
   CHECK(trusting->channel.peer().credentials.uid == other_user);
   CHECK(trusting->channel.peer().credentials.pid == trusting->child.pid());
   const auto strict = strait::launch<strait::Channel<TestType, strait::RawSerializer>, Inherited>(
-      program, arguments, {.patience = long_enough});
+      program, arguments, {.timeout = long_enough});
   CHECK(strict.error() == Errc::permission_denied);
   REQUIRE(::unlink(program.c_str()) == 0);
 }

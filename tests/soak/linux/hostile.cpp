@@ -293,7 +293,7 @@ class Attacker {
   std::optional<Link<T>> link_;
   std::optional<Wire<T>> wire_;
   std::optional<T> silent_;
-  std::optional<typename T::Name> name_;
+  std::optional<typename T::Connector> name_;
 };
 
 const ChildRole hostile_role("soak.hostile", [](const ChildArguments& arguments) {

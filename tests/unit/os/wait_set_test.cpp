@@ -84,15 +84,15 @@ TEST_CASE("a member that was forgotten or closed no longer counts", "[wait_set]"
   CHECK_FALSE(ready(set));
 }
 
-TEST_CASE("a nudge lasts until the set is calmed", "[wait_set]") {
+TEST_CASE("a signal lasts until it is cleared", "[wait_set]") {
   auto set = WaitSet::create().value();
-  set.calm();
+  set.clear();
   CHECK_FALSE(ready(set));
   for (int i = 0; i != 3; ++i) {
-    REQUIRE(set.nudge());
-    REQUIRE(set.nudge());
+    REQUIRE(set.signal());
+    REQUIRE(set.signal());
     CHECK(ready(set));
-    set.calm();
+    set.clear();
     CHECK_FALSE(ready(set));
   }
 }
@@ -101,12 +101,12 @@ TEST_CASE("a wait set moves with its members", "[wait_set]") {
   auto first = WaitSet::create().value();
   Pipe pipe;
   REQUIRE(first.watch(pipe.out.get(), POLLIN));
-  REQUIRE(first.nudge());
+  REQUIRE(first.signal());
   WaitSet second = std::move(first);
   CHECK(second);
   CHECK_FALSE(first);
   CHECK(ready(second));
-  second.calm();
+  second.clear();
   CHECK_FALSE(ready(second));
   pipe.fill();
   CHECK(ready(second));
@@ -117,7 +117,7 @@ TEST_CASE("what can't be watched is an error", "[wait_set]") {
   CHECK(set.watch(-1, POLLIN).error() == std::errc::bad_file_descriptor);
 }
 
-TEST_CASE("a wait set tells which members are ready, and not that it was nudged", "[wait_set]") {
+TEST_CASE("a wait set tells which members are ready, and not that it was signalled", "[wait_set]") {
   auto set = WaitSet::create().value();
   Pipe first;
   Pipe second;
@@ -125,7 +125,7 @@ TEST_CASE("a wait set tells which members are ready, and not that it was nudged"
   for (const Pipe* pipe : {&first, &second, &third}) {
     REQUIRE(set.watch(pipe->out.get(), POLLIN));
   }
-  REQUIRE(set.nudge());
+  REQUIRE(set.signal());
   std::array<int, 4> members{};
   CHECK(set.ready(members).value() == 0);
   third.fill();

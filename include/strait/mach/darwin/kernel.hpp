@@ -32,25 +32,26 @@ struct DefaultServicePrefix {
 /// kernel that tests play. None of it survives `fork`: no right does.
 template <class Traps, class ServicePrefix = DefaultServicePrefix>
 struct BasicDarwinKernel {
-  using NamePort = darwin_mach::NamePort<Traps>;
-  using NameRight = darwin_mach::NameRight<Traps>;
+  using ServicePort = darwin_mach::ServicePort<Traps>;
+  using ServiceRight = darwin_mach::ServiceRight<Traps>;
   using Request = darwin_mach::Request<Traps>;
   using ReceiveRight = darwin_mach::ReceiveRight<Traps>;
   using SendRight = darwin_mach::SendRight<Traps>;
   using Greeting = typename detail::ReplyPort<BasicDarwinKernel>::Greeting;
   using Region = darwin_mach::Region<Traps>;
 
-  static Result<NamePort> check_in(std::string_view name, detail::AcceptLimits) {
+  static Result<ServicePort> check_in(std::string_view name, detail::AcceptLimits) {
     const auto service = darwin_mach::ServiceName::of(ServicePrefix::prefix, name);
     if (!service) return service.error();
-    return NamePort::check_in(*service);
+    return ServicePort::check_in(*service);
   }
-  static Result<NameRight> look_up(std::string_view name) {
+  static Result<ServiceRight> look_up(std::string_view name) {
     const auto service = darwin_mach::ServiceName::of(ServicePrefix::prefix, name);
     if (!service) return service.error();
-    return NameRight::look_up(*service);
+    return ServiceRight::look_up(*service);
   }
-  static auto greet(NameRight&& server, std::size_t queue_bytes, std::span<const std::byte> body) {
+  static auto greet(ServiceRight&& server, std::size_t queue_bytes,
+                    std::span<const std::byte> body) {
     return Greeting::send(std::move(server), queue_bytes, body);
   }
   static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
@@ -69,14 +70,14 @@ struct BasicDarwinKernel {
     return posix::socket_pair(SOCK_STREAM);
   }
   /// Only the process that the credentials name is believed to be the client.
-  static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
-                                   detail::AcceptLimits) {
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+                                      detail::AcceptLimits) {
     const auto name = darwin_mach::PrivateName::generate();
     if (!name) return name.error();
-    return NamePort::check_in(*name, ServicePrefix::prefix, std::move(client), who);
+    return ServicePort::check_in(*name, ServicePrefix::prefix, std::move(client), who);
   }
-  static Result<NameRight> look_up(posix::Descriptor&& server) {
-    return NameRight::look_up(ServicePrefix::prefix, std::move(server));
+  static Result<ServiceRight> look_up(posix::Descriptor&& server) {
+    return ServiceRight::look_up(ServicePrefix::prefix, std::move(server));
   }
   static bool carries(int descriptor) { return SendRight::carries(descriptor); }
 };

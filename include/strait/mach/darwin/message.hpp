@@ -98,7 +98,7 @@ inline Result<AuditToken> sender_of(std::span<const std::byte> received) {
 }
 
 /// One of our own messages, taken apart. It owns nothing.
-struct Parcel {
+struct ParsedMessage {
   /// `descriptors` is what there really is.
   MessageHeader header;
   /// Where the body lies in the message.
@@ -114,42 +114,42 @@ struct Parcel {
 ///
 /// Errors: `malformed` if it is none, down to the last byte: lengths, padding, a right that isn't a
 /// send right, memory of no size, too many rights, rights and memory, or a reply right.
-inline Result<Parcel> parse(std::span<const std::byte> message) {
-  Parcel parcel;
+inline Result<ParsedMessage> parse(std::span<const std::byte> message) {
+  ParsedMessage parsed_message;
   std::uint32_t regions = 0;
   std::uint32_t others = 0;
   struct Visitor {
-    Parcel& parcel;
+    ParsedMessage& parsed_message;
     std::uint32_t &regions, &others;
 
     void operator()(const PortDescriptor& port) {
       // One that is null was never a right; a dead one is, to a port that died under way.
-      port.disposition == Disposition::move_send&& port.name != null_port ? ++parcel.rights
+      port.disposition == Disposition::move_send&& port.name != null_port ? ++parsed_message.rights
                                                                           : ++others;
     }
     void operator()(const MemoryDescriptor& memory) {
       memory.type == DescriptorType::memory&& memory.size != 0 ? ++regions : ++others;
-      parcel.region_address = memory.address;
-      parcel.region_bytes = memory.size;
+      parsed_message.region_address = memory.address;
+      parsed_message.region_bytes = memory.size;
     }
     void operator()(const PortsDescriptor&) { ++others; }
     void operator()(const GuardedPortDescriptor&) { ++others; }
   };
-  const auto data_at = visit_descriptors(message, Visitor{parcel, regions, others});
+  const auto data_at = visit_descriptors(message, Visitor{parsed_message, regions, others});
   if (!data_at) return data_at.error();
-  if (others != 0 || regions > (parcel.rights == 0 ? 1 : 0)) return Errc::malformed;
-  if (parcel.rights > strait::detail::max_rights) return Errc::malformed;
+  if (others != 0 || regions > (parsed_message.rights == 0 ? 1 : 0)) return Errc::malformed;
+  if (parsed_message.rights > strait::detail::max_rights) return Errc::malformed;
   const auto header = read_at<Header>(message, 0);
   if (header.id != message_id || header.remote != null_port) return Errc::malformed;
   if (message.size() - *data_at < sizeof(MessageHeader)) return Errc::malformed;
-  parcel.header = read_at<MessageHeader>(message, *data_at);
-  parcel.header.descriptors = static_cast<std::uint8_t>(parcel.rights + regions);
-  parcel.body_at = *data_at + sizeof(MessageHeader);
-  const std::size_t room = message.size() - parcel.body_at;
-  if (parcel.header.bytes > room || round_message(parcel.header.bytes) != room) {
+  parsed_message.header = read_at<MessageHeader>(message, *data_at);
+  parsed_message.header.descriptors = static_cast<std::uint8_t>(parsed_message.rights + regions);
+  parsed_message.body_at = *data_at + sizeof(MessageHeader);
+  const std::size_t room = message.size() - parsed_message.body_at;
+  if (parsed_message.header.bytes > room || round_message(parsed_message.header.bytes) != room) {
     return Errc::malformed;
   }
-  return parcel;
+  return parsed_message;
 }
 
 /// The name of a right that a message came with, which `parse` has counted.

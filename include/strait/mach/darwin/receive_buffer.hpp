@@ -16,7 +16,7 @@ namespace strait::darwin_mach {
 /// Where messages are received to. It grows to what the kernel reports, up to a limit, and stays
 /// warm.
 template <class Traps>
-class Inbox {
+class ReceiveBuffer {
  public:
   /// Receives one message, which is the caller's then: with all that it carries.
   ///

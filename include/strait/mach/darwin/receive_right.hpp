@@ -38,10 +38,10 @@ class ReceiveRight {
   ///
   /// Errors: `not_enough_memory`, those of the descriptor for `interest`.
   static Result<ReceiveRight> create(std::size_t queue_bytes) {
-    using strait::detail::least;
-    using strait::detail::most;
+    using strait::detail::max;
+    using strait::detail::min;
     auto port = OwnedReceive<Traps>::allocate(static_cast<std::uint32_t>(
-        least(max_queue_limit, most(min_queue_limit, queue_bytes / bytes_per_message))));
+        min(max_queue_limit, max(min_queue_limit, queue_bytes / bytes_per_message))));
     if (!port) return port.error();
     if (Traps::make_send(port->name()) != success) {
       return std::make_error_code(std::errc::not_enough_memory);
@@ -75,15 +75,15 @@ class ReceiveRight {
   bool readable() const { return incoming_.take_in(strait::detail::Deadline::now()); }
 
   /// Errors: `empty`; `peer_closed` when all senders are gone; `malformed` when a message came from
-  /// somebody else, or is none of ours; those of `Inbox::receive`.
+  /// somebody else, or is none of ours; those of `ReceiveBuffer::receive`.
   Result<MessageHeader> peek() {
     if (!incoming_.take_in(strait::detail::Deadline::now())) return Errc::empty;
     if (incoming_.ended) return incoming_.ended;
-    return incoming_.parcel.header;
+    return incoming_.parsed_message.header;
   }
 
   const std::byte* body() const {
-    return incoming_.inbox.message().data() + incoming_.parcel.body_at;
+    return incoming_.inbox.message().data() + incoming_.parsed_message.body_at;
   }
 
   void pop(const MessageHeader&) {
@@ -145,12 +145,12 @@ class ReceiveRight {
     typename Traps::PortEvents events;
     /// What the events say may be of a message that was received since they were cleared.
     bool events_are_old = false;
-    Inbox<Traps> inbox;
+    ReceiveBuffer<Traps> inbox;
     /// All zeros, which is the kernel, while anybody may be the first one.
     AuditToken sender{};
     bool held = false;
     std::error_code ended;
-    Parcel parcel;
+    ParsedMessage parsed_message;
     OwnedSends<Traps> rights;
     OwnedMemory<Traps> memory;
 
@@ -186,9 +186,9 @@ class ReceiveRight {
         ended = make_error_code(Errc::malformed);
         return destroy<Traps>(message);
       }
-      parcel = *parsed;
-      for (std::size_t i = 0; i != parcel.rights; ++i) rights.push(right_in(message, i));
-      memory = OwnedMemory<Traps>(parcel.region_address, parcel.region_bytes);
+      parsed_message = *parsed;
+      for (std::size_t i = 0; i != parsed_message.rights; ++i) rights.push(right_in(message, i));
+      memory = OwnedMemory<Traps>(parsed_message.region_address, parsed_message.region_bytes);
       held = true;
     }
   };

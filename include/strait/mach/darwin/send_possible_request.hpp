@@ -13,16 +13,16 @@ namespace strait::darwin_mach {
 /// A request to be told when a full port has room again, or is gone, and the port to which the
 /// kernel says so: nobody else can send to that one.
 template <class Traps>
-class RoomRequest {
+class SendPossibleRequest {
  public:
   enum class Answer : std::uint8_t { none, room, gone };
 
-  RoomRequest() = default;
-  RoomRequest(RoomRequest&& other) noexcept
+  SendPossibleRequest() = default;
+  SendPossibleRequest(SendPossibleRequest&& other) noexcept
       : notify_(std::move(other.notify_)),
         events_(std::move(other.events_)),
         about_(std::exchange(other.about_, null_port)) {}
-  RoomRequest& operator=(RoomRequest&& other) noexcept {
+  SendPossibleRequest& operator=(SendPossibleRequest&& other) noexcept {
     std::swap(notify_, other.notify_);
     std::swap(events_, other.events_);
     std::swap(about_, other.about_);
@@ -30,7 +30,7 @@ class RoomRequest {
   }
   /// The send right must still be there. A request that outlived this, or an answer that nobody
   /// took, would hold on to the name of a dead port.
-  ~RoomRequest() {
+  ~SendPossibleRequest() {
     if (!pending() || !notify_.owner().is_this()) return;
     take();
     if (!pending()) return;
@@ -110,7 +110,7 @@ class RoomRequest {
   int native_handle() const { return events_.native_handle(); }
   /// False without the means for it.
   bool wake_in(std::chrono::milliseconds time) { return events_ && events_.wake_in(time); }
-  void calm() { events_.calm(); }
+  void cancel_retry() { events_.cancel_wake(); }
 
  private:
   /// The kernel keeps the place of a request that it has answered, and adds a reference for it when

@@ -138,7 +138,7 @@ class SendRight {
 
   /// Takes in what the kernel has to say of the port: that it has room again, or is gone.
   void take_doorbells() {
-    if (room_.pending() && room_.take() == RoomRequest<Traps>::Answer::gone) closed_ = true;
+    if (room_.pending() && room_.take() == SendPossibleRequest<Traps>::Answer::gone) closed_ = true;
   }
 
  private:
@@ -148,7 +148,7 @@ class SendRight {
       return Errc::peer_closed;
     if (room_.pending()) [[unlikely]]
       return Errc::would_block;
-    if (std::exchange(retry_later_, false)) room_.calm();
+    if (std::exchange(retry_later_, false)) room_.cancel_retry();
     buffer_.clear();
     if (!buffer_.reserve(round_message(body_at + bytes))) {
       return std::make_error_code(std::errc::not_enough_memory);
@@ -194,7 +194,7 @@ class SendRight {
   }
 
   OwnedSend<Traps> right_;
-  RoomRequest<Traps> room_;  // behind the right, which it is about: it goes first
+  SendPossibleRequest<Traps> room_;  // behind the right, which it is about: it goes first
   strait::detail::ByteBuffer buffer_;
   bool retry_later_ = false;  // nobody will say when
   bool closed_ = true;        // a right that was not adopted has no receiver

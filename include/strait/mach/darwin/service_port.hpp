@@ -116,20 +116,20 @@ struct Request {
 
 /// A name that this process holds. A request is one message, so nobody is ever half through it.
 template <class Traps>
-class NamePort {
+class ServicePort {
  public:
   /// Errors: `name_taken`, `permission_denied` when this process may not claim names (a sandbox),
   /// `EIO` for other answers of `launchd`.
-  static Result<NamePort> check_in(const ServiceName& name) {
+  static Result<ServicePort> check_in(const ServiceName& name) {
     PortName port = null_port;
     if (const Return result = Traps::check_in(name.c_str(), port); result != success) {
       // `launchd` says this of a name that another process holds, too.
       if (result == bootstrap::not_privileged && is_held(name)) return Errc::name_taken;
       return bootstrap_error(result);
     }
-    NamePort claimed;
+    ServicePort claimed;
     claimed.port_ = OwnedReceive<Traps>(port);
-    // As many clients as can be may knock before the next look.
+    // As many clients as can be may connect before the next look.
     if (Traps::set_queue_limit(port, max_queue_limit) != success) return posix::system_error(EIO);
     auto events = Traps::PortEvents::watch(port);
     if (!events) return events.error();
@@ -141,8 +141,8 @@ class NamePort {
   /// name there.
   ///
   /// Errors: also `peer_closed`.
-  static Result<NamePort> check_in(const PrivateName& name, std::string_view prefix,
-                                   posix::Descriptor client, const PeerCredentials& who) {
+  static Result<ServicePort> check_in(const PrivateName& name, std::string_view prefix,
+                                      posix::Descriptor client, const PeerCredentials& who) {
     const auto service = name.service(prefix);
     if (!service) return service.error();
     auto port = check_in(*service);
@@ -196,26 +196,26 @@ class NamePort {
     Request<Traps> request;
     request.sender = inbox_.sender();
     request.credentials = credentials_of(request.sender);
-    const auto parcel = parse(message);
+    const auto parsed_message = parse(message);
     if (client_ && request.credentials.pid != process_) {
       destroy<Traps>(message);
       request.failure = make_error_code(Errc::permission_denied);
       return request;
     }
-    if (!parcel || parcel->rights != 1 ||
-        parcel->header.bytes > strait::detail::HandshakeBytes::capacity) {
+    if (!parsed_message || parsed_message->rights != 1 ||
+        parsed_message->header.bytes > strait::detail::HandshakeBytes::capacity) {
       destroy<Traps>(message);
       request.failure = make_error_code(Errc::malformed);
       return request;
     }
     request.reply = OwnedSend<Traps>(right_in(message, 0));
-    request.body =
-        strait::detail::HandshakeBytes(message.subspan(parcel->body_at, parcel->header.bytes));
+    request.body = strait::detail::HandshakeBytes(
+        message.subspan(parsed_message->body_at, parsed_message->header.bytes));
     return request;
   }
 
   OwnedReceive<Traps> port_;
-  Inbox<Traps> inbox_;
+  ReceiveBuffer<Traps> inbox_;
   typename Traps::PortEvents events_;
   /// Where there is but one client.
   posix::Descriptor client_;
@@ -224,15 +224,15 @@ class NamePort {
 
 /// The right to send one request to whoever holds a name. Who that is, only its answer tells.
 template <class Traps>
-class NameRight {
+class ServiceRight {
  public:
   /// Errors: `not_found`, `permission_denied` when a sandbox forbids it, `EIO`.
-  static Result<NameRight> look_up(const ServiceName& name) {
+  static Result<ServiceRight> look_up(const ServiceName& name) {
     PortName port = null_port;
     if (const Return result = Traps::look_up(name.c_str(), port); result != success) {
       return bootstrap_error(result);
     }
-    NameRight right;
+    ServiceRight right;
     right.right_ = OwnedSend<Traps>(port);
     return right;
   }
@@ -241,7 +241,7 @@ class NameRight {
   ///
   /// Errors: also `would_block` before it did, `malformed`, `peer_closed`: the socket is then still
   /// the caller's.
-  static Result<NameRight> look_up(std::string_view prefix, posix::Descriptor&& server) {
+  static Result<ServiceRight> look_up(std::string_view prefix, posix::Descriptor&& server) {
     const auto name = PrivateName::told(server.get());
     if (!name) return name.error();
     const auto service = name->service(prefix);
@@ -252,7 +252,7 @@ class NameRight {
     return right;
   }
 
-  /// Errors: `would_block` when too many others knock, `not_found` when the server has just gone.
+  /// Errors: `would_block` when too many others connect, `not_found` when the server has just gone.
   Result<void> send(std::span<const std::byte> body, const OwnedSend<Traps>& reply) {
     std::byte message[received_bytes(strait::detail::HandshakeBytes::capacity)];
     if (body.size() > strait::detail::HandshakeBytes::capacity) return posix::system_error(EINVAL);

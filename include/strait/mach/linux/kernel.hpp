@@ -17,29 +17,30 @@ namespace strait {
 
 /// Mach's ports in user space: names are listening sockets, a send right is one end of a lane.
 struct LinuxKernel {
-  using NamePort = linux_mach::NamePort;
-  using NameRight = linux_mach::NameRight;
+  using ServicePort = linux_mach::ServicePort;
+  using ServiceRight = linux_mach::ServiceRight;
   using Request = linux_mach::Request;
   using ReceiveRight = linux_mach::ReceiveRight;
   using SendRight = linux_mach::SendRight;
   using Greeting = linux_mach::Greeting;
   using Region = linux_mach::Region;
 
-  static Result<NamePort> check_in(std::string_view name, detail::AcceptLimits limits) {
-    return NamePort::check_in(name, limits);
+  static Result<ServicePort> check_in(std::string_view name, detail::AcceptLimits limits) {
+    return ServicePort::check_in(name, limits);
   }
-  static Result<NameRight> look_up(std::string_view name) { return NameRight::look_up(name); }
+  static Result<ServiceRight> look_up(std::string_view name) { return ServiceRight::look_up(name); }
   static Result<std::array<posix::Descriptor, 2>> connected_pair() {
     return posix::socket_pair(SOCK_SEQPACKET);
   }
-  static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
-                                   detail::AcceptLimits limits) {
-    return NamePort::check_in(std::move(client), who, limits);
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+                                      detail::AcceptLimits limits) {
+    return ServicePort::check_in(std::move(client), who, limits);
   }
-  static Result<NameRight> look_up(posix::Descriptor server) {
-    return NameRight::look_up(std::move(server));
+  static Result<ServiceRight> look_up(posix::Descriptor server) {
+    return ServiceRight::look_up(std::move(server));
   }
-  static auto greet(NameRight&& server, std::size_t queue_bytes, std::span<const std::byte> body) {
+  static auto greet(ServiceRight&& server, std::size_t queue_bytes,
+                    std::span<const std::byte> body) {
     return Greeting::send(std::move(server), queue_bytes, body);
   }
   static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
@@ -54,9 +55,9 @@ struct LinuxKernel {
                                         const detail::RightList& rights) {
     return linux_mach::pack(in, out, begun, rights);
   }
-  static Result<linux_mach::Ports> unpack(const posix::Descriptor& parcel,
+  static Result<linux_mach::Ports> unpack(const posix::Descriptor& packed,
                                           std::size_t inline_bytes) {
-    return linux_mach::unpack(parcel, inline_bytes);
+    return linux_mach::unpack(packed, inline_bytes);
   }
 };
 

@@ -28,10 +28,11 @@ struct Ports {
   strait::detail::RightList rights;
 };
 
-/// The first packet of a parcel, a socket in which all of a link waits for its next owner. With it
-/// come the sockets and the memory of both lanes and, if a message had come in part, the file of
-/// its bytes; in the next packets the other descriptors that had come and were not given yet.
-struct ParcelLabel {
+/// The first packet of a packed endpoint, a socket in which all of a link waits for its next owner.
+/// With it come the sockets and the memory of both lanes and, if a message had come in part, the
+/// file of its bytes; in the next packets the other descriptors that had come and were not given
+/// yet.
+struct PackedEndpointLabel {
   static constexpr std::uint64_t own_magic = 0x31646e6574726173;
 
   std::uint64_t magic;
@@ -43,7 +44,7 @@ struct ParcelLabel {
   /// that are unread.
   std::uint32_t rights;
 };
-static_assert(sizeof(ParcelLabel) == 32);
+static_assert(sizeof(PackedEndpointLabel) == 32);
 
 /// Makes one descriptor of a link's ports. They stay as they are until their owner drops them, and
 /// must not be used any more if this succeeds.
@@ -56,11 +57,11 @@ inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
   if (auto settled = in.settle(); !settled) return settled.error();
   const std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
                             out.end().memory.get(), begun.get()};
-  auto parcel = posix::socket_pair(SOCK_SEQPACKET);
-  if (!parcel) return parcel.error();
-  const int way_in = (*parcel)[0].get();
-  const ParcelLabel label{ParcelLabel::own_magic, in.position(), out.position(), begun ? 1u : 0u,
-                          static_cast<std::uint32_t>(rights.size())};
+  auto packed = posix::socket_pair(SOCK_SEQPACKET);
+  if (!packed) return packed.error();
+  const int way_in = (*packed)[0].get();
+  const PackedEndpointLabel label{PackedEndpointLabel::own_magic, in.position(), out.position(),
+                                  begun ? 1u : 0u, static_cast<std::uint32_t>(rights.size())};
   auto put = posix::send_packet(way_in, std::as_bytes(std::span(&label, 1)),
                                 std::span<const int>(contents).first(4 + label.begun));
   std::array<int, posix::max_descriptors> some;
@@ -79,21 +80,21 @@ inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
     put = posix::send_packet(way_in, {&doorbell, 1}, std::span<const int>(some).first(count));
   }
   if (!put) return put.error();
-  return std::move((*parcel)[1]);
+  return std::move((*packed)[1]);
 }
 
 namespace detail {
 
-/// All descriptors that wait in a parcel's later packets: first those of the message that has
-/// begun.
-inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& parcel,
+/// All descriptors that wait in a packed endpoint's later packets: first those of the message that
+/// has begun.
+inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& packed,
                                                   std::size_t rights,
                                                   strait::detail::RightList& begun) {
   posix::DescriptorQueue unread;
   for (;;) {
     std::array<std::byte, 1> packet;
     posix::DescriptorQueue some;
-    const auto got = posix::receive_packet(parcel.get(), packet, some);
+    const auto got = posix::receive_packet(packed.get(), packet, some);
     if (!got && (got.error() == Errc::would_block || got.error() == Errc::peer_closed)) break;
     if (!got) return got.error();
     if (some.size() == 0) return Errc::wrong_right;
@@ -115,19 +116,20 @@ inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& parce
 
 }  // namespace detail
 
-/// The ports in a parcel that a peer made, where `inline_bytes` can be sent in one piece. What is
-/// no parcel, or is one whose lanes this process has no descriptors for now, is left as it is.
+/// The ports in a packed endpoint that a peer made, where `inline_bytes` can be sent in one piece.
+/// What is no packed endpoint, or is one whose lanes this process has no descriptors for now, is
+/// left as it is.
 ///
 /// Errors: `wrong_right`, `malformed`, `bad_region` if it isn't one; `rights_lost`.
-inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_bytes) {
-  if (!posix::is_connected_socket(parcel.get(), SOCK_SEQPACKET)) return Errc::wrong_right;
-  ParcelLabel label;
+inline Result<Ports> unpack(const posix::Descriptor& packed, std::size_t inline_bytes) {
+  if (!posix::is_connected_socket(packed.get(), SOCK_SEQPACKET)) return Errc::wrong_right;
+  PackedEndpointLabel label;
   posix::DescriptorQueue contents;
   // Only a look: the packet, with descriptors of its own, stays.
-  const auto got = posix::receive_packet(parcel.get(), std::as_writable_bytes(std::span(&label, 1)),
+  const auto got = posix::receive_packet(packed.get(), std::as_writable_bytes(std::span(&label, 1)),
                                          contents, MSG_PEEK);
   if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
-  if (*got != sizeof label || label.magic != ParcelLabel::own_magic || label.begun > 1 ||
+  if (*got != sizeof label || label.magic != PackedEndpointLabel::own_magic || label.begun > 1 ||
       contents.size() != 4 + label.begun || label.rights > strait::detail::max_rights ||
       (label.rights != 0 && label.begun == 0)) {
     return Errc::wrong_right;
@@ -152,8 +154,8 @@ inline Result<Ports> unpack(const posix::Descriptor& parcel, std::size_t inline_
   if (!receiver) return receiver.error();
   ports.in = std::move(*receiver);
   std::byte seen[1];
-  posix::receive_plain(parcel.get(), seen);
-  auto unread = detail::unpack_rest(parcel, label.rights, ports.rights);
+  posix::receive_plain(packed.get(), seen);
+  auto unread = detail::unpack_rest(packed, label.rights, ports.rights);
   if (!unread) return unread.error();
   ports.in.put_back(std::move(*unread));
   return ports;

@@ -78,7 +78,7 @@ struct Answer {
 class Greeting {
  public:
   /// Errors: those of `sendmsg`, `peer_closed`.
-  static Result<Greeting> send(NameRight&& server, std::size_t queue_bytes,
+  static Result<Greeting> send(ServiceRight&& server, std::size_t queue_bytes,
                                std::span<const std::byte> body) {
     Greeting greeting;
     greeting.server_ = std::move(server).take_socket();

@@ -62,11 +62,11 @@ inline Result<posix::Descriptor> new_socket() {
 }
 
 /// The right to send one request to whoever holds a name.
-class NameRight {
+class ServiceRight {
  public:
   /// Errors: `not_found`, `other_transport`, `invalid_name`, `would_block` when the server has too
   /// many waiting.
-  static Result<NameRight> look_up(std::string_view name) {
+  static Result<ServiceRight> look_up(std::string_view name) {
     const auto address = Address::of(name);
     if (!address) return address.error();
     auto socket = new_socket();
@@ -83,10 +83,10 @@ class NameRight {
   }
 
   /// The right to send one request over a socket that this process inherited.
-  static Result<NameRight> look_up(posix::Descriptor socket) {
+  static Result<ServiceRight> look_up(posix::Descriptor socket) {
     const auto credentials = posix::peer_credentials(socket.get());
     if (!credentials) return credentials.error();
-    NameRight right;
+    ServiceRight right;
     right.socket_ = posix::PeerSocket(std::move(socket));
     right.credentials_ = *credentials;
     return right;
@@ -176,15 +176,15 @@ class SocketFile {
 };
 
 /// A name that this process holds.
-class NamePort {
+class ServicePort {
  public:
   /// Errors: `name_taken`, `invalid_name`, those of `bind`.
-  static Result<NamePort> check_in(std::string_view name, strait::detail::AcceptLimits limits) {
+  static Result<ServicePort> check_in(std::string_view name, strait::detail::AcceptLimits limits) {
     const auto address = Address::of(name);
     if (!address) return address.error();
     auto socket = new_socket();
     if (!socket) return socket.error();
-    NamePort port;
+    ServicePort port;
     if (address->is_path()) {
       if (auto bound = bind_path(*socket, *address, limits.peers); !bound) return bound.error();
       auto file = SocketFile::of(address->path());
@@ -194,22 +194,22 @@ class NamePort {
       return bound.error();
     }
     posix::refuse_descriptors(socket->get());
-    auto entrance = Entrance::create(std::move(*socket), limits);
-    if (!entrance) return entrance.error();
-    port.entrance_ = std::move(*entrance);
+    auto pending = PendingClients::create(std::move(*socket), limits);
+    if (!pending) return pending.error();
+    port.pending_clients_ = std::move(*pending);
     return port;
   }
 
   /// A port without a name, for the one client at the other end of a socket.
-  static Result<NamePort> check_in(posix::Descriptor client, const PeerCredentials& who,
-                                   strait::detail::AcceptLimits limits) {
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+                                      strait::detail::AcceptLimits limits) {
     const int socket = client.get();
     posix::refuse_descriptors(socket);
-    auto entrance =
-        Entrance::create({who, {}, {}, posix::PeerSocket(std::move(client))}, socket, limits);
-    if (!entrance) return entrance.error();
-    NamePort port;
-    port.entrance_ = std::move(*entrance);
+    auto pending =
+        PendingClients::create({who, {}, {}, posix::PeerSocket(std::move(client))}, socket, limits);
+    if (!pending) return pending.error();
+    ServicePort port;
+    port.pending_clients_ = std::move(*pending);
     return port;
   }
 
@@ -219,15 +219,15 @@ class NamePort {
   /// `accept`.
   Result<Request> receive() {
     const auto accepted =
-        entrance_.accept([](posix::Descriptor&& client, const PeerCredentials& who) {
+        pending_clients_.accept([](posix::Descriptor&& client, const PeerCredentials& who) {
           return Request{who, {}, {}, posix::PeerSocket(std::move(client))};
         });
     if (!accepted) return accepted.error();
-    return entrance_.next([](Request& client) { return receive_from(client); },
-                          [](Request& client, const Result<void>& heard) -> Result<Request> {
-                            client.failure = heard.error();
-                            return std::move(client);
-                          });
+    return pending_clients_.next([](Request& client) { return receive_from(client); },
+                                 [](Request& client, const Result<void>& heard) -> Result<Request> {
+                                   client.failure = heard.error();
+                                   return std::move(client);
+                                 });
   }
 
   /// Frees the name now, in the process that has claimed it. A plain name lives on while a forked
@@ -235,11 +235,11 @@ class NamePort {
   void withdraw() { file_.withdraw(); }
 
   /// Readable when `receive` may have something; not when a client's time is up: see `deadline`.
-  pollfd interest() const { return entrance_.interest(); }
-  strait::detail::Deadline deadline() const { return entrance_.deadline(); }
+  pollfd interest() const { return pending_clients_.interest(); }
+  strait::detail::Deadline deadline() const { return pending_clients_.deadline(); }
 
  private:
-  using Entrance = strait::detail::Entrance<Request>;
+  using PendingClients = strait::detail::PendingClients<Request>;
 
   static Result<void> bind(const posix::Descriptor& socket, const Address& address,
                            PeerPolicy peers) {
@@ -283,7 +283,7 @@ class NamePort {
   /// ever, and so can't be waited for: without the lock all goes on, but for the case that two
   /// servers take over one file at the same moment, when the later one gets the name.
   static void lock_soon(int fd, int how) {
-    for (int patience = 1000; ::flock(fd, how | LOCK_NB) != 0 && patience != 0; --patience) {
+    for (int attempts = 1000; ::flock(fd, how | LOCK_NB) != 0 && attempts != 0; --attempts) {
       ::sched_yield();
     }
   }
@@ -299,7 +299,7 @@ class NamePort {
   }
 
   SocketFile file_;
-  Entrance entrance_;
+  PendingClients pending_clients_;
 };
 
 }  // namespace strait::linux_mach

@@ -71,18 +71,18 @@ class WaitSet {
   }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is
-  /// taken in.
+  /// Who is left out comes in a later call. The set's own signal is none of them; an
+  /// `interrupt` is taken in.
   Result<std::size_t> ready(std::span<int> ready) {
     struct kevent events[64];
     const timespec now{};
-    const int wanted = static_cast<int>(strait::detail::least(ready.size(), 64));
+    const int wanted = static_cast<int>(strait::detail::min(ready.size(), 64));
     const int count =
         retry([&] { return ::kevent(kqueue_.get(), nullptr, 0, events, wanted, &now); });
     if (count < 0) return last_error();
     std::size_t found = 0;
     for (int i = 0; i != count; ++i) {
-      if (events[i].filter == EVFILT_USER && !nudged_) remove(0, EVFILT_USER);
+      if (events[i].filter == EVFILT_USER && !signalled_) remove(0, EVFILT_USER);
       if (events[i].filter == EVFILT_USER || events[i].filter == EVFILT_TIMER) continue;
       const int fd = static_cast<int>(events[i].ident);
       bool known = false;  // by its other filter
@@ -104,30 +104,30 @@ class WaitSet {
                              static_cast<std::intptr_t>(us < longest ? us : longest)));
   }
 
-  /// Makes the set ready until `calm`.
-  Result<void> nudge() { return nudged_ ? Result<void>() : renew(); }
+  /// Makes the set ready until `clear`.
+  Result<void> signal() { return signalled_ ? Result<void>() : renew(); }
 
-  /// As `nudge`, also for a loop that looks at changes only (EV_CLEAR) and has seen the set ready.
+  /// As `signal`, also for a loop that looks at changes only (EV_CLEAR) and has seen the set ready.
   Result<void> renew() {
     if (auto added = change(0, EVFILT_USER, EV_ADD); !added) return added;
     if (auto triggered = change(0, EVFILT_USER, 0, NOTE_TRIGGER); !triggered) return triggered;
-    nudged_ = true;
+    signalled_ = true;
     return {};
   }
 
   /// Makes the set ready until `ready`.
   ///
   /// Threads: any. Signals: safe, as `kevent` is the system call alone; `errno` stays.
-  void signal() noexcept {
+  void interrupt() noexcept {
     const int before = errno;
     static_cast<void>(change(0, EVFILT_USER, EV_ADD));
     static_cast<void>(change(0, EVFILT_USER, 0, NOTE_TRIGGER));
     errno = before;
   }
 
-  void calm() {
-    if (nudged_) remove(0, EVFILT_USER);
-    nudged_ = false;
+  void clear() {
+    if (signalled_) remove(0, EVFILT_USER);
+    signalled_ = false;
     if (!has_fifo_) return;
     // Takes in what is told once only; whatever is ready stays so.
     struct kevent seen[8];
@@ -157,7 +157,7 @@ class WaitSet {
 
   Kqueue kqueue_;
   strait::detail::Deadline wake_at_ = strait::detail::Deadline::never();
-  bool nudged_ = false;
+  bool signalled_ = false;
   bool has_fifo_ = false;
 };
 

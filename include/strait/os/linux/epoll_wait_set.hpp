@@ -53,13 +53,13 @@ class WaitSet {
   void forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own nudge is none of them; a `signal` is
-  /// taken in.
+  /// Who is left out comes in a later call. The set's own signal is none of them; an
+  /// `interrupt` is taken in.
   Result<std::size_t> ready(std::span<int> ready) const {
     std::array<epoll_event, 64> events;
-    const int wanted = static_cast<int>(strait::detail::least(ready.size(), events.size()));
+    const int wanted = static_cast<int>(strait::detail::min(ready.size(), events.size()));
     std::size_t found = 0;
-    // The nudge and the timer may take the only room: then it is the next one's turn.
+    // The signal and the timer may take the only room: then it is the next one's turn.
     for (int attempt = 0; attempt != 3 && found == 0; ++attempt) {
       const int count =
           posix::retry([&] { return ::epoll_wait(epoll_.get(), events.data(), wanted, 0); });
@@ -67,14 +67,14 @@ class WaitSet {
       for (int i = 0; i != count; ++i) {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
         if (fd == timer_.get()) continue;
-        if (fd != nudge_.get()) {
+        if (fd != event_.get()) {
           ready[found++] = fd;
-        } else if (!nudged_) {
+        } else if (!signalled_) {
           eventfd_t signals;
           ::eventfd_read(fd, &signals);
         }
       }
-      if (!nudged_ && !timer_) break;
+      if (!signalled_ && !timer_) break;
     }
     return found;
   }
@@ -98,46 +98,46 @@ class WaitSet {
     if (::timerfd_settime(timer_.get(), 0, &when, nullptr) == 0) wake_at_ = at;
   }
 
-  /// Makes the set ready until `calm`.
-  Result<void> nudge() {
-    if (!nudge_) {
-      nudge_ = adopt_new(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-      if (!nudge_) return last_error();
-      if (auto added = watch(nudge_.get(), POLLIN); !added) return added;
+  /// Makes the set ready until `clear`.
+  Result<void> signal() {
+    if (!event_) {
+      event_ = adopt_new(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      if (!event_) return last_error();
+      if (auto added = watch(event_.get(), POLLIN); !added) return added;
     }
-    if (!nudged_ && ::eventfd_write(nudge_.get(), 1) != 0) return last_error();
-    nudged_ = true;
+    if (!signalled_ && ::eventfd_write(event_.get(), 1) != 0) return last_error();
+    signalled_ = true;
     return {};
   }
 
-  /// As `nudge`, also for a loop that looks at changes only (EPOLLET) and has seen the set ready.
+  /// As `signal`, also for a loop that looks at changes only (EPOLLET) and has seen the set ready.
   Result<void> renew() {
-    if (nudged_ && ::eventfd_write(nudge_.get(), 1) != 0) return last_error();
-    return nudge();
+    if (signalled_ && ::eventfd_write(event_.get(), 1) != 0) return last_error();
+    return signal();
   }
 
-  /// Makes the set ready until `ready`, if it was nudged once before.
+  /// Makes the set ready until `ready`, if it was signalled once before.
   ///
   /// Threads: any. Signals: safe; it leaves `errno` as it was.
-  void signal() const noexcept {
+  void interrupt() const noexcept {
     const int before = errno;
-    ::eventfd_write(nudge_.get(), 1);
+    ::eventfd_write(event_.get(), 1);
     errno = before;
   }
 
-  void calm() {
-    if (!nudged_) return;
+  void clear() {
+    if (!signalled_) return;
     eventfd_t count;
-    ::eventfd_read(nudge_.get(), &count);
-    nudged_ = false;
+    ::eventfd_read(event_.get(), &count);
+    signalled_ = false;
   }
 
  private:
   Descriptor epoll_;
-  Descriptor nudge_;
+  Descriptor event_;
   Descriptor timer_;
   strait::detail::Deadline wake_at_ = strait::detail::Deadline::never();
-  bool nudged_ = false;
+  bool signalled_ = false;
   OwnerProcess owner_;
 };
 

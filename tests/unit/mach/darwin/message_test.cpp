@@ -77,12 +77,12 @@ TEST_CASE("a plain message is laid out as Mach wants it and read back", "[darwin
   for (std::size_t i = 49; i != 52; ++i) CHECK(bytes[i] == std::byte{0});
 
   const Bytes arrived = received(bytes);
-  const auto parcel = parse(arrived).value();
-  CHECK(parcel.header.bytes == text.size());
-  CHECK(parcel.header.tag == 7);
-  CHECK(parcel.header.kind == 3);
-  CHECK(parcel.header.descriptors == 0);
-  CHECK(std::memcmp(arrived.data() + parcel.body_at, text.data(), text.size()) == 0);
+  const auto parsed_message = parse(arrived).value();
+  CHECK(parsed_message.header.bytes == text.size());
+  CHECK(parsed_message.header.tag == 7);
+  CHECK(parsed_message.header.kind == 3);
+  CHECK(parsed_message.header.descriptors == 0);
+  CHECK(std::memcmp(arrived.data() + parsed_message.body_at, text.data(), text.size()) == 0);
 }
 
 TEST_CASE("a message with a right, and one with memory, say so in the header's first bit",
@@ -101,11 +101,11 @@ TEST_CASE("a message with a right, and one with memory, say so in the header's f
   const Bytes memory = received(laid_out(descriptor));
   CHECK(memory[37] == std::byte{1});  // by virtual copy
   CHECK(memory[39] == std::byte{1});
-  const auto parcel = parse(memory).value();
-  CHECK(parcel.region_address == 0x1'2345'6789'abc0);
-  CHECK(parcel.region_bytes == 70'000);
-  CHECK(parcel.rights == 0);
-  CHECK(std::memcmp(memory.data() + parcel.body_at, text.data(), text.size()) == 0);
+  const auto parsed_message = parse(memory).value();
+  CHECK(parsed_message.region_address == 0x1'2345'6789'abc0);
+  CHECK(parsed_message.region_bytes == 70'000);
+  CHECK(parsed_message.rights == 0);
+  CHECK(std::memcmp(memory.data() + parsed_message.body_at, text.data(), text.size()) == 0);
 }
 
 TEST_CASE("a right that died under way is one, and a null right is none", "[darwin]") {
@@ -174,16 +174,16 @@ TEST_CASE("a message has as many rights as one of ours can have, and no more", "
   }
   bytes = received(std::move(bytes));
   CHECK(visited(bytes) == count);
-  const auto parcel = parse(bytes);
+  const auto parsed_message = parse(bytes);
   if (count > most) {
-    CHECK(parcel.error() == Errc::malformed);
+    CHECK(parsed_message.error() == Errc::malformed);
     return;
   }
-  REQUIRE(parcel);
-  CHECK(parcel->rights == count);
-  CHECK(parcel->header.descriptors == count);
+  REQUIRE(parsed_message);
+  CHECK(parsed_message->rights == count);
+  CHECK(parsed_message->header.descriptors == count);
   for (std::size_t i = 0; i != count; ++i) CHECK(right_in(bytes, i) == names[i]);
-  CHECK(std::memcmp(bytes.data() + parcel->body_at, text.data(), text.size()) == 0);
+  CHECK(std::memcmp(bytes.data() + parsed_message->body_at, text.data(), text.size()) == 0);
 }
 
 TEST_CASE("rights and memory do not come together, nor memory twice", "[darwin]") {

@@ -170,7 +170,7 @@ TEST_CASE("a message that is taken out tells of room, also where there is none y
   }
   SECTION("but not of one that is too large, and destroyed") {
     REQUIRE(RawMessage(port.name())
-                .parcel(1, std::vector<std::byte>(200))
+                .packed(1, std::vector<std::byte>(200))
                 .send(Disposition::make_send_once) == 0);
     destroy(port.next());
     destroy(port.next());
@@ -303,7 +303,7 @@ TEST_CASE("a message too large stays with its size told, or is destroyed", "[scr
   RawPort inside;
   const std::vector<std::byte> body(1000);
   for (int i = 0; i != 2; ++i) {
-    REQUIRE(RawMessage(port.name()).right(inside.name()).parcel(1, body).send() == 0);
+    REQUIRE(RawMessage(port.name()).right(inside.name()).packed(1, body).send() == 0);
   }
   std::vector<std::byte> buffer(sizeof(mach::Header) + mach::max_trailer_bytes);
   const auto receive = [&](mach::Options more) {
@@ -371,7 +371,7 @@ TEST_CASE("the descriptor for a port's messages is readable until it is cleared 
   CHECK_FALSE(readable(events));
   REQUIRE(events.wake_in(std::chrono::milliseconds{1}));
   CHECK(readable(events));
-  events.calm();
+  events.cancel_wake();
   CHECK_FALSE(readable(events));
   port.receive = OwnedReceive();
   CHECK(readable(events));

@@ -20,8 +20,8 @@ using strait::LoanUpTo;
 using strait::OolThreshold;
 using strait::OutOfLineBytes;
 using strait::detail::LoanSegment;
-using strait::detail::OutOfLineNote;
-using Place = OutOfLineNote::Place;
+using strait::detail::OolReference;
+using Place = OolReference::Place;
 
 namespace {
 
@@ -216,11 +216,11 @@ struct Connected {
   Keeper keeper{};
   RawClient peer{link, keeper, name, token};
 
-  void lend(const OutOfLineNote& note, int fd) {
+  void lend(const OolReference& note, int fd) {
     REQUIRE(peer.out.pass(std::array{fd}));
     write(note, 1);
   }
-  void write(const OutOfLineNote& note, std::uint8_t descriptors) {
+  void write(const OolReference& note, std::uint8_t descriptors) {
     peer.out.ring.write({sizeof note, 0, loan, descriptors}, note.bytes_of());
   }
   std::error_code end() { return poll_until_error(link, keeper); }
@@ -241,20 +241,20 @@ TEST_CASE("a lender that keeps the rules by hand is heard", "[loan][hostile]") {
   const std::size_t page = LoanSegment::header_bytes();
   const auto file = memory_file(page + 8192, sized);
   channel.lend({8192, 7, Place::fresh}, file.get());
-  channel.write({100, 7, Place::again}, 0);
+  channel.write({100, 7, Place::cached}, 0);
   CHECK(channel.link.poll(channel.keeper).value() == 2);
   REQUIRE(channel.keeper.kept.size() == 2);
   CHECK(channel.keeper.kept[0].size() == 8192);
   CHECK(channel.keeper.kept[1].size() == 100);
   // Lent twice at once: that is the lender's own trouble.
   channel.keeper.kept.clear();
-  channel.write({8192, 7, Place::again}, 0);
+  channel.write({8192, 7, Place::cached}, 0);
   CHECK(channel.link.poll(channel.keeper).value() == 1);
 }
 
 TEST_CASE("a segment that is not what it claims ends the channel", "[loan][hostile]") {
   const std::size_t page = LoanSegment::header_bytes();
-  const auto with = [](const OutOfLineNote& note, const Descriptor& file) {
+  const auto with = [](const OolReference& note, const Descriptor& file) {
     return end_of([&](Connected& c) { c.lend(note, file.get()); });
   };
   CHECK(with({100, 0, Place::fresh}, memory_file(page + 4096, 0)) == Errc::bad_region);
@@ -282,19 +282,19 @@ TEST_CASE("a loan without its segment, or with two, ends the channel", "[loan][h
   const std::size_t page = LoanSegment::header_bytes();
   const auto file = memory_file(page + 4096, sized);
   const auto most = static_cast<std::uint32_t>(strait::detail::max_segments);
-  const auto writes = [](const OutOfLineNote& note, std::uint8_t descriptors) {
+  const auto writes = [](const OolReference& note, std::uint8_t descriptors) {
     return end_of([&](Connected& c) { c.write(note, descriptors); });
   };
   CHECK(writes({10, 0, Place::fresh}, 0) == Errc::malformed);
   CHECK(writes({10, 0, Place::fresh}, 1) == Errc::malformed);
-  CHECK(writes({10, 0, Place::again}, 0) == Errc::malformed);
-  CHECK(writes({10, most, Place::again}, 0) == Errc::malformed);
-  CHECK(writes({10, ~std::uint32_t{0}, Place::again}, 0) == Errc::malformed);
-  const auto lends = [&](const OutOfLineNote& note) {
+  CHECK(writes({10, 0, Place::cached}, 0) == Errc::malformed);
+  CHECK(writes({10, most, Place::cached}, 0) == Errc::malformed);
+  CHECK(writes({10, ~std::uint32_t{0}, Place::cached}, 0) == Errc::malformed);
+  const auto lends = [&](const OolReference& note) {
     return end_of([&](Connected& c) { c.lend(note, file.get()); });
   };
   CHECK(lends({10, 0, Place::once}) == Errc::malformed);
-  CHECK(lends({10, 0, Place::again}) == Errc::malformed);
+  CHECK(lends({10, 0, Place::cached}) == Errc::malformed);
   CHECK(lends({10, most, Place::fresh}) == Errc::malformed);
   CHECK(lends({10, 0, Place{9}}) == Errc::malformed);
   CHECK(end_of([&](Connected& c) {
@@ -303,7 +303,7 @@ TEST_CASE("a loan without its segment, or with two, ends the channel", "[loan][h
         }) == Errc::malformed);
   CHECK(end_of([&](Connected& c) {
           c.lend({10, 0, Place::fresh}, file.get());
-          c.write({4097, 0, Place::again}, 0);
+          c.write({4097, 0, Place::cached}, 0);
         }) == Errc::malformed);
 }
 

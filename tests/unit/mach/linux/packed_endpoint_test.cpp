@@ -1,4 +1,4 @@
-// What becomes of a parcel with a link's ports in it, when all keep to the rules.
+// What becomes of a packed endpoint with a link's ports in it, when all keep to the rules.
 
 #include "strait/mach/linux/packed_endpoint.hpp"
 
@@ -39,7 +39,7 @@ TEMPLATE_TEST_CASE("an end travels over a channel of another transport", "[ends]
   CHECK(poll_until(ends.near, ends.at_near, [&] { return !ends.at_near.messages.empty(); }));
 }
 
-TEST_CASE("a parcel for which this process has no descriptors now is one for later",
+TEST_CASE("a packed endpoint for which this process has no descriptors now is one for later",
           "[ends][mach][no-asan]") {
   using Link = RawLink<Mach>;
   auto ends = Ends<Link>::make();

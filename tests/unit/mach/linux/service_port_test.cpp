@@ -16,8 +16,8 @@
 #include "support/runtime_dir.hpp"
 
 using strait::Errc;
-using strait::linux_mach::NamePort;
-using strait::linux_mach::NameRight;
+using strait::linux_mach::ServicePort;
+using strait::linux_mach::ServiceRight;
 using strait_test::unique_name;
 using strait_test::unique_path;
 using namespace std::chrono_literals;
@@ -40,9 +40,9 @@ void leave_stale_socket(const std::string& path) {
 }
 
 void round_trip(const std::string& name) {
-  auto port = NamePort::check_in(name, limits).value();
+  auto port = ServicePort::check_in(name, limits).value();
   CHECK(port.receive().error() == Errc::empty);
-  auto right = NameRight::look_up(name).value();
+  auto right = ServiceRight::look_up(name).value();
   CHECK(right.credentials().uid == ::geteuid());
   CHECK(right.credentials().pid == ::getpid());
   const std::array<std::byte, 3> body{std::byte{1}, std::byte{2}, std::byte{3}};
@@ -60,9 +60,9 @@ void round_trip(const std::string& name) {
 TEST_CASE("a name is found while its port lives and free afterwards", "[name]") {
   for (const std::string& name : {unique_name("name"), unique_path("name")}) {
     CAPTURE(name);
-    CHECK(NameRight::look_up(name).error() == Errc::not_found);
+    CHECK(ServiceRight::look_up(name).error() == Errc::not_found);
     round_trip(name);
-    CHECK(NameRight::look_up(name).error() == Errc::not_found);
+    CHECK(ServiceRight::look_up(name).error() == Errc::not_found);
     round_trip(name);
     CHECK_FALSE(exists(name));
   }
@@ -70,15 +70,15 @@ TEST_CASE("a name is found while its port lives and free afterwards", "[name]") 
 
 TEST_CASE("a name that a living server holds is taken", "[name]") {
   for (const std::string& name : {unique_name("name"), unique_path("name")}) {
-    auto port = NamePort::check_in(name, limits).value();
-    CHECK(NamePort::check_in(name, limits).error() == Errc::name_taken);
-    CHECK(NameRight::look_up(name));
+    auto port = ServicePort::check_in(name, limits).value();
+    CHECK(ServicePort::check_in(name, limits).error() == Errc::name_taken);
+    CHECK(ServiceRight::look_up(name));
   }
 }
 
 TEST_CASE("a plain name leaves nothing in any file system", "[name]") {
   const auto name = unique_name("name");
-  const auto port = NamePort::check_in(name, limits).value();
+  const auto port = ServicePort::check_in(name, limits).value();
   const auto address = strait::linux_mach::Address::of(name).value();
   CHECK_FALSE(address.is_path());
 }
@@ -87,7 +87,7 @@ TEST_CASE("a socket's file that a killed server left is taken over", "[name]") {
   const std::string path = unique_path("stale");
   leave_stale_socket(path);
   CHECK(exists(path));
-  CHECK(NameRight::look_up(path).error() == Errc::not_found);
+  CHECK(ServiceRight::look_up(path).error() == Errc::not_found);
   round_trip(path);
   CHECK_FALSE(exists(path));
 }
@@ -95,19 +95,19 @@ TEST_CASE("a socket's file that a killed server left is taken over", "[name]") {
 TEST_CASE("what is no socket is left alone", "[name]") {
   const std::string file = unique_path("file");
   strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
-  CHECK(NamePort::check_in(file, limits).error() == Errc::name_taken);
+  CHECK(ServicePort::check_in(file, limits).error() == Errc::name_taken);
   CHECK(exists(file));
-  CHECK_FALSE(NameRight::look_up(file));
+  CHECK_FALSE(ServiceRight::look_up(file));
 
   const std::string link = unique_path("link");
   REQUIRE(::symlink(file.c_str(), link.c_str()) == 0);
-  CHECK(NamePort::check_in(link, limits).error() == Errc::name_taken);
+  CHECK(ServicePort::check_in(link, limits).error() == Errc::name_taken);
   CHECK(exists(link));
   CHECK(exists(file));
 
   const std::string dangling = unique_path("dangling");
   REQUIRE(::symlink("/nonexistent/target", dangling.c_str()) == 0);
-  CHECK_FALSE(NamePort::check_in(dangling, limits));
+  CHECK_FALSE(ServicePort::check_in(dangling, limits));
   CHECK(exists(dangling));
   for (const auto& path : {file, link, dangling}) REQUIRE(::unlink(path.c_str()) == 0);
 }
@@ -117,7 +117,7 @@ TEST_CASE("a link to a stale socket does not get the socket removed", "[name]") 
   const std::string link = unique_path("link");
   leave_stale_socket(socket);
   REQUIRE(::symlink(socket.c_str(), link.c_str()) == 0);
-  CHECK_FALSE(NamePort::check_in(link, limits));
+  CHECK_FALSE(ServicePort::check_in(link, limits));
   CHECK(exists(socket));
   CHECK(exists(link));
   REQUIRE(::unlink(socket.c_str()) == 0);
@@ -127,7 +127,7 @@ TEST_CASE("a link to a stale socket does not get the socket removed", "[name]") 
 TEST_CASE("a port does not remove a file that took its file's place", "[name]") {
   const std::string path = unique_path("moved");
   {
-    auto port = NamePort::check_in(path, limits).value();
+    auto port = ServicePort::check_in(path, limits).value();
     REQUIRE(::unlink(path.c_str()) == 0);
     leave_stale_socket(path);
     auto moved = std::move(port);
@@ -137,9 +137,9 @@ TEST_CASE("a port does not remove a file that took its file's place", "[name]") 
 }
 
 TEST_CASE("a directory that is not there is an error of the system", "[name]") {
-  CHECK(NamePort::check_in("/nonexistent/directory/name", limits).error() ==
+  CHECK(ServicePort::check_in("/nonexistent/directory/name", limits).error() ==
         std::errc::no_such_file_or_directory);
-  CHECK(NameRight::look_up("/nonexistent/directory/name").error() == Errc::not_found);
+  CHECK(ServiceRight::look_up("/nonexistent/directory/name").error() == Errc::not_found);
 }
 
 TEST_CASE("a reader of the directory that keeps it locked keeps no server from its name",
@@ -152,9 +152,9 @@ TEST_CASE("a reader of the directory that keeps it locked keeps no server from i
   round_trip(path);
   leave_stale_socket(path);
   round_trip(path);
-  const auto port = NamePort::check_in(path, limits).value();
-  CHECK(NamePort::check_in(path, limits).error() == Errc::name_taken);
-  CHECK(NameRight::look_up(path));
+  const auto port = ServicePort::check_in(path, limits).value();
+  CHECK(ServicePort::check_in(path, limits).error() == Errc::name_taken);
+  CHECK(ServiceRight::look_up(path));
 }
 
 TEST_CASE("a listener of another kind is no server", "[name]") {
@@ -163,15 +163,15 @@ TEST_CASE("a listener of another kind is no server", "[name]") {
   const strait::posix::Descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::bind(stream.get(), address.get(), address.size) == 0);
   REQUIRE(::listen(stream.get(), 1) == 0);
-  CHECK_FALSE(NameRight::look_up(path));
-  CHECK(NamePort::check_in(path, limits).error() == Errc::name_taken);
+  CHECK_FALSE(ServiceRight::look_up(path));
+  CHECK(ServicePort::check_in(path, limits).error() == Errc::name_taken);
   REQUIRE(::unlink(path.c_str()) == 0);
 }
 
 TEST_CASE("a server without a descriptor to spare lets clients wait and recovers",
           "[name][no-asan]") {
   const auto name = unique_name("emfile");
-  auto port = NamePort::check_in(name, limits).value();
+  auto port = ServicePort::check_in(name, limits).value();
   const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
   std::vector<strait::posix::Descriptor> clients;
   for (int i = 0; i != 3; ++i) clients.push_back(strait_test::knock(name));
@@ -198,7 +198,7 @@ TEST_CASE("a server without a descriptor to spare lets clients wait and recovers
 
 TEST_CASE("a port is readable when a client comes and when it speaks", "[name]") {
   const auto name = unique_name("interest");
-  auto port = NamePort::check_in(name, limits).value();
+  auto port = ServicePort::check_in(name, limits).value();
   const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
   CHECK_FALSE(readable());
   CHECK(port.deadline().is_never());
@@ -220,10 +220,10 @@ TEST_CASE("a server that lets too many wait tells the next to come back", "[name
   const auto socket = strait::linux_mach::new_socket().value();
   REQUIRE(::bind(socket.get(), address.get(), address.size) == 0);
   REQUIRE(::listen(socket.get(), 0) == 0);
-  std::vector<strait::Result<NameRight>> rights;
+  std::vector<strait::Result<ServiceRight>> rights;
   while (rights.empty() || rights.back()) {
     REQUIRE(rights.size() < 100);
-    rights.push_back(NameRight::look_up(name));
+    rights.push_back(ServiceRight::look_up(name));
   }
   CHECK(rights.back().error() == Errc::would_block);
 }

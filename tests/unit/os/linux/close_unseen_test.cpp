@@ -21,8 +21,8 @@ using strait::posix::UnseenDescriptor;
 
 namespace {
 
-/// A connected TCP socket with bytes under way that are not taken: its last `close` waits until they
-/// are, or a minute.
+/// A connected TCP socket with bytes under way that are not taken: its last `close` waits until
+/// they are, or a minute.
 struct LingeringSocket {
   LingeringSocket() {
     const Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -65,7 +65,7 @@ TEMPLATE_TEST_CASE("a server of another transport is told from none", "[name][pl
   }
 }
 
-TEST_CASE("a client with patience waits for its own transport though another has the name",
+TEST_CASE("a client with a timeout waits for its own transport though another has the name",
           "[name][places]") {
   const auto name = strait_test::unique_name("both");
   const auto token = Token::generate().value();

@@ -86,7 +86,7 @@ struct NoRegionsKernel : ScriptedKernel {
     }
   };
   using Greeting = Meeting<ReceiveRight>::Greeting;
-  static auto greet(NameRight&& server, std::size_t queue_bytes, Bytes body) {
+  static auto greet(ServiceRight&& server, std::size_t queue_bytes, Bytes body) {
     return Meeting<ReceiveRight>::greet(std::move(server), queue_bytes, body);
   }
   static auto welcome(Request&& request, std::size_t queue_bytes, Bytes body) {
@@ -126,7 +126,7 @@ struct NoFilledRegionsKernel : ScriptedKernel {
     }
   };
   using Greeting = Meeting<ReceiveRight>::Greeting;
-  static auto greet(NameRight&& server, std::size_t queue_bytes, Bytes body) {
+  static auto greet(ServiceRight&& server, std::size_t queue_bytes, Bytes body) {
     return Meeting<ReceiveRight>::greet(std::move(server), queue_bytes, body);
   }
   static auto welcome(Request&& request, std::size_t queue_bytes, Bytes body) {

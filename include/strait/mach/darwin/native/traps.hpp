@@ -155,11 +155,11 @@ struct Traps {
       static_cast<void>(::kevent64(queue_.get(), nullptr, 0, found, 3, 0, &at_once));
     }
 
-    /// Makes it readable after a time, until `calm`.
+    /// Makes it readable after a time, until `cancel_wake`.
     Result<void> wake_in(std::chrono::milliseconds time) {
       return change(timer, EVFILT_TIMER, EV_ADD | EV_ONESHOT, time.count());
     }
-    void calm() {
+    void cancel_wake() {
       if (queue_) static_cast<void>(change(timer, EVFILT_TIMER, EV_DELETE, 0));
     }
 
