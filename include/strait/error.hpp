@@ -151,6 +151,8 @@ namespace detail {
   return std::strcmp(category.name(), error_category_object.name()) == 0;
 }
 
+inline std::error_code no_memory() { return std::make_error_code(std::errc::not_enough_memory); }
+
 }  // namespace detail
 
 /// Whether `code` is one of this library's: also of a copy of it in another shared object, which

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "strait/base/hex.hpp"
 #include "strait/os/posix/random.hpp"
 #include "strait/result.hpp"
 
@@ -53,12 +54,8 @@ class Token {
 
   /// 64 lower-case digits.
   std::string to_hex() const {
-    std::string hex;
-    hex.reserve(2 * size_bytes);
-    for (const std::byte b : bytes_) {
-      hex += "0123456789abcdef"[std::to_integer<unsigned>(b) >> 4];
-      hex += "0123456789abcdef"[std::to_integer<unsigned>(b) & 15];
-    }
+    std::string hex(2 * size_bytes, '0');
+    detail::write_hex(bytes_, hex.data());
     return hex;
   }
 

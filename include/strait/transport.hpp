@@ -199,7 +199,7 @@ namespace detail {
 template <class Payload>
 Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList* rights = nullptr) {
   std::byte* out = queue.push(payload.tag(), payload.size(), false, rights);
-  if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+  if (out == nullptr) return detail::no_memory();
   payload.write_to(out);
   return {};
 }

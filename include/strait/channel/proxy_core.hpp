@@ -184,7 +184,7 @@ class ProxyCore {
     void on_connected(const Peer& peer) { core.connected_ = peer; }
     Result<void> take(std::uint16_t tag, std::span<const std::byte> bytes, Rights& rights) {
       std::byte* out = core.inbox_.push(tag, bytes.size(), false, &rights.list());
-      if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      if (out == nullptr) return no_memory();
       if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
       if (core.full()) core.channel_.stop();
       return {};
@@ -263,7 +263,7 @@ class ProxyCore {
     } catch (const std::system_error& error) {
       if (error.code()) why = error.code();
     } catch (const std::bad_alloc&) {
-      why = std::make_error_code(std::errc::not_enough_memory);
+      why = no_memory();
     } catch (...) {
     }
     const std::lock_guard locked(mutex_);
@@ -302,7 +302,7 @@ class ProxyCore {
       const auto frame = batch_.front();
       current_.clear();
       std::byte* copy = current_.extend(frame.header.bytes);
-      if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      if (copy == nullptr) return no_memory();
       std::memcpy(copy, frame.payload, frame.header.bytes);
       Rights rights(batch_.take_rights(frame.header.rights));
       batch_.pop();

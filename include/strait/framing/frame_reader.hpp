@@ -169,8 +169,6 @@ class FrameReader {
     return {};
   }
 
-  static std::error_code no_memory() { return std::make_error_code(std::errc::not_enough_memory); }
-
   ByteBuffer gulp_;
   std::size_t begin_ = 0;
   FrameHeader header_{};

@@ -62,7 +62,7 @@ class HalfOpen {
   /// Errors: `std::errc::not_enough_memory`.
   Result<void> add(Candidate candidate) {
     auto* node = new (std::nothrow) Node{std::move(candidate), Deadline::after(limits_.timeout)};
-    if (node == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (node == nullptr) return no_memory();
     Node** end = &first_;
     while (*end != nullptr) end = &(*end)->next;
     *end = node;

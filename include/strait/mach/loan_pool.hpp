@@ -112,7 +112,7 @@ class LoanSegment final : public Memory {
     if (!mapping) return mapping.error();
     mapping->populate(header_bytes() + used);
     auto* segment = new (std::nothrow) LoanSegment;
-    if (segment == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (segment == nullptr) return no_memory();
     segment->file_ = std::move(file);
     segment->data_ = mapping->data() + header_bytes();
     segment->mapping_ = std::move(*mapping);

@@ -124,7 +124,7 @@ class RegionMemory final : public Memory {
     auto own = region_.duplicate();
     if (!own) return own.error();
     Lease other = create(std::move(*own), true);
-    if (!other) return std::make_error_code(std::errc::not_enough_memory);
+    if (!other) return no_memory();
     lease = std::move(other);
     return lease->make_writable(lease);
   }
@@ -181,7 +181,7 @@ class RegionSender {
     auto region = Region::create(size);
     if (!region) return region.error();
     Lease lease = RegionMemory<Region>::create(std::move(*region), false);
-    if (!lease) return std::make_error_code(std::errc::not_enough_memory);
+    if (!lease) return no_memory();
     return lease;
   }
 
@@ -301,7 +301,7 @@ class RegionReceiver {
       RegionMemory<Region>::in(last_)->refill(std::move(*region));
     } else {
       last_ = RegionMemory<Region>::create(std::move(*region), true);
-      if (!last_) return std::make_error_code(std::errc::not_enough_memory);
+      if (!last_) return no_memory();
     }
     auto* memory = RegionMemory<Region>::in(last_);
     if (keeps) {

@@ -86,7 +86,7 @@ class PrivateMemory final : public Memory {
         posix::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     if (!mapping) return mapping.error();
     auto* memory = new (std::nothrow) PrivateMemory;
-    if (memory == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (memory == nullptr) return no_memory();
     memory->data_ = mapping->data();
     memory->mapping_ = std::move(*mapping);
     return Lease(memory);

@@ -67,7 +67,7 @@ class Rights {
                   "strait: rights are posix::Descriptor, SharedMemory, Semaphore and Channel over "
                   "a transport that carries rights.");
     detail::RightList one;  // first the room, then the right: nothing can fail in between
-    if (!one.push({})) return std::make_error_code(std::errc::not_enough_memory);
+    if (!one.push({})) return detail::no_memory();
     auto travelling = detail::RightAs<std::remove_cvref_t<T>>::from(right);
     if (!travelling) return travelling.error();
     one.front() = std::move(*travelling);

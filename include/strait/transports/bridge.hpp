@@ -190,7 +190,7 @@ class Bridge {
         [&](std::uint16_t tag, std::span<const std::byte> bytes, auto&&...) {
           std::byte* copy = inbox_.push(tag, bytes.size());
           if (copy == nullptr) {
-            failure = std::make_error_code(std::errc::not_enough_memory);
+            failure = no_memory();
             return false;
           }
           if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());

@@ -137,7 +137,7 @@ class BridgedTransport {
       const auto frame = taken_.front();
       incoming_.clear();
       std::byte* copy = incoming_.extend(frame.header.bytes);
-      if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      if (copy == nullptr) return detail::no_memory();
       std::memcpy(copy, frame.payload, frame.header.bytes);
       left -= detail::min(left, std::size_t{frame.header.bytes});
       taken_.pop();

@@ -159,7 +159,7 @@ class LoopbackTransport {
       const auto locked = call_.end.lock();
       if (call_.end.other().closed) return Errc::peer_closed;
       std::byte* out = call_.end.other().inbox.push(0, bytes.size());
-      if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      if (out == nullptr) return detail::no_memory();
       std::memcpy(out, bytes.data(), bytes.size());
       return call_.end.other().wakeup.signal();
     }
@@ -273,7 +273,7 @@ class LoopbackTransport {
       if (!has_room(inbox, frame.header.bytes)) return {};
       auto rights = queue.take_rights(frame.header.rights);
       std::byte* out = inbox.push(frame.header.tag, frame.header.bytes, false, &rights);
-      if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+      if (out == nullptr) return detail::no_memory();
       std::memcpy(out, frame.payload, frame.header.bytes);
       queue.pop();
       if (auto rung = end_.other().wakeup.signal(); !rung) return rung;
@@ -322,7 +322,7 @@ class LoopbackTransport {
   }
   Result<detail::Right> detach() {
     auto* packed = new (std::nothrow) detail::PackedLoopbackEnd(std::move(end_));
-    if (packed == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (packed == nullptr) return detail::no_memory();
     return detail::Right{{}, packed};
   }
   static Result<LoopbackTransport> attach(detail::Right& right) {
@@ -364,7 +364,7 @@ class LoopbackTransport {
     if (frame.header.bytes > max_message_bytes) return Errc::message_too_large;
     incoming_.clear();
     std::byte* copy = incoming_.extend(frame.header.bytes);
-    if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (copy == nullptr) return detail::no_memory();
     std::memcpy(copy, frame.payload, frame.header.bytes);
     rights = inbox.take_rights(frame.header.rights);
     inbox.pop();

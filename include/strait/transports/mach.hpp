@@ -334,7 +334,7 @@ class BasicMachTransport {
           if (!assembling_) incoming_.clear();
           if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
           std::byte* copy = incoming_.extend(message.bytes);
-          if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+          if (copy == nullptr) return detail::no_memory();
           std::memcpy(copy, in_.body(), message.bytes);
           in_.pop(message);
           if constexpr (carries_descriptors) {
@@ -489,7 +489,7 @@ class BasicMachTransport {
     const auto bytes = posix::Mapping::map_received(*size, PROT_READ, MAP_PRIVATE, begun_.get());
     if (!bytes) return bytes.error();
     std::byte* copy = incoming_.extend(*size);
-    if (copy == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (copy == nullptr) return detail::no_memory();
     if (*size != 0) std::memcpy(copy, bytes->data(), *size);
     begun_.reset();
     return {};
@@ -514,7 +514,7 @@ class BasicMachTransport {
     if (auto found = in_.take_descriptors(std::span(taken).first(count)); !found) return found;
     for (posix::UnseenDescriptor& descriptor : std::span(taken).first(count)) {
       if (!rights_.push(detail::Right::from_peer(std::move(descriptor)))) {
-        return std::make_error_code(std::errc::not_enough_memory);
+        return detail::no_memory();
       }
     }
     return {};
@@ -592,7 +592,7 @@ class BasicMachTransport {
       std::byte* out = queue.push(payload.tag(), rest.size(), rest.size() != payload.size());
       if (out == nullptr) {
         out_ = SendRight();  // the peer would wait for the rest: let it see the end instead
-        return std::make_error_code(std::errc::not_enough_memory);
+        return detail::no_memory();
       }
       std::memcpy(out, rest.data(), rest.size());
     } else if (auto queued = detail::enqueue(queue, payload); !queued) {

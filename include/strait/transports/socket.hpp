@@ -242,7 +242,7 @@ class BasicSocketTransport {
     detail::ByteBuffer unread;
     const auto rest = backlog_.bytes().subspan(backlog_read_);
     std::byte* out = reader_.copy_unread(unread) ? unread.extend(rest.size()) : nullptr;
-    if (out == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    if (out == nullptr) return detail::no_memory();
     if (!rest.empty()) std::memcpy(out, rest.data(), rest.size());
     if (unread.size() == 0 && rights_.size() == 0) {
       return detail::Right{std::move(socket_)};
@@ -339,7 +339,7 @@ class BasicSocketTransport {
     detail::RightList taken;
     for (; count != 0; --count) {
       if (!taken.push(detail::Right::from_peer(rights_.pop()))) {
-        return std::make_error_code(std::errc::not_enough_memory);
+        return detail::no_memory();
       }
     }
     return taken;

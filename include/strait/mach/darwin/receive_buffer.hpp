@@ -24,7 +24,7 @@ class ReceiveBuffer {
   /// `malformed`, `not_enough_memory`, `EINVAL` when there is no such port.
   /// Blocking: up to the deadline, in whole milliseconds.
   Result<void> receive(PortName port, std::size_t max_bytes, strait::detail::Deadline deadline) {
-    if (!buffer_.reserve(first_bytes)) return no_memory();
+    if (!buffer_.reserve(first_bytes)) return strait::detail::no_memory();
     for (;;) {
       Options options = option::receive | option::receive_large | option::receive_interrupt |
                         option::audit_trailer;
@@ -42,11 +42,13 @@ class ReceiveBuffer {
           const std::size_t wanted =
               round_message(read_at<Header>(received(), 0).size) + max_trailer_bytes;
           if (wanted > max_bytes || wanted <= buffer_.capacity()) return Errc::message_too_large;
-          if (!buffer_.reserve(wanted)) return no_memory();
+          if (!buffer_.reserve(wanted)) return strait::detail::no_memory();
           break;
         }
         case receive::header_error:
-        case receive::body_error: destroy<Traps>(message_of(received())); return no_memory();
+        case receive::body_error:
+          destroy<Traps>(message_of(received()));
+          return strait::detail::no_memory();
         default: return posix::system_error(EINVAL);
       }
     }
@@ -64,8 +66,6 @@ class ReceiveBuffer {
 
  private:
   static constexpr std::size_t first_bytes = 4096;
-
-  static std::error_code no_memory() { return std::make_error_code(std::errc::not_enough_memory); }
 
   std::span<const std::byte> received() { return {buffer_.data(), buffer_.capacity()}; }
 

@@ -44,7 +44,7 @@ class ReceiveRight {
         min(max_queue_limit, max(min_queue_limit, queue_bytes / bytes_per_message))));
     if (!port) return port.error();
     if (Traps::make_send(port->name()) != success) {
-      return std::make_error_code(std::errc::not_enough_memory);
+      return strait::detail::no_memory();
     }
     ReceiveRight right;
     right.send_right_ = OwnedSend<Traps>(port->name());
@@ -52,7 +52,7 @@ class ReceiveRight {
     PortName previous = null_port;
     if (Traps::request_notification(port->name(), Notification::no_senders, 0, port->name(),
                                     previous) != success) {
-      return std::make_error_code(std::errc::not_enough_memory);
+      return strait::detail::no_memory();
     }
     auto events = Traps::PortEvents::watch(port->name());
     if (!events) return events.error();

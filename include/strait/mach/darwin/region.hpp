@@ -42,7 +42,7 @@ class Region {
     std::uint64_t address = 0;
     // One descriptor tells sizes below 4 GiB.
     if (size == 0 || size > UINT32_MAX || Traps::allocate_memory(size, address) != success) {
-      return std::make_error_code(std::errc::not_enough_memory);
+      return strait::detail::no_memory();
     }
     Region region;
     region.memory_ = OwnedMemory<Traps>(address, size);

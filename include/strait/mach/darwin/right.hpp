@@ -105,7 +105,7 @@ class OwnedReceive {
   static Result<OwnedReceive> allocate(std::uint32_t queue_limit) {
     PortName name = null_port;
     if (Traps::construct_port(queue_limit, name) != success) {
-      return std::make_error_code(std::errc::not_enough_memory);
+      return strait::detail::no_memory();
     }
     return OwnedReceive(name);
   }

@@ -44,7 +44,7 @@ Result<void> send_once(std::span<std::byte> message) {
     case send::interrupted: return std::make_error_code(std::errc::interrupted);
     case send::invalid_dest: return Errc::peer_closed;
     case success:  // nothing but one of the extra bits: `no_kernel_memory`
-    case send::no_buffer: return std::make_error_code(std::errc::not_enough_memory);
+    case send::no_buffer: return strait::detail::no_memory();
     case send::filtered: return Errc::permission_denied;
     default: return posix::system_error(EINVAL);
   }
@@ -151,7 +151,7 @@ class SendRight {
     if (std::exchange(retry_later_, false)) room_.cancel_retry();
     buffer_.clear();
     if (!buffer_.reserve(round_message(body_at + bytes))) {
-      return std::make_error_code(std::errc::not_enough_memory);
+      return strait::detail::no_memory();
     }
     return buffer_.data() + body_at;
   }

@@ -16,6 +16,7 @@
 
 #include "strait/base/channel_name.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/base/hex.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/darwin/receive_right.hpp"
 #include "strait/mach/darwin/send_right.hpp"
@@ -56,10 +57,7 @@ class PrivateName {
     std::array<std::byte, size / 2> random;
     if (auto filled = posix::fill_random(random); !filled) return filled.error();
     PrivateName name;
-    for (std::size_t i = 0; i != size; ++i) {
-      const auto byte = std::to_integer<unsigned>(random[i / 2]);
-      name.text_[i] = digits[i % 2 == 0 ? byte >> 4 : byte & 15];
-    }
+    strait::detail::write_hex(random, name.text_.data());
     return name;
   }
 
@@ -77,7 +75,8 @@ class PrivateName {
     if (got < 0) return errno == EAGAIN ? make_error_code(Errc::would_block) : posix::last_error();
     if (got == 0) return Errc::peer_closed;
     if (static_cast<std::size_t>(got) != size) return Errc::would_block;
-    if (name.text().find_first_not_of(digits) != std::string_view::npos) return Errc::malformed;
+    if (name.text().find_first_not_of(strait::detail::hex_digits) != std::string_view::npos)
+      return Errc::malformed;
     return name;
   }
 
@@ -87,7 +86,6 @@ class PrivateName {
 
  private:
   static constexpr std::size_t size = 32;
-  static constexpr char digits[] = "0123456789abcdef";
 
   std::string_view text() const { return {text_.data(), size}; }
 

@@ -101,7 +101,7 @@ inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& packe
     while (some.size() != 0) {
       if (begun.size() != rights) {
         if (!begun.push({some.pop()})) {
-          return std::make_error_code(std::errc::not_enough_memory);
+          return strait::detail::no_memory();
         }
       } else if (unread.size() != unread.capacity) {
         unread.push(some.pop());

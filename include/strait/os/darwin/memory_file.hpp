@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "strait/base/hex.hpp"
 #include "strait/os/posix/counted_memory.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/mapping.hpp"
@@ -33,12 +34,7 @@ inline Result<Descriptor> create_memory_file(const char*, std::size_t size) {
   std::array<std::byte, 8> random;
   if (auto filled = fill_random(random); !filled) return filled.error();
   char name[] = "/strait-0000000000000000";
-  for (std::size_t i = 0; i != random.size(); ++i) {
-    constexpr char digits[] = "0123456789abcdef";
-    const auto byte = std::to_integer<unsigned>(random[i]);
-    name[8 + 2 * i] = digits[byte >> 4];
-    name[9 + 2 * i] = digits[byte & 15];
-  }
+  strait::detail::write_hex(random, name + 8);
   const int fd = ::shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);  // closed on exec
   if (fd < 0) return last_error();
   ::shm_unlink(name);

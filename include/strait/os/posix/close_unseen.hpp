@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,6 +15,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/signals_blocked.hpp"
 
 namespace strait::posix {
 
@@ -106,16 +106,13 @@ class BackgroundCloser {
     pthread_attr_t attributes;
     if (::pthread_attr_init(&attributes) != 0) return false;
     ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigset_t all, before;
-    sigfillset(&all);  // a macro on some systems
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     pthread_t thread;
     const auto enter = [](void* self) -> void* {
       static_cast<BackgroundCloser*>(self)->run();
       return nullptr;
     };
     const int failed = ::pthread_create(&thread, &attributes, enter, this);
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::pthread_attr_destroy(&attributes);
     return failed == 0;
   }

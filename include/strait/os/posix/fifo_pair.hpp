@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "strait/base/hex.hpp"
 #include "strait/error.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/owner_process.hpp"
@@ -40,10 +41,7 @@ class FifoPair {
     std::array<std::byte, stem_bytes / 2> random;
     if (auto filled = posix::fill_random(random); !filled) return filled.error();
     FifoPair pair;
-    for (std::size_t i = 0; i != random.size(); ++i) {
-      pair.stem_[2 * i] = "0123456789abcdef"[std::to_integer<unsigned>(random[i]) >> 4];
-      pair.stem_[2 * i + 1] = "0123456789abcdef"[std::to_integer<unsigned>(random[i]) & 15];
-    }
+    write_hex(random, pair.stem_.data());
     pair.directory_ = std::move(directory);
     return pair;
   }
@@ -51,7 +49,7 @@ class FifoPair {
   /// A name that a client sent, in no directory yet. Errors: `malformed`.
   static Result<FifoPair> parse(std::string_view stem) {
     if (stem.size() != stem_bytes) return Errc::malformed;
-    if (stem.find_first_not_of("0123456789abcdef") != stem.npos) return Errc::malformed;
+    if (stem.find_first_not_of(hex_digits) != stem.npos) return Errc::malformed;
     FifoPair pair;
     std::memcpy(pair.stem_.data(), stem.data(), stem_bytes);
     return pair;

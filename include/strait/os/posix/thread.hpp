@@ -1,12 +1,12 @@
 #pragma once
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <memory>
 #include <utility>
 
 #include "strait/os/posix/error.hpp"
+#include "strait/os/posix/signals_blocked.hpp"
 #include "strait/result.hpp"
 
 namespace strait::posix {
@@ -24,12 +24,9 @@ Result<pthread_t> start_thread(std::shared_ptr<Body> body) {
     (*owned)->run();
     return nullptr;
   };
-  sigset_t all, before;
-  sigfillset(&all);  // a macro on some systems
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   pthread_t thread;
   const int failed = ::pthread_create(&thread, nullptr, enter, kept.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (failed != 0) return system_error(failed);
   static_cast<void>(kept.release());
   return thread;
