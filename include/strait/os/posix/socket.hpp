@@ -201,7 +201,9 @@ inline Result<std::size_t> receive_packet(int socket, std::span<std::byte> bytes
 inline ssize_t receive_plain(int socket, std::span<std::byte> bytes) {
   std::array<int, max_descriptors> unwanted;
   std::size_t count = 0;
-  const auto received = receive_message(socket, bytes, 0, [&](int fd) { unwanted[count++] = fd; });
+  // The numbers of the standard streams are given back at once: the closing may take its time.
+  const auto received = receive_message(
+      socket, bytes, 0, [&](int fd) { unwanted[count++] = adopt_received(fd).release(); });
   if (count != 0) [[unlikely]]
     close_unseen(std::span(unwanted).first(count));
   return received.bytes;
