@@ -23,8 +23,8 @@ union ControlBuffer {
 
 }  // namespace
 
-void send_parcel(int socket, const void* head, std::size_t head_bytes, const std::string& text,
-                 const TwoDescriptors& descriptors) {
+void send_message(int socket, const void* head, std::size_t head_bytes, const std::string& text,
+                  const TwoDescriptors& descriptors) {
   if (text.size() > max_text_bytes) throw std::length_error("control message");
   iovec pieces[2] = {{const_cast<void*>(head), head_bytes},
                      {const_cast<char*>(text.data()), text.size()}};
@@ -55,8 +55,8 @@ void send_parcel(int socket, const void* head, std::size_t head_bytes, const std
   if (sent < 0) throw_errno("control socket");
 }
 
-bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string& text,
-                    TwoDescriptors& descriptors) {
+bool receive_message(int socket, void* head, std::size_t head_bytes, std::string& text,
+                     TwoDescriptors& descriptors) {
   text.resize(max_text_bytes);
   iovec pieces[2] = {{head, head_bytes}, {text.data(), text.size()}};
   msghdr message = {};

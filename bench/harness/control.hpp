@@ -39,26 +39,27 @@ using TwoDescriptors = std::array<Descriptor, 2>;
 
 /// A request or reply with the text and descriptors that came along.
 template <class Head>
-struct PackedEndpoint {
+struct ControlMessage {
   Head head = {};
   std::string text = {};
   TwoDescriptors descriptors = {};
 };
 
 /// Errors: throws on any. `receive` returns false when the other process has closed.
-void send_parcel(int socket, const void* head, std::size_t head_bytes, const std::string& text,
-                 const TwoDescriptors& descriptors);
-bool receive_parcel(int socket, void* head, std::size_t head_bytes, std::string& text,
-                    TwoDescriptors& descriptors);
+void send_message(int socket, const void* head, std::size_t head_bytes, const std::string& text,
+                  const TwoDescriptors& descriptors);
+bool receive_message(int socket, void* head, std::size_t head_bytes, std::string& text,
+                     TwoDescriptors& descriptors);
 
 template <class Head>
-void send_parcel(int socket, const PackedEndpoint<Head>& packed) {
-  send_parcel(socket, &packed.head, sizeof packed.head, packed.text, packed.descriptors);
+void send_message(int socket, const ControlMessage<Head>& message) {
+  send_message(socket, &message.head, sizeof message.head, message.text, message.descriptors);
 }
 
 template <class Head>
-bool receive_parcel(int socket, PackedEndpoint<Head>& packed) {
-  return receive_parcel(socket, &packed.head, sizeof packed.head, packed.text, packed.descriptors);
+bool receive_message(int socket, ControlMessage<Head>& message) {
+  return receive_message(socket, &message.head, sizeof message.head, message.text,
+                         message.descriptors);
 }
 
 }  // namespace bench

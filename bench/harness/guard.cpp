@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include <strait/os/posix/signals_blocked.hpp>
+
 #include "harness/system_error.hpp"
 
 namespace bench::guard {
@@ -155,15 +157,9 @@ PrivateDirectory::PrivateDirectory() {
   path += "/strait_bench.XXXXXX";
   if (path.size() >= sizeof directory_path) throw std::length_error("TMPDIR");
   // Its name is not known before it is made, so nothing may come in between.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const bool made = ::mkdtemp(path.data()) != nullptr;
-  const int error = errno;
-  if (made) memcpy(directory_path, path.c_str(), path.size() + 1);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (!made) throw std::system_error(error, std::system_category(), "mkdtemp");
+  const strait::posix::SignalsBlocked blocked;
+  if (::mkdtemp(path.data()) == nullptr) throw_errno("mkdtemp");
+  memcpy(directory_path, path.c_str(), path.size() + 1);
 }
 
 std::string PrivateDirectory::path_for(std::string_view name) {

@@ -68,32 +68,32 @@ void Session::open(std::uint32_t index, bool observed) {
   const Case& one = all_cases()[index];
   guard::start_batch(fmt::format("opening {}", one.name));
   ends_.push_back(one.host(observed, [&](Invitation invitation) {
-    PackedEndpoint<Request> packed;
-    packed.head.op = Request::Op::open;
-    packed.head.case_index = index;
-    packed.head.observed = observed;
-    packed.text = std::move(invitation.text);
-    packed.descriptors = {std::move(invitation.descriptor),
-                          std::move(invitation.second_descriptor)};
-    send_parcel(socket_.get(), packed);
+    ControlMessage<Request> message;
+    message.head.op = Request::Op::open;
+    message.head.case_index = index;
+    message.head.observed = observed;
+    message.text = std::move(invitation.text);
+    message.descriptors = {std::move(invitation.descriptor),
+                           std::move(invitation.second_descriptor)};
+    send_message(socket_.get(), message);
   }));
   answer();
 }
 
 void Session::ask(const Request& request) {
-  PackedEndpoint<Request> packed;
-  packed.head = request;
-  send_parcel(socket_.get(), packed);
+  ControlMessage<Request> message;
+  message.head = request;
+  send_message(socket_.get(), message);
 }
 
-PackedEndpoint<Reply> Session::answer() {
-  PackedEndpoint<Reply> packed;
-  if (!receive_parcel(socket_.get(), packed)) {
+ControlMessage<Reply> Session::answer() {
+  ControlMessage<Reply> message;
+  if (!receive_message(socket_.get(), message)) {
     // The second process is about to be found dead by the guard; give that a moment to say why.
     ::sleep(2);
     throw std::runtime_error("the second process has closed its control socket");
   }
-  return packed;
+  return message;
 }
 
 void Session::ping(std::size_t case_index, std::size_t bytes, std::size_t warm_up,
@@ -130,7 +130,7 @@ Session::StreamResult Session::stream(std::size_t case_index, const Sizes& sizes
   const AllocationCount count(counts_allocations_);
   const std::uint64_t start = ends_[case_index]->stream_out(sizes);
   allocations_ = count.so_far();
-  PackedEndpoint<Reply> reply = answer();
+  ControlMessage<Reply> reply = answer();
   allocations_ += reply.head.allocations;
   const double seconds = static_cast<double>(reply.head.finished_ns - start) / 1e9;
   return {static_cast<double>(sizes.count) / seconds, std::move(reply.text)};
@@ -161,9 +161,9 @@ namespace {
 
 void serve_requests(int socket) {
   std::vector<std::unique_ptr<Endpoint>> ends;
-  for (PackedEndpoint<Request> request; receive_parcel(socket, request);) {
+  for (ControlMessage<Request> request; receive_message(socket, request);) {
     const Request& head = request.head;
-    PackedEndpoint<Reply> reply;
+    ControlMessage<Reply> reply;
     switch (head.op) {
       case Request::Op::open: {
         const Case& one = all_cases()[head.case_index];
@@ -185,7 +185,7 @@ void serve_requests(int socket) {
                                           : Sizes{.count = head.count, .all_bytes = head.bytes};
         strait::MessageSizeHistogram seen;
         Endpoint& end = *ends.at(head.case_index);
-        send_parcel(socket, PackedEndpoint<Reply>{});
+        send_message(socket, ControlMessage<Reply>{});
         const AllocationCount count(head.counted);
         reply.head.finished_ns = end.stream_in(sizes, head.observed ? &seen : nullptr);
         reply.head.allocations = count.so_far();
@@ -201,7 +201,7 @@ void serve_requests(int socket) {
       }
       case Request::Op::quit: return;
     }
-    send_parcel(socket, reply);
+    send_message(socket, reply);
   }
 }
 

@@ -57,7 +57,7 @@ class Session {
   void start_child(const Cores& cores);
   void open(std::uint32_t index, bool observed);
   void ask(const Request& request);
-  PackedEndpoint<Reply> answer();
+  ControlMessage<Reply> answer();
 
   std::vector<const Case*> cases_;
   std::vector<std::unique_ptr<Endpoint>> ends_;

@@ -80,7 +80,7 @@ class Channel {
   /// the whole way: a server that is not there yet, is busy, or goes and comes again.
   ///
   /// Errors: `not_found`, `other_transport`, `invalid_name`, `no_runtime_directory`,
-  /// `permission_denied` (the name belongs to somebody else), the system's; with a timeout also
+  /// `permission_denied` (the name belongs to another user), the system's; with a timeout also
   /// those of a refusal: `bad_token`, `version_mismatch`, `schema_mismatch`,
   /// `send_policy_mismatch`, `queue_size_mismatch`, `refused`, `handshake_timeout`.
   /// Blocking: up to `timeout`, for the server to appear and to answer; never by default.

@@ -17,7 +17,7 @@ enum class Errc {
   /// or an absolute path of up to 100 bytes.
   invalid_name,
   /// The kernel says that the peer is not who the policy allows (`ChannelOptions::peers`), or the
-  /// directory of names belongs to somebody else. Do not talk to it.
+  /// directory of names belongs to another user. Do not talk to it.
   permission_denied,
   /// The server closed the connection without giving a reason. It may be full, or be a different
   /// program.

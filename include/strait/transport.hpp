@@ -68,8 +68,8 @@ struct ReceiveLimits {
 ///       `not_found`. `hello(bytes)` then makes a link that is not welcome yet.
 ///   T5  `welcome()`, on a link from T4: the server's answer, once, or `empty`, `peer_closed`,
 ///       `malformed`. `send` and `receive` are for afterwards. Where no system call tells whose a
-///       name is, `Connector` has no `credentials()`, but the link has `server_credentials()`: whom
-///       the answer is from.
+///       name is, `Connector` has no `credentials()`, but the link has `server_credentials()`,
+///       those of the process that sent the answer.
 ///
 /// Sending
 ///   T6  `send(payload, queue)` takes one message while `queue` is empty. What there is no room for

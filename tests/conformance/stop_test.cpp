@@ -184,6 +184,7 @@ TEST_CASE("stop ends a run for whose wake-up there was no descriptor", "[stop][n
   {
     const NoMoreDescriptors none;
     helper = std::thread([&] {
+      // Only so that `run` mostly sleeps by then; a stop that comes first ends it, too.
       std::this_thread::sleep_for(5ms);
       pair.server.stop();
     });

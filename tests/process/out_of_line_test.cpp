@@ -98,7 +98,6 @@ const ChildRole racer_role("peer.racer", [](const ChildArguments& arguments) {
 });
 
 // --- all sizes
-// ------------------------------------------------------------------------------------
 
 constexpr std::uint64_t mixed_count = 10'000;
 /// Gigabytes, also under a sanitizer.

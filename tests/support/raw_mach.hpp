@@ -69,7 +69,7 @@ class RawMessage {
     return *this;
   }
   /// Our own header and a body.
-  RawMessage& packed(std::uint8_t kind, std::span<const std::byte> body, std::uint16_t tag = 0) {
+  RawMessage& body(std::uint8_t kind, std::span<const std::byte> body, std::uint16_t tag = 0) {
     append(strait::MessageHeader{static_cast<std::uint32_t>(body.size()), tag, kind, 0});
     return append_bytes(body);
   }

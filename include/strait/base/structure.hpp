@@ -14,7 +14,7 @@
 
 namespace strait {
 
-/// The version of a message type that belongs to somebody else: specialize it when what the type
+/// The version of a message type from another library: specialize it when what the type
 /// means has changed and its structure has not. Of a type of one's own,
 /// `static constexpr int schema_version` in it does the same.
 template <class T>

@@ -153,11 +153,11 @@ concept MachKernelWithRegions = MachKernel<K> &&
 /// child inherits.
 ///
 ///   K15 `K::connected_pair()` makes two connected descriptors over which text can be sent, too.
-///       `K::check_in(descriptor, credentials, limits)` makes a `ServicePort` for whoever has the
-///       other one, with these credentials; `K::look_up(descriptor)` the `ServiceRight` to that, or
-///       is `would_block` while a kernel that needs the one before the other waits for it, and the
-///       descriptor is unchanged: readable when it is worth another try. When the one client is
-///       through, `ServicePort::receive()` is `peer_closed`.
+///       `K::check_in(descriptor, credentials, limits)` makes a `ServicePort` for the process
+///       that has the other one, with these credentials; `K::look_up(descriptor)` the
+///       `ServiceRight` to that, or is `would_block` while a kernel that needs the one before the
+///       other waits for it, and the descriptor is unchanged: readable when it is worth another
+///       try. When the one client is through, `ServicePort::receive()` is `peer_closed`.
 template <class K>
 concept MachKernelWithInheritance = MachKernel<K> &&
     requires(posix::Descriptor descriptor, const PeerCredentials& credentials,

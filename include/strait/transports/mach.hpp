@@ -377,7 +377,7 @@ class BasicMachTransport {
   bool arm(const detail::FrameQueue& queue) {
     if (greeting_) [[unlikely]]
       return greeting_->arm();
-    // Both, always: who flushes waits for room though there are messages.
+    // Both, always: a flush waits for room though there are messages.
     const bool message = in_.arm();
     if constexpr (OolMethod::exists) ool_method_.evict_unused(out_, header(Kind::forget));
     if (queue.empty()) return message;

@@ -98,7 +98,8 @@ class BasicPipeTransport {
           std::memmove(line_.data(), line_.data() + end + 1, line_size_);
           continue;
         }
-        // What is left keeps the FIFO readable: nobody has the server for himself.
+        // What is left keeps the FIFO readable, so one client's announcements don't keep out the
+        // rest.
         if (++reads > max_reads) return {};
         if (line_size_ == line_.size()) line_size_ = 0;
         const auto got =
@@ -294,8 +295,8 @@ class BasicPipeTransport {
   /// Whether there was a writer and there is none any more.
   bool hung_up() const { return (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0; }
 
-  /// Whether the server that got the announcement still reads the name's FIFO. A writer is told
-  /// that by poll only on Linux; who opens it for writing, everywhere.
+  /// Whether the server that got the announcement still reads the name's FIFO. Only Linux's
+  /// poll tells a writer that; opening it for writing tells everywhere.
   bool server_is_there() const {
     const posix::Descriptor again = posix::adopt_new(posix::retry([&] {
       return ::openat(names_.directory(), hello_name,

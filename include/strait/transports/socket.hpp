@@ -253,12 +253,13 @@ class BasicSocketTransport {
     if (!packed) return packed.error();
     const auto& [in, out_end] = *packed;
     const std::array contents{socket_.get(), file->get()};
-    if (auto put = posix::send_packet(in.get(), packed_packet, contents); !put) return put.error();
+    if (auto put = posix::send_packet(in.get(), endpoint_packet, contents); !put)
+      return put.error();
     for (std::size_t i = 0; i != rights_.size();) {
       std::array<int, posix::max_descriptors> some;
       std::size_t count = 0;
       while (i != rights_.size() && count != some.size()) some[count++] = rights_.at(i++);
-      const auto put = posix::send_packet(in.get(), packed_packet, std::span(some).first(count));
+      const auto put = posix::send_packet(in.get(), endpoint_packet, std::span(some).first(count));
       if (!put) return put.error();
     }
     return detail::Right{std::move((*packed)[1])};
@@ -276,7 +277,7 @@ class BasicSocketTransport {
 
  private:
   /// The least a packet can be: an empty one would look like the end.
-  static constexpr std::array<std::byte, 1> packed_packet{};
+  static constexpr std::array<std::byte, 1> endpoint_packet{};
   /// A large message that has not come in whole, and what a reader may have read behind it.
   static constexpr std::size_t max_backlog_bytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
 

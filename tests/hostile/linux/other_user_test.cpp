@@ -191,6 +191,7 @@ class OpenDirectory {
   std::string name() const { return path_ + "/name"; }
 
  private:
+  /// Not in TMPDIR, which only its owner may enter.
   std::string path_ = "/tmp/strait-open-XXXXXX";
 };
 

@@ -75,7 +75,8 @@ class ReceiveRight {
   bool readable() const { return incoming_.take_in(strait::detail::Deadline::now()); }
 
   /// Errors: `empty`; `peer_closed` when all senders are gone; `malformed` when a message came from
-  /// somebody else, or is none of ours; those of `ReceiveBuffer::receive`.
+  /// another process than the peer, or is no message of this library; those of
+  /// `ReceiveBuffer::receive`.
   Result<MessageHeader> peek() {
     if (!incoming_.take_in(strait::detail::Deadline::now())) return Errc::empty;
     if (incoming_.ended) return incoming_.ended;

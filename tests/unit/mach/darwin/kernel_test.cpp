@@ -110,7 +110,7 @@ struct Door {
 /// A client that writes its messages by hand and has been let in.
 struct RawClient {
   RawClient() {
-    REQUIRE(RawMessage(door.port.name()).right(in.name()).packed(0, door.hello().bytes()).send() ==
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).body(0, door.hello().bytes()).send() ==
             mach::success);
     in.send = OwnedSend();
     REQUIRE(door.server.poll(deaf));
@@ -150,7 +150,7 @@ struct RawServer {
   RawMessage answer() const { return RawMessage(reply.name()); }
   RawMessage good_welcome() {
     const auto bytes = strait::detail::encode_welcome({});
-    return answer().right(in.name()).packed(welcome, bytes.bytes());
+    return answer().right(in.name()).body(welcome, bytes.bytes());
   }
   std::error_code verdict() { return client->poll(deaf).error(); }
 
@@ -186,7 +186,6 @@ mach::Region<ScriptedTraps> region_of(std::size_t size) {
 }  // namespace
 
 // --- the door
-// --------------------------------------------------------------------------------------
 
 TEST_CASE("a Hello that is none is refused as malformed and keeps nobody out",
           "[darwin][hostile]") {
@@ -196,30 +195,28 @@ TEST_CASE("a Hello that is none is refused as malformed and keeps nobody out",
   const auto good = door.hello();
   const auto memory = region_of(5000);
   SECTION("nothing at all") {}
-  SECTION("no right") { hello.packed(0, good.bytes()); }
-  SECTION("a null right") { hello.right(mach::null_port).packed(0, good.bytes()); }
+  SECTION("no right") { hello.body(0, good.bytes()); }
+  SECTION("a null right") { hello.right(mach::null_port).body(0, good.bytes()); }
   SECTION("a send-once right") {
-    hello.right(in.name(), Disposition::make_send_once).packed(0, good.bytes());
+    hello.right(in.name(), Disposition::make_send_once).body(0, good.bytes());
   }
-  SECTION("two rights") { hello.right(in.name()).right(in.name()).packed(0, good.bytes()); }
+  SECTION("two rights") { hello.right(in.name()).right(in.name()).body(0, good.bytes()); }
   SECTION("a right to reply instead") {
-    hello.reply(in.name(), Disposition::make_send).packed(0, good.bytes());
+    hello.reply(in.name(), Disposition::make_send).body(0, good.bytes());
   }
-  SECTION("memory instead of a right") { hello.add(memory.descriptor()).packed(0, good.bytes()); }
+  SECTION("memory instead of a right") { hello.add(memory.descriptor()).body(0, good.bytes()); }
   SECTION("a length that is not there") {
     hello.right(in.name())
         .append(strait::MessageHeader{1 << 20, 0, 0, 0})
         .append_bytes(good.bytes());
   }
   SECTION("more than a Hello can be") {
-    hello.right(in.name()).packed(0, std::vector<std::byte>(129));
+    hello.right(in.name()).body(0, std::vector<std::byte>(129));
   }
-  SECTION("of many megabytes") {
-    hello.right(in.name()).packed(0, std::vector<std::byte>(4 << 20));
-  }
+  SECTION("of many megabytes") { hello.right(in.name()).body(0, std::vector<std::byte>(4 << 20)); }
   SECTION("a number of the kernel") {
     hello = RawMessage(door.port.name(), static_cast<std::int32_t>(Notification::no_senders));
-    hello.right(in.name()).packed(0, good.bytes());
+    hello.right(in.name()).body(0, good.bytes());
   }
   REQUIRE(hello.send() == mach::success);
   CHECK(door.server.poll(deaf).value() == 0);
@@ -234,7 +231,7 @@ TEST_CASE("a receive right in a Hello is destroyed", "[darwin][hostile]") {
   REQUIRE(ScriptedTraps::construct_port(5, in) == mach::success);
   REQUIRE(RawMessage(door.port.name())
               .right(in, Disposition::move_receive)
-              .packed(0, door.hello().bytes())
+              .body(0, door.hello().bytes())
               .send() == mach::success);
   CHECK(door.server.poll(deaf).value() == 0);
   CHECK(door.server.observer().seen.at(0).why == Errc::malformed);
@@ -245,7 +242,7 @@ TEST_CASE("a right to a kernel's object is never sent to", "[darwin][hostile]") 
   Door door;
   const OwnedSend semaphore(MachScript::kernel_object(15));
   REQUIRE(
-      RawMessage(door.port.name()).right(semaphore.name()).packed(0, door.hello().bytes()).send() ==
+      RawMessage(door.port.name()).right(semaphore.name()).body(0, door.hello().bytes()).send() ==
       mach::success);
   CHECK(door.server.poll(deaf).value() == 0);
   CHECK(door.server.observer().seen.at(0).why == Errc::malformed);
@@ -253,7 +250,7 @@ TEST_CASE("a right to a kernel's object is never sent to", "[darwin][hostile]") 
 
   // A wrong Hello gets an answer, but not there.
   Door other;
-  REQUIRE(RawMessage(other.port.name()).right(semaphore.name()).packed(0, text()).send() ==
+  REQUIRE(RawMessage(other.port.name()).right(semaphore.name()).body(0, text()).send() ==
           mach::success);
   CHECK(other.server.poll(deaf).value() == 0);
   CHECK(other.server.observer().seen.size() == 1);
@@ -263,7 +260,7 @@ TEST_CASE("who is gone before the answer does not hold up the next", "[darwin]")
   Door door;
   {
     RawPort in;
-    REQUIRE(RawMessage(door.port.name()).right(in.name()).packed(0, door.hello().bytes()).send() ==
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).body(0, door.hello().bytes()).send() ==
             mach::success);
   }
   CHECK(door.server.poll(deaf).value() == 0);
@@ -296,7 +293,7 @@ TEST_CASE("a client is who the kernel says that sent its Hello", "[darwin][crede
     mach::AuditToken stranger = other_task();
     ++stranger.values[1];
     const AsTask as_stranger(stranger);
-    REQUIRE(RawMessage(door.port.name()).right(in.name()).packed(0, door.hello().bytes()).send() ==
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).body(0, door.hello().bytes()).send() ==
             mach::success);
   }
   CHECK(door.server.poll(deaf).value() == 0);
@@ -309,11 +306,10 @@ TEST_CASE("a client is who the kernel says that sent its Hello", "[darwin][crede
 }
 
 // --- a client that was let in
-// ----------------------------------------------------------------------
 
 TEST_CASE("messages written by hand are understood", "[darwin]") {
   RawClient client;
-  REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+  REQUIRE(client.message().body(whole, text()).send() == mach::success);
   std::size_t got = 0;
   CHECK(client.door.server.poll([&](View bytes) { got = bytes.size(); }).value() == 1);
   CHECK(got == text().size());
@@ -323,15 +319,15 @@ TEST_CASE("messages written by hand are understood", "[darwin]") {
 
 TEST_CASE("a message of anybody but the one who said Hello ends the channel", "[darwin][hostile]") {
   RawClient client;
-  REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+  REQUIRE(client.message().body(whole, text()).send() == mach::success);
   mach::AuditToken token = own_task();
   SECTION("another process") { token = other_task(); }
   SECTION("a later life of the same process") { ++token.values[7]; }
   {
     const AsTask as_other(token);
-    REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+    REQUIRE(client.message().body(whole, text()).send() == mach::success);
   }
-  REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+  REQUIRE(client.message().body(whole, text()).send() == mach::success);
   int heard = 0;
   CHECK(client.door.server.poll([&](View) { ++heard; }).value() == 1);
   CHECK(client.verdict() == Errc::malformed);
@@ -343,11 +339,11 @@ TEST_CASE("a peer that changes its user, its group or its session stays the same
   RawClient client;
   mach::AuditToken token = own_task();
   const std::size_t changed = GENERATE(0u, 1u, 2u, 3u, 4u, 6u);
-  REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+  REQUIRE(client.message().body(whole, text()).send() == mach::success);
   ++token.values[changed];
   {
     const AsTask as_other_user(token);
-    REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+    REQUIRE(client.message().body(whole, text()).send() == mach::success);
   }
   CHECK(client.door.server.poll(deaf).value() == 2);
   CHECK_FALSE(client.verdict());
@@ -358,14 +354,14 @@ TEST_CASE("a Hello of one process does not open the door for another", "[darwin]
   RawPort in;
   {
     const AsTask as_first(other_task());
-    REQUIRE(RawMessage(door.port.name()).right(in.name()).packed(0, door.hello().bytes()).send() ==
+    REQUIRE(RawMessage(door.port.name()).right(in.name()).body(0, door.hello().bytes()).send() ==
             mach::success);
   }
   REQUIRE(door.server.poll(deaf));
   REQUIRE_FALSE(door.server.waiting_connect());
   CHECK(door.server.peer().credentials.pid == 4242);
   const OwnedSend out(only_right(in.next()));
-  REQUIRE(RawMessage(out.name()).packed(whole, text()).send() == mach::success);
+  REQUIRE(RawMessage(out.name()).body(whole, text()).send() == mach::success);
   CHECK(door.server.poll(deaf).error() == Errc::malformed);
 }
 
@@ -382,7 +378,7 @@ TEST_CASE("only the kernel can say that there are no senders", "[darwin][hostile
 
 TEST_CASE("the end is told when the last sender is gone, behind all that was sent", "[darwin]") {
   RawClient client;
-  REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+  REQUIRE(client.message().body(whole, text()).send() == mach::success);
   client.out = OwnedSend();
   CHECK(client.door.server.poll(deaf).value() == 1);
   CHECK(client.verdict() == Errc::peer_closed);
@@ -418,12 +414,12 @@ TEST_CASE("rights and memory that nobody asked for are given back", "[darwin][ho
     for (std::size_t i = 0; i != 3; ++i) mach::write_at(names.data(), 4 * i, extra.name());
     message.add(mach::PortsDescriptor{address, 0, mach::Copy::virtual_copy, Disposition::copy_send,
                                       mach::DescriptorType::ports, 3});
-    REQUIRE(message.packed(whole, text()).send() == mach::success);
+    REQUIRE(message.body(whole, text()).send() == mach::success);
     CHECK(client.verdict() == Errc::malformed);
     return;
   }
   SECTION("a right to reply") { message.reply(extra.name()); }
-  REQUIRE(message.packed(whole, text()).send() == mach::success);
+  REQUIRE(message.body(whole, text()).send() == mach::success);
   CHECK(client.verdict() == Errc::malformed);
 }
 
@@ -431,21 +427,21 @@ TEST_CASE("rights in messages that are never read are given back", "[darwin][hos
   RawClient client;
   RawPort extra;
   for (int i = 0; i != 3; ++i) {
-    REQUIRE(client.message().right(extra.name()).packed(region, text()).send() == mach::success);
+    REQUIRE(client.message().right(extra.name()).body(region, text()).send() == mach::success);
   }
 }
 
 TEST_CASE("a message that no queue of ours would send ends the channel", "[darwin][hostile]") {
   RawClient client;
   SECTION("too large") {
-    REQUIRE(client.message().packed(whole, std::vector<std::byte>(70'000)).send() == mach::success);
+    REQUIRE(client.message().body(whole, std::vector<std::byte>(70'000)).send() == mach::success);
   }
   SECTION("shorter than it says") {
     REQUIRE(client.message().append(strait::MessageHeader{5, 0, whole, 0}).send() == mach::success);
   }
   SECTION("with nothing in it") { REQUIRE(client.message().send() == mach::success); }
   SECTION("of another kind of program") {
-    REQUIRE(RawMessage(client.out.name(), 12'345).packed(whole, text()).send() == mach::success);
+    REQUIRE(RawMessage(client.out.name(), 12'345).body(whole, text()).send() == mach::success);
   }
   CHECK(client.verdict() == Errc::malformed);
 }
@@ -456,7 +452,7 @@ TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][ho
     RawMessage message = client.message();
     (message.add(descriptor), ...);
     const strait::detail::OolReference note{said};
-    REQUIRE(message.packed(region, note.bytes_of()).send() == mach::success);
+    REQUIRE(message.body(region, note.bytes_of()).send() == mach::success);
   };
   const auto memory = region_of(20'000);
   SECTION("as long as it is said to be") {
@@ -515,7 +511,6 @@ TEST_CASE("a region is what it is said to be, or the channel ends", "[darwin][ho
 }
 
 // --- a parent and its child
-// ------------------------------------------------------------------------
 
 namespace {
 
@@ -638,7 +633,6 @@ TEST_CASE("without means for it a parent claims no name", "[darwin][launch]") {
 }
 
 // --- descriptors that go quiet
-// ---------------------------------------------------------------------
 
 namespace {
 bool is_readable(int descriptor) {
@@ -761,7 +755,6 @@ TEST_CASE("two rights to one port that wait for room do not take it from each ot
 }
 
 // --- files as rights
-// -------------------------------------------------------------------------------
 
 TEST_CASE("files travel as rights, as soon as the kernel has memory for them", "[darwin][rights]") {
   ConnectedLinks links;
@@ -832,38 +825,37 @@ TEST_CASE("a right that is to no file is none, and all that came is given back",
   }
   SECTION("where memory should be") { kind = region; }
   SECTION("in the middle of a message") {
-    REQUIRE(client.message().packed(fragment, text()).send() == mach::success);
+    REQUIRE(client.message().body(fragment, text()).send() == mach::success);
   }
   SECTION("more than any message has") {
     for (int i = 0; i != 127; ++i) message.right(file.name());
   }
   SECTION("more than the channel allows") {
     for (int i = 0; i != 126; ++i) message.right(file.name());
-    REQUIRE(message.packed(whole, text()).send() == mach::success);
+    REQUIRE(message.body(whole, text()).send() == mach::success);
     CHECK(client.verdict() == Errc::too_many_rights);
     return;
   }
-  REQUIRE(message.packed(kind, text()).send() == mach::success);
+  REQUIRE(message.body(kind, text()).send() == mach::success);
   dying.reset();
   CHECK(client.verdict() == Errc::malformed);
 }
 
 // --- a server that is none
-// -------------------------------------------------------------------------
 
 TEST_CASE("a welcome written by hand is one, from whom the kernel says", "[darwin]") {
   RawServer server;
   {
     const AsTask as_server(other_task(77));
     REQUIRE(server.good_welcome().send() == mach::success);
-    REQUIRE(server.answer().packed(whole, text()).send() == mach::success);
+    REQUIRE(server.answer().body(whole, text()).send() == mach::success);
   }
   CHECK(server.client->poll(deaf).value() == 1);
   CHECK(server.client->peer().credentials.pid == 77);
   REQUIRE(server.client->send(text()));
   CHECK(mach::parse(mach::message_of(server.in.next()))->header.bytes == text().size());
   // From then on only that one is heard.
-  REQUIRE(server.answer().packed(whole, text()).send() == mach::success);
+  REQUIRE(server.answer().body(whole, text()).send() == mach::success);
   CHECK(server.verdict() == Errc::malformed);
 }
 
@@ -879,7 +871,7 @@ TEST_CASE("a name that somebody else holds is found out by the answer", "[darwin
   SECTION("a refusal, which is not believed either") {
     RawServer server;
     const auto bytes = strait::detail::encode_welcome(make_error_code(Errc::bad_token));
-    REQUIRE(server.answer().packed(refusal, bytes.bytes()).send() == mach::success);
+    REQUIRE(server.answer().body(refusal, bytes.bytes()).send() == mach::success);
     CHECK(server.verdict() == Errc::permission_denied);
   }
   SECTION("a welcome, where anybody may be the server") {
@@ -896,30 +888,29 @@ TEST_CASE("a welcome without a right that can be sent to is none", "[darwin][hos
   RawServer server;
   const auto bytes = strait::detail::encode_welcome({});
   std::error_code expected = make_error_code(Errc::malformed);
-  SECTION("no right") { REQUIRE(server.answer().packed(welcome, bytes.bytes()).send() == 0); }
+  SECTION("no right") { REQUIRE(server.answer().body(welcome, bytes.bytes()).send() == 0); }
   SECTION("a right to a kernel's object") {
     const OwnedSend object(MachScript::kernel_object(2));
-    REQUIRE(server.answer().right(object.name()).packed(welcome, bytes.bytes()).send() == 0);
+    REQUIRE(server.answer().right(object.name()).body(welcome, bytes.bytes()).send() == 0);
   }
   SECTION("a right to a port that is dead") {
     {
       RawPort dead;
-      REQUIRE(server.answer().right(dead.name()).packed(welcome, bytes.bytes()).send() == 0);
+      REQUIRE(server.answer().right(dead.name()).body(welcome, bytes.bytes()).send() == 0);
     }
     expected = make_error_code(Errc::refused);
   }
   SECTION("memory") {
     const auto memory = region_of(5000);
-    REQUIRE(server.answer().add(memory.descriptor()).packed(welcome, bytes.bytes()).send() == 0);
+    REQUIRE(server.answer().add(memory.descriptor()).body(welcome, bytes.bytes()).send() == 0);
   }
   SECTION("a right that comes with something else") {
-    REQUIRE(server.answer().right(server.in.name()).packed(whole, bytes.bytes()).send() == 0);
+    REQUIRE(server.answer().right(server.in.name()).body(whole, bytes.bytes()).send() == 0);
   }
   CHECK(server.verdict() == expected);
 }
 
 // --- a kernel that says no
-// -------------------------------------------------------------------------
 
 TEST_CASE("a port's queue takes what it is asked for, as far as Mach goes", "[darwin]") {
   const auto limit = [](std::size_t queue_bytes) {
@@ -1016,7 +1007,7 @@ TEST_CASE("who waits for room hears of the end of the port", "[darwin]") {
   // The port dies, but not the right to send to this end.
   client.in.receive = OwnedReceive();
   CHECK(server.flush(1h).error() == Errc::peer_closed);
-  REQUIRE(client.message().packed(whole, text()).send() == mach::success);
+  REQUIRE(client.message().body(whole, text()).send() == mach::success);
   CHECK(server.poll(deaf).value() == 1);
   CHECK(client.verdict() == Errc::peer_closed);
 }
@@ -1086,7 +1077,7 @@ TEST_CASE("a name that too many knock at takes no more, and all that knocked are
   std::size_t knocked = 0;
   for (;; ++knocked) {
     RawMessage message(door.port.name());
-    if (message.right(in.name()).packed(0, text()).send() == mach::success) continue;
+    if (message.right(in.name()).body(0, text()).send() == mach::success) continue;
     destroy(message.bytes());
     break;
   }
@@ -1098,7 +1089,6 @@ TEST_CASE("a name that too many knock at takes no more, and all that knocked are
 }
 
 // --- names
-// -----------------------------------------------------------------------------------------
 
 namespace {
 struct GroupPrefix {

@@ -170,7 +170,7 @@ TEST_CASE("a message that is taken out tells of room, also where there is none y
   }
   SECTION("but not of one that is too large, and destroyed") {
     REQUIRE(RawMessage(port.name())
-                .packed(1, std::vector<std::byte>(200))
+                .body(1, std::vector<std::byte>(200))
                 .send(Disposition::make_send_once) == 0);
     destroy(port.next());
     destroy(port.next());
@@ -303,7 +303,7 @@ TEST_CASE("a message too large stays with its size told, or is destroyed", "[scr
   RawPort inside;
   const std::vector<std::byte> body(1000);
   for (int i = 0; i != 2; ++i) {
-    REQUIRE(RawMessage(port.name()).right(inside.name()).packed(1, body).send() == 0);
+    REQUIRE(RawMessage(port.name()).right(inside.name()).body(1, body).send() == 0);
   }
   std::vector<std::byte> buffer(sizeof(mach::Header) + mach::max_trailer_bytes);
   const auto receive = [&](mach::Options more) {
