@@ -99,6 +99,9 @@ class SendPossibleRequest {
         case Notification::send_possible:
           if (keeps_place && give_up_place(about)) answer = Answer::gone;
           break;
+        case Notification::port_deleted:
+        case Notification::no_senders:
+        case Notification::send_once:
         default: break;  // the request is lost: a look at the port, and it is made again
       }
     }
