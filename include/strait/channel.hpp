@@ -13,6 +13,7 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/moved_from.hpp"
+#include "strait/channel/delivery.hpp"
 #include "strait/channel/frame_sink.hpp"
 #include "strait/channel/message_name.hpp"
 #include "strait/channel/stop_request.hpp"
@@ -680,15 +681,15 @@ class Channel {
     std::size_t handled = 0;
     std::error_code broken;
     const auto received = link_->receive(
-        [&](std::uint16_t tag, std::span<const std::byte> bytes, auto... with) {
-          detail::observe_receive(observer_, bytes.size());
-          const Result<void> read = deliver(listener, tag, bytes, with...);
+        [&](const Incoming& message) {
+          detail::observe_receive(observer_, message.bytes.size());
+          const Result<void> read = deliver(listener, message);
           if (read) {
             ++handled;
           } else if (read.error() == Errc::unexpected_message) {
             deferred_ = read.error();
-            detail::observe_unexpected(observer_, detail::MessageName<SerializerT>::of(tag), tag,
-                                       bytes.size());
+            detail::observe_unexpected(observer_, detail::MessageName<SerializerT>::of(message.tag),
+                                       message.tag, message.bytes.size());
           } else {
             broken = read.error();
           }
@@ -725,37 +726,17 @@ class Channel {
   }
 
   template <class Listener>
-  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes) {
-    return deliver(listener, tag, bytes, Rights(), detail::Lease());
-  }
-  template <class Listener>
-  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                       detail::RightList& list) {
-    if (list.size() > options.max_rights) return Errc::too_many_rights;
-    list.for_each([&](detail::Right& right) { right.sender = peer_.credentials; });
-    return deliver(listener, tag, bytes, Rights(std::move(list)), detail::Lease());
-  }
-  template <class Listener>
-  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                       detail::Lease& lease) {
-    return deliver(listener, tag, bytes, Rights(), std::move(lease));
-  }
-
-  template <class Listener>
-  Result<void> deliver(Listener& listener, std::uint16_t tag, std::span<const std::byte> bytes,
-                       Rights rights, detail::Lease lease) {
+  Result<void> deliver(Listener& listener, const Incoming& message) {
+    Rights rights;
+    if (message.rights != nullptr) [[unlikely]] {
+      if (message.rights->size() > options.max_rights) return Errc::too_many_rights;
+      message.rights->for_each([&](detail::Right& right) { right.sender = peer_.credentials; });
+      rights = Rights(std::move(*message.rights));
+    }
     if constexpr (std::derived_from<Listener, detail::FrameSink>) {
-      return listener.take(tag, bytes, rights);
+      return listener.take(message.tag, message.bytes, rights);
     } else {
-      detail::WithLease<Listener> keeping{listener, std::move(lease)};
-      Result<void> read;
-      if constexpr (CarriesRights<TransportT>) {
-        detail::WithRights<detail::WithLease<Listener>> with{keeping, rights};
-        read = SerializerT::read(tag, bytes, with);
-      } else {
-        read = SerializerT::read(tag, bytes, keeping);
-      }
-      return keeping.failure ? keeping.failure : read;
+      return detail::deliver<SerializerT, CarriesRights<TransportT>>(listener, message, rights);
     }
   }
 

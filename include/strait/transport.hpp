@@ -23,6 +23,19 @@
 
 namespace strait {
 
+/// A message that has arrived, as a transport gives it to the sink of `receive`.
+///
+/// Ownership: the transport's, and ends with the call; a sink may move the rights and the memory
+/// out of what is pointed to.
+struct Incoming {
+  std::uint16_t tag;
+  std::span<const std::byte> bytes;
+  /// The rights that came with it; null when there were none.
+  detail::RightList* rights = nullptr;
+  /// That in which `bytes` lie, from its beginning, if it came out of line; else null.
+  detail::Lease* memory = nullptr;
+};
+
 namespace detail {
 
 /// The least payload and the least sink, to state a transport's contract with.
@@ -33,9 +46,7 @@ struct AnyPayload {
   void write_to(std::byte* out) const;
 };
 struct AnySink {
-  bool operator()(std::uint16_t tag, std::span<const std::byte> bytes);
-  bool operator()(std::uint16_t tag, std::span<const std::byte> bytes, RightList rights);
-  bool operator()(std::uint16_t tag, std::span<const std::byte> bytes, Lease lease);
+  bool operator()(const Incoming& message);
 };
 
 }  // namespace detail
@@ -80,7 +91,7 @@ struct ReceiveLimits {
 ///       something to send for which no wake-up comes; it has to be tried again after a while.
 ///
 /// Receiving
-///   T8  `receive(sink, limits)` calls `sink(tag, bytes)` for each message that is there, oldest
+///   T8  `receive(sink, limits)` calls `sink(incoming)` for each message that is there, oldest
 ///       first, until the sink returns false, or a fair share is done (success; of messages, bytes
 ///       and system calls, so that it takes no longer than a millisecond or so whatever the peer
 ///       does), or none is left (`empty`), or there will be no more: `peer_closed`, which comes
@@ -100,8 +111,8 @@ struct ReceiveLimits {
 /// Out of line
 ///   T16 optional, `allocate(bytes)`: a `detail::Lease` of memory in which the receiver can read.
 ///       A payload may then have a `lease()` in which its bytes lie; if that is `moved()`, a
-///       successful `send` may take it. `receive` may call `sink(tag, bytes, lease)`: the bytes lie
-///       at the lease's beginning and last as long as that.
+///       successful `send` may take it. An incoming message may have a
+///       `memory`, in which its bytes lie and which lasts as long as its owner likes.
 ///
 ///   T19 optional, with `out_of_line_from`, the size from which messages go out of line:
 ///       `bytes_under_way()` of them, which the peer has not taken or given back yet;
@@ -109,9 +120,8 @@ struct ReceiveLimits {
 ///
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T12 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone
-///       from `rights` exactly when it succeeds. `receive` then calls `sink(tag, bytes, rights)`
-///       for such a message, with a `RightList` that belongs to the sink. A message comes with all
-///       its rights and no others, or is an error: `malformed`, `rights_lost`.
+///       from `rights` exactly when it succeeds. Such a message comes in with its `rights`: with
+///       all of them and no others, or is an error: `malformed`, `rights_lost`.
 ///   T13 `T::carries(right)`: whether such a right can be sent here at all.
 ///   T14 optional, `T::pair()`: two links connected to each other. `detach()` makes a right of a
 ///       link, with all it has received and not given yet; the link is of no use then. After an

@@ -161,7 +161,7 @@ struct ReaderWire {
         },
         [&](const FrameHeader& header, Bytes bytes) {
           ++given;
-          return sink(header.tag, bytes);
+          return sink(strait::Incoming{header.tag, bytes});
         },
         max_message_bytes, strait::detail::fair_share);
     require(!readable || given != 0 || (!received && received.error() != Errc::empty),
@@ -291,7 +291,7 @@ class Attack {
       require(calls <= 16 + script_.size() / 1024, "it comes to an end");
       receive();
     }
-    static_cast<void>(wire_.receive([](auto, Bytes, auto&&...) { return true; }));
+    static_cast<void>(wire_.receive([](const strait::Incoming&) { return true; }));
   }
 
  private:
@@ -380,13 +380,15 @@ class Attack {
   void receive(std::size_t most = 0) {
     if (ended_) return;
     std::size_t given = 0;
-    const auto received = wire_.receive([&](std::uint16_t tag, Bytes bytes, auto&&... rights) {
+    const auto received = wire_.receive([&](const strait::Incoming& message) {
       const auto expected = script_.next(Wire::rights_limit);
       require(expected.has_value(), "only what was sent is given");
-      require(tag == expected->header.tag && std::ranges::equal(bytes, expected->body),
-              "it is what was sent");
-      require((rights.size() + ... + 0) == expected->header.rights, "with as many rights");
-      (check(rights), ...);
+      require(
+          message.tag == expected->header.tag && std::ranges::equal(message.bytes, expected->body),
+          "it is what was sent");
+      const std::size_t rights = message.rights != nullptr ? message.rights->size() : 0;
+      require(rights == expected->header.rights, "with as many rights");
+      if (message.rights != nullptr) check(*message.rights);
       return ++given != most;
     });
     if (received) return;

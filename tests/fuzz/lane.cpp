@@ -145,9 +145,11 @@ void run(Input& input) {
   std::vector<strait::detail::Lease> kept;
   const auto receive = [&] {
     check(link->receive(
-        [&](std::uint16_t, std::span<const std::byte> bytes, auto&&... with) {
+        [&](const strait::Incoming& message) {
+          const auto bytes = message.bytes;
+          const bool whole = message.rights == nullptr && message.memory == nullptr;
           require(bytes.size() <= max_message_bytes, "no message is over the limit");
-          require(in_pieces || sizeof...(with) != 0 || bytes.size() <= T::fragment_bytes,
+          require(in_pieces || !whole || bytes.size() <= T::fragment_bytes,
                   "no message that came in one piece is larger than a piece can be");
           unsigned sum = 0;  // every byte can be read
           for (const std::byte each : bytes) sum += std::to_integer<unsigned>(each);

@@ -19,6 +19,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/base/fair_mutex.hpp"
+#include "strait/channel/delivery.hpp"
 #include "strait/channel/frame_sink.hpp"
 #include "strait/channel/message_name.hpp"
 #include "strait/error.hpp"
@@ -372,12 +373,8 @@ class ProxyCoreFor final
   }
   Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes,
                           Rights rights) override {
-    if constexpr (CarriesRights<typename ChannelT::transport>) {
-      WithRights<Listener> with{listener_, rights};
-      return ChannelT::serializer::read(tag, bytes, with);
-    } else {
-      return ChannelT::serializer::read(tag, bytes, listener_);
-    }
+    return deliver<typename ChannelT::serializer, CarriesRights<typename ChannelT::transport>>(
+        listener_, Incoming{tag, bytes}, rights);
   }
   void on_closed(std::error_code why) override {
     if constexpr (requires { listener_.on_closed(why); }) listener_.on_closed(why);

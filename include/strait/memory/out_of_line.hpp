@@ -172,39 +172,5 @@ struct BufferOf<std::span<const std::byte>> {
   }
 };
 
-/// Calls a listener with the message where it lies, or, if it asks for one, with a buffer to keep.
-template <class Listener>
-struct WithLease {
-  Listener& listener;
-  /// What the message lies in, if it came out of line.
-  Lease lease{};
-  std::error_code failure{};
-
-  template <class Message, class... More>
-    requires std::invocable<Listener&, Message, More...> ||
-        requires(Listener& called, typename BufferOf<std::remove_cvref_t<Message>>::Type buffer,
-                 More&&... more) {
-      called(std::move(buffer), std::forward<More>(more)...);
-    }
-  void operator()(Message&& message, More&&... more) {
-    if constexpr (std::invocable<Listener&, Message, More...>) {
-      listener(std::forward<Message>(message), std::forward<More>(more)...);
-    } else {
-      using Buffer = BufferOf<std::remove_cvref_t<Message>>;
-      const auto bytes = Buffer::bytes(message);
-      if (!lease || lease->data() != bytes.data()) {
-        auto copy = PrivateMemory::create(bytes.size());
-        if (!copy) {
-          failure = copy.error();
-          return;
-        }
-        if (!bytes.empty()) std::memcpy((*copy)->data(), bytes.data(), bytes.size());
-        lease = std::move(*copy);
-      }
-      listener(Buffer::make(std::move(lease), bytes.size()), std::forward<More>(more)...);
-    }
-  }
-};
-
 }  // namespace detail
 }  // namespace strait

@@ -101,25 +101,4 @@ class Rights {
   detail::RightList list_;
 };
 
-namespace detail {
-
-/// Calls a listener with the message and its rights if it asks for them, and else with the message
-/// alone; the rights are then closed.
-template <class Listener>
-struct WithRights {
-  Listener& listener;
-  Rights& rights;
-
-  template <class Message>
-    requires std::invocable<Listener&, Message, Rights> || std::invocable<Listener&, Message>
-  void operator()(Message&& message) {
-    if constexpr (std::invocable<Listener&, Message, Rights>) {
-      listener(std::forward<Message>(message), std::move(rights));
-    } else {
-      listener(std::forward<Message>(message));
-    }
-  }
-};
-
-}  // namespace detail
 }  // namespace strait

@@ -24,6 +24,7 @@
 #include "strait/os/posix/thread.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
+#include "strait/transport.hpp"
 
 namespace strait::detail {
 
@@ -187,12 +188,13 @@ class Bridge {
     std::error_code failure;
     const auto received = link_.receive(
         // A bridge carries no rights: those that come are closed.
-        [&](std::uint16_t tag, std::span<const std::byte> bytes, auto&&...) {
-          std::byte* copy = inbox_.push(tag, bytes.size());
+        [&](const Incoming& message) {
+          std::byte* copy = inbox_.push(message.tag, message.bytes.size());
           if (copy == nullptr) {
             failure = no_memory();
             return false;
           }
+          const auto bytes = message.bytes;
           if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());
           ++count;
           ++messages_;

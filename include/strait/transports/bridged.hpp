@@ -141,7 +141,7 @@ class BridgedTransport {
       std::memcpy(copy, frame.payload, frame.header.bytes);
       left -= detail::min(left, std::size_t{frame.header.bytes});
       taken_.pop();
-      if (!sink(frame.header.tag, incoming_.bytes())) return {};
+      if (!sink(Incoming{frame.header.tag, incoming_.bytes()})) return {};
     }
     return {};
   }

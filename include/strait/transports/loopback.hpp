@@ -289,7 +289,8 @@ class LoopbackTransport {
       const auto tag = take_frame(limits.max_message_bytes, rights);
       if (!tag) return tag.error();
       left -= detail::min(left, incoming_.size());
-      if (!sink(*tag, incoming_.bytes(), std::move(rights))) return {};
+      const Incoming message{*tag, incoming_.bytes(), rights.empty() ? nullptr : &rights};
+      if (!sink(message)) return {};
     }
     return {};
   }

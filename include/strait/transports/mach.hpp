@@ -358,7 +358,8 @@ class BasicMachTransport {
           if (!lease) return lease.error();
           if (*lease) {
             const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
-            const bool more = sink(announced.tag, bytes, std::move(*lease));
+            const bool more = sink(Incoming{announced.tag, bytes, nullptr, &*lease});
+            lease->reset();  // before `done`, which has the memory serve the next message
             if constexpr (MachKernelWithRegions<KernelT>) regions_.done();
             if (!more) return {};
           }
@@ -523,10 +524,12 @@ class BasicMachTransport {
   template <class Sink>
   bool deliver(Sink& sink, std::uint16_t tag) {
     if constexpr (carries_descriptors) {
-      if (!rights_.empty()) [[unlikely]]
-        return sink(tag, incoming_.bytes(), std::move(rights_));
+      if (!rights_.empty()) [[unlikely]] {
+        detail::RightList rights = std::move(rights_);
+        return sink(Incoming{tag, incoming_.bytes(), &rights});
+      }
     }
-    return sink(tag, incoming_.bytes());
+    return sink(Incoming{tag, incoming_.bytes()});
   }
 
   bool holds_memory() const {

@@ -266,9 +266,11 @@ class BasicPipeTransport {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
-    return receive_some([&](const detail::FrameHeader& header,
-                            std::span<const std::byte> bytes) { return sink(header.tag, bytes); },
-                        limits.max_message_bytes, detail::fair_share);
+    return receive_some(
+        [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
+          return sink(Incoming{header.tag, bytes});
+        },
+        limits.max_message_bytes, detail::fair_share);
   }
 
   bool readable() const { return reader_.readable() || posix::events_now(in_.get(), POLLIN) != 0; }

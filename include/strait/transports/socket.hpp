@@ -183,9 +183,10 @@ class BasicSocketTransport {
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
     const auto received = receive_some(
-        [&](std::uint16_t tag, std::span<const std::byte> frame, auto&&... rights) {
+        [&](const Incoming& frame) {
           // Otherwise it stays empty, and is no Welcome.
-          if (tag == 0 && sizeof...(rights) == 0) bytes = detail::HandshakeBytes(frame);
+          if (frame.tag == 0 && frame.rights == nullptr)
+            bytes = detail::HandshakeBytes(frame.bytes);
           return false;
         },
         detail::HandshakeBytes::capacity, 1);
@@ -355,9 +356,9 @@ class BasicSocketTransport {
     }
     const auto deliver = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
       if (header.rights == 0) [[likely]]
-        return sink(header.tag, bytes);
+        return sink(Incoming{header.tag, bytes});
       auto rights = take_rights(header.rights);
-      if (rights) return sink(header.tag, bytes, std::move(*rights));
+      if (rights) return sink(Incoming{header.tag, bytes, &*rights});
       broken = rights.error();
       return false;
     };
