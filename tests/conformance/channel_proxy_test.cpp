@@ -64,6 +64,19 @@ struct Listener {
   }
 };
 
+/// Keeps what it is given.
+struct Keeper : Watched {
+  std::vector<strait::OutOfLineBytes> kept;
+};
+struct KeepingListener {
+  std::shared_ptr<Keeper> keeper;
+
+  void operator()(strait::OutOfLineBytes buffer) {
+    const auto access = keeper->access();
+    keeper->kept.push_back(std::move(buffer));
+  }
+};
+
 template <class T>
 using Link = RawLink<T, strait::ChannelOptions{.max_queued_bytes = 256 << 10}>;
 template <class T>
@@ -135,6 +148,22 @@ TEMPLATE_TEST_CASE("a proxy hears and says all, whole and in order", "[proxy]",
     return answers.count() == count;
   }));
   CHECK_FALSE(answers.wrong());
+}
+
+TEMPLATE_TEST_CASE("a proxy's listener may ask for buffers, and keep them", "[proxy]",
+                   STRAIT_TEST_TRANSPORTS) {
+  ProxyEnds<TestType> ends;
+  const auto keeper = std::make_shared<Keeper>();
+  ends.start(KeepingListener{keeper});
+  for (std::size_t i = 0; i != 3; ++i) REQUIRE(ends.peer->send(pattern(20'000, i)));
+  REQUIRE(poll_until(*ends.peer, ends.at_peer, [&] {
+    const auto access = keeper->access();
+    return keeper->kept.size() == 3;
+  }));
+  ends.proxy->close();
+  for (std::size_t i = 0; i != 3; ++i) {
+    CHECK(same_bytes(keeper->kept[i].bytes(), pattern(20'000, i)));
+  }
 }
 
 TEMPLATE_TEST_CASE("many threads send at once: each one's messages come in order, none is lost",
