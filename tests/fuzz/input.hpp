@@ -63,14 +63,20 @@ inline std::size_t open_descriptors() {
   return count;
 }
 
-/// Whether it is so many, after a moment: a thread may have to close what a peer had sent.
-inline bool open_descriptors_are(std::size_t count) {
+/// Whether `holds()` comes true within ten seconds.
+template <class Predicate>
+bool eventually(Predicate&& holds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-  while (open_descriptors() != count) {
+  while (!holds()) {
     if (std::chrono::steady_clock::now() >= end) return false;
     std::this_thread::yield();
   }
   return true;
+}
+
+/// Whether it is so many, after a moment: a thread may have to close what a peer had sent.
+inline bool open_descriptors_are(std::size_t count) {
+  return eventually([&] { return open_descriptors() == count; });
 }
 
 /// Checks that one input leaves as many descriptors as there were.
