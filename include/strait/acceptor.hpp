@@ -18,10 +18,10 @@
 #include "strait/channel.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
-#include "strait/handshake/withdraw.hpp"
+#include "strait/handshake/server.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/error.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
@@ -87,18 +87,14 @@ class Acceptor {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<Acceptor> listen(std::string_view name, const Token& token,
                                                ObserverT observer = {}) {
-    auto server = TransportT::listen(
-        name, {options.max_half_open,
-               std::chrono::milliseconds{ChannelT::channel_options.handshake_timeout_ms},
-               ChannelT::channel_options.peers});
+    auto limits = ChannelT::accept_limits();
+    limits.max_half_open = options.max_half_open;
+    auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits, name);
     if (!server) return server.error();
-    auto set = posix::WaitSet::create();
+    auto set = posix::wait_set_with_signal();
     if (!set) return set.error();
-    if (auto rung = set->signal(); !rung) return rung.error();
-    set->clear();
-    const pollfd interest = server->interest();
-    if (auto watched = set->watch(interest.fd, interest.events); !watched) return watched.error();
-    return Acceptor(std::move(*server), std::move(*set), token, std::move(observer));
+    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
+    return Acceptor(std::move(*server), std::move(*set), std::move(observer));
   }
 
   Acceptor(Acceptor&&) noexcept = default;
@@ -112,7 +108,7 @@ class Acceptor {
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;
     if (!server_) return Errc::closed;
-    const StopTaken stop_taken{stop_};
+    const detail::StopTaken stop_taken(stop_);
     return poll_on(listener);
   }
 
@@ -122,7 +118,7 @@ class Acceptor {
   template <class Listener, class Rep, class Period>
   Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
     if (listening_) return Errc::busy;
-    const StopTaken stop_taken{stop_};
+    const detail::StopTaken stop_taken(stop_);
     return wait_until(listener, detail::Deadline::after(duration));
   }
 
@@ -130,7 +126,7 @@ class Acceptor {
   template <class Listener>
   Result<void> run(Listener&& listener) {
     if (listening_) return Errc::busy;
-    const StopTaken stop_taken{stop_};
+    const detail::StopTaken stop_taken(stop_);
     while (!stop_.raised()) {
       const auto handled = wait_until(listener, detail::Deadline::never());
       if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
@@ -150,13 +146,14 @@ class Acceptor {
       closing_ = true;
     } else {
       clients_.clear();
-      detail::withdraw(server_);
+      if (server_) server_->withdraw();
+      server_.reset();
     }
   }
 
   /// One descriptor for everything: when it is readable, call `poll`, once, also in an
   /// edge-triggered loop: see `Channel::native_handle`. Ownership: the acceptor's.
-  int native_handle() const noexcept { return set_.native_handle(); }
+  HandleResult native_handle() const noexcept { return set_.native_handle(); }
 
   /// How many clients are there.
   std::size_t size() const noexcept { return clients_.size(); }
@@ -201,15 +198,8 @@ class Acceptor {
     Acceptor& acceptor_;
   };
 
-  /// A call has heeded what made it return, also when a listener throws.
-  struct StopTaken {
-    detail::StopFlag& stop;
-    ~StopTaken() { stop.take(); }
-  };
-
-  Acceptor(typename TransportT::Server server, posix::WaitSet set, const Token& token,
-           ObserverT observer)
-      : token_(token), set_(std::move(set)), observer_(std::move(observer)) {
+  Acceptor(detail::HandshakeServer<TransportT> server, posix::WaitSet set, ObserverT observer)
+      : set_(std::move(set)), observer_(std::move(observer)) {
     server_.emplace(std::move(server));
   }
 
@@ -221,7 +211,7 @@ class Acceptor {
         return handled;
       }
       const auto until = detail::Deadline::earlier(deadline, server_->deadline());
-      auto slept = posix::wait_for({{native_handle(), POLLIN, 0}, {-1, 0, 0}}, until);
+      auto slept = posix::wait_for({Interest::to_read(set_.native_handle())}, until);
       if (!slept) return slept.error();
     }
   }
@@ -245,7 +235,7 @@ class Acceptor {
     while (next_ready_ != ready_count_) {
       if (stop_.raised() || closing_) return handled;
       const int fd = ready_[next_ready_++];
-      if (fd == server_->interest().fd) {
+      if (fd == server_->interest().handle) {
         backlog_ = true;
       } else if (const auto client = clients_.find(fd); client != clients_.end()) {
         handled += serve(client, listener);
@@ -269,42 +259,37 @@ class Acceptor {
     std::size_t handled = 0;
     for (int i = 0; i != max_handshakes && !stop_.raised() && !closing_; ++i) {
       if (i != 0 && turn_ends.passed()) break;
-      auto request = server_->accept();
-      backlog_ = request.has_value();
-      if (!request) {
+      auto client = server_->accept(observer_, [&](const PeerCredentials& credentials) {
+        return is_full_for(credentials.uid);
+      });
+      backlog_ = client.has_value();
+      if (!client) {
         // Not every transport's `accept` has looked at all that its descriptor shows.
-        const pollfd interest = server_->interest();
-        if (auto shown = set_.watch(interest.fd, interest.events); !shown) return shown.error();
-        if (request.error() == Errc::empty || handled != 0) return handled;
-        return request.error();
+        if (auto shown = set_.watch(server_->interest()); !shown) return shown.error();
+        if (client.error() == Errc::empty || handled != 0) return handled;
+        return client.error();
       }
-      const PeerCredentials who = request->credentials;
-      const bool came = !request->failure;
-      auto client = admit(std::move(*request));
-      if (client) {
-        handled += serve(*client, listener);
+      if (!*client) continue;
+      const PeerCredentials credentials = (*client)->credentials;
+      const auto admitted = admit(std::move(**client));
+      if (admitted) {
+        handled += serve(*admitted, listener);
       } else {
-        detail::observe_refused(observer_, client.error(), who);
-        // No client can ever be let in.
-        if (came && posix::is_permanent(client.error())) return client.error();
+        detail::observe_refused(observer_, admitted.error(), credentials);
       }
     }
     return handled;  // there may be more, which not every transport's name still shows
   }
 
-  Result<typename Clients::iterator> admit(typename TransportT::Request request) {
-    const PeerCredentials who = request.credentials;
-    auto link = ChannelT::answer(std::move(request), token_, full_for(who.uid));
-    if (!link) return link.error();
-    ChannelT channel(token_, observer_);
-    channel.admit(std::move(*link), who);
-    const int fd = channel.native_handle();
-    if (fd < 0) return std::make_error_code(std::errc::too_many_files_open);
-    if (auto watched = set_.watch(fd, POLLIN); !watched) return watched.error();
-    return clients_.emplace(fd, std::move(channel)).first;
+  Result<typename Clients::iterator> admit(detail::Introduced<TransportT> client) {
+    ChannelT channel(std::move(client), false, observer_);
+    const auto handle = channel.native_handle();
+    if (!handle) return handle.error();
+    if (auto watched = set_.watch(Interest::to_read(*handle)); !watched) return watched.error();
+    return clients_.emplace(*handle, std::move(channel)).first;
   }
 
-  bool full_for(std::uint32_t uid) const {
+  bool is_full_for(std::uint32_t uid) const {
     if (clients_.size() >= options.max_clients) return true;
     if constexpr (options.max_clients_per_user >= options.max_clients) return false;
     std::size_t of_user = 0;
@@ -326,8 +311,7 @@ class Acceptor {
     return 1;
   }
 
-  Token token_;
-  detail::ResetOnMove<typename TransportT::Server> server_;
+  detail::ResetOnMove<detail::HandshakeServer<TransportT>> server_;
   posix::WaitSet set_;
   Clients clients_;
   /// Who has something to say, and was not asked yet from this one on.

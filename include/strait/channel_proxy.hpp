@@ -1,7 +1,5 @@
 #pragma once
 
-#include <pthread.h>
-
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -70,11 +68,9 @@ class ChannelProxy {
                                                   Executor executor = {}) {
     static_assert(std::invocable<Executor&, Task>,
                   "strait: an executor is called with a task, to be called by it or later.");
-    auto wakeup = posix::WaitSet::create();
+    auto wakeup = posix::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
-    // The first signal takes a descriptor: there shall be one whenever there is something to tell.
-    if (auto rung = wakeup->signal(); !rung) return rung.error();
-    if (channel.native_handle() < 0) return std::make_error_code(std::errc::too_many_files_open);
+    if (const auto handle = channel.native_handle(); !handle) return handle.error();
     auto core = std::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
         std::move(channel), std::move(*wakeup), std::move(listener), std::move(executor));
     const auto thread = posix::start_thread<Core>(core);
@@ -148,11 +144,11 @@ class ChannelProxy {
  private:
   using Core = detail::ProxyCore<ChannelT, options>;
 
-  ChannelProxy(std::shared_ptr<Core> core, pthread_t thread)
+  ChannelProxy(std::shared_ptr<Core> core, posix::Thread thread)
       : core_(std::move(core)), thread_(thread) {}
 
   std::shared_ptr<Core> core_;
-  pthread_t thread_;
+  posix::Thread thread_;
   posix::OwnerProcess owner_;
 };
 

@@ -1,10 +1,5 @@
 #pragma once
 
-#include <signal.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -14,7 +9,9 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/child.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/os/posix/owner_process.hpp"
@@ -97,7 +94,7 @@ class ChildProcess {
   /// ends when its tracer lets it, and is a zombie until this process ends.
   ~ChildProcess() {
     if (pid_ == 0 || !owner_.is_this()) return;
-    if (kill(SIGKILL)) static_cast<void>(wait(std::chrono::seconds{1}));
+    if (kill(posix::kill_signal)) static_cast<void>(wait(std::chrono::seconds{1}));
   }
 
   /// Starts a program, a path, whose standard input shall be `input`. It gets the environment, the
@@ -119,7 +116,7 @@ class ChildProcess {
   }
 
   /// 0 when there is none (any more): it was reaped, released or moved.
-  pid_t pid() const noexcept { return pid_; }
+  posix::ProcessId pid() const noexcept { return pid_; }
 
   /// Readable when the child has ended; -1 where the system has no such descriptor. Ownership: this
   /// object's.
@@ -129,9 +126,8 @@ class ChildProcess {
   Result<void> kill(int signal) noexcept {
     if (pid_ == 0) return Errc::closed;
     // Still this process's own child, maybe a zombie: so the number is nobody else's.
-    siginfo_t info{};
-    if (wait_id(info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) {
-      forget(posix::system_error(ECHILD));
+    if (const auto look = posix::look_at_child(pid_); !look && posix::is_no_child(look.error())) {
+      forget(look.error());
       return Errc::closed;
     }
     const int sent = posix::send_signal(descriptor_, pid_, signal);
@@ -148,42 +144,36 @@ class ChildProcess {
     const auto deadline = detail::Deadline::after(duration);
     constexpr std::chrono::milliseconds longest{50};
     for (std::chrono::milliseconds pause{1};; pause = pause < longest ? 2 * pause : longest) {
-      siginfo_t info{};
-      if (wait_id(info, WEXITED | WNOHANG) != 0) {
-        if (errno != ECHILD) return posix::last_error();
-        forget(posix::last_error());
-        return ended_;
+      const auto end = posix::reap_child(pid_);
+      if (!end) {
+        if (posix::is_no_child(end.error())) forget(end.error());
+        return end.error();
       }
-      if (info.si_pid == pid_) {
-        const bool exited = info.si_code == CLD_EXITED;
-        forget(exited ? ExitStatus{info.si_status, 0} : ExitStatus{0, info.si_status});
+      if (*end) {
+        forget(ExitStatus{(*end)->code, (*end)->signal});
         return ended_;
       }
       if (deadline.passed()) return Errc::timed_out;
       // The descriptor tells of the end once. A child that has ended and can't be reaped yet is
       // traced by another process, and no system tells when that lets go.
-      const bool told = descriptor_ && posix::events_now(descriptor_.get(), POLLIN) == 0;
-      const pollfd end{told ? descriptor_.get() : -1, POLLIN, 0};
+      const bool told = descriptor_ && !posix::is_ready(Interest::to_read(descriptor_.get()));
+      const auto watched = told ? Interest::to_read(descriptor_.get()) : Interest();
       const auto until =
           told ? deadline : detail::Deadline::earlier(deadline, detail::Deadline::after(pause));
-      const auto slept = posix::wait_for({end, {-1, 0, 0}}, until);
+      const auto slept = posix::wait_for({watched}, until);
       if (!slept) return slept.error();
     }
   }
 
   /// Lets go of the child: whoever gets its pid has to reap it.
-  [[nodiscard]] pid_t release() noexcept {
+  [[nodiscard]] posix::ProcessId release() noexcept {
     descriptor_.reset();
     ended_ = Errc::closed;
     return std::exchange(pid_, 0);
   }
 
  private:
-  explicit ChildProcess(pid_t pid) : pid_(pid), descriptor_(posix::open_process(pid)) {}
-
-  int wait_id(siginfo_t& info, int options) const noexcept {
-    return posix::retry([&] { return ::waitid(P_PID, static_cast<id_t>(pid_), &info, options); });
-  }
+  explicit ChildProcess(posix::ProcessId pid) : pid_(pid), descriptor_(posix::open_process(pid)) {}
 
   void forget(Result<ExitStatus> ended) noexcept {
     ended_ = std::move(ended);
@@ -191,7 +181,7 @@ class ChildProcess {
     descriptor_.reset();
   }
 
-  pid_t pid_;
+  posix::ProcessId pid_;
   posix::Descriptor descriptor_;
   Result<ExitStatus> ended_ = Errc::closed;
   posix::OwnerProcess owner_;

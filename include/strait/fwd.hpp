@@ -73,6 +73,10 @@ class Semaphore;
 
 template <class... Ts>
 class TrivialSerializer;
+template <class... Ts>
+class StructSerializer;
+template <class... Ts>
+struct Evolving;
 struct RawSerializer;
 
 struct NoObserver;

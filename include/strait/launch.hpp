@@ -1,11 +1,5 @@
 #pragma once
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +15,12 @@
 #include "strait/channel.hpp"
 #include "strait/child_process.hpp"
 #include "strait/fwd.hpp"
+#include "strait/handshake/client.hpp"
+#include "strait/handshake/server.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/socket.hpp"
+#include "strait/os/posix/standard_input.hpp"
+#include "strait/os/posix/unix_socket.hpp"
 #include "strait/os/spawn.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -70,19 +69,16 @@ struct Launcher {
     const auto random = Token::generate();
     if (!random) return random.error();
     const std::string name = "launched-" + random->to_hex().substr(0, 32);
-    auto channel = ChannelT::listen(name, token, std::move(observer));
-    if (!channel) return channel.error();
-    auto ends = posix::socket_pair(SOCK_STREAM);
+    using Server = HandshakeServer<typename ChannelT::transport>;
+    auto server = Server::listen(ChannelT::terms(token), ChannelT::accept_limits(), name);
+    if (!server) return server.error();
+    auto ends = posix::stream_pair();
     if (!ends) return ends.error();
     auto child = start(program, arguments, name, token, *ends);
     if (!child) return child.error();
-    if (options.timeout.count() > 0) {
-      // The child keeps its end until it is connected or has given up.
-      const auto deadline = Deadline::after(options.timeout);
-      auto connected = channel->await_client((*ends)[0].get(), deadline);
-      if (!connected) return why_not(*child, connected.error());
-    }
-    return Launched<ChannelT>{std::move(*child), std::move(*channel)};
+    // The child keeps its end until it is connected or has given up.
+    return meet<ChannelT>(std::move(*server), std::move(*child), (*ends)[0].get(), options,
+                          std::move(observer));
   }
 
   template <class ChannelT>
@@ -99,15 +95,28 @@ struct Launcher {
     const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
     // The kernel would say that this process is at the other end, which made both.
     const PeerCredentials who = posix::credentials_of_child(child->pid());
-    auto server =
-        TransportT::listen(std::move((*ends)[0]), who, {1, waits ? options.timeout : usual});
+    auto server = HandshakeServer<TransportT>::listen(
+        ChannelT::terms(token), {1, waits ? options.timeout : usual}, std::move((*ends)[0]), who);
     if (!server) return server.error();
-    ChannelT channel(std::move(*server), token, std::move(observer));
-    if (waits) {
-      auto connected = channel.await_client(-1, Deadline::after(options.timeout));
-      if (!connected) return why_not(*child, connected.error());
+    return meet<ChannelT>(std::move(*server), std::move(*child), no_handle, options,
+                          std::move(observer));
+  }
+
+  /// The channel to a child; `lifeline` ends with it.
+  template <class ChannelT>
+  static Result<Launched<ChannelT>> meet(HandshakeServer<typename ChannelT::transport> server,
+                                         ChildProcess child, NativeHandle lifeline,
+                                         LaunchOptions options,
+                                         typename ChannelT::observer_type observer) {
+    if (options.timeout.count() <= 0) {
+      ChannelT channel(std::move(server), std::move(observer));
+      return Launched<ChannelT>{std::move(child), std::move(channel)};
     }
-    return Launched<ChannelT>{std::move(*child), std::move(channel)};
+    auto client = server.wait(observer, lifeline, Deadline::after(options.timeout));
+    server.withdraw();
+    if (!client) return why_not(child, client.error());
+    ChannelT channel(std::move(*client), false, std::move(observer));
+    return Launched<ChannelT>{std::move(child), std::move(channel)};
   }
 
   /// Why there is no channel to a child. One that has ended closed its descriptors a moment before.
@@ -132,63 +141,11 @@ struct Launcher {
     return child;
   }
 
-  /// What this process inherited as its standard input, which then is empty.
-  ///
-  /// Errors: `not_found` if that is none of `start`'s.
-  static Result<posix::Descriptor> take_input() {
-    struct stat status;
-    if (::fstat(STDIN_FILENO, &status) != 0 || !S_ISSOCK(status.st_mode)) return Errc::not_found;
-    posix::Descriptor input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    if (!input) return posix::last_error();
-    auto nothing = posix::open("/dev/null", O_RDONLY);
-    if (!nothing) {
-      // A bare chroot has none: a pipe that nothing writes to is as empty.
-      auto pipe = posix::pipe_pair();
-      if (!pipe) return pipe.error();
-      nothing = std::move((*pipe)[0]);
-    }
-    if (posix::retry([&] { return ::dup2(nothing->get(), STDIN_FILENO); }) < 0) {
-      return posix::last_error();
-    }
-    return input;
-  }
-
-  /// Leaves alone what stands behind the line.
-  ///
-  /// Errors: `malformed`; `peer_closed`; `handshake_timeout`.
-  static Result<std::string> read_line(const posix::Descriptor& input, Deadline deadline) {
-    std::array<char, max_line_bytes> line;
-    std::size_t size = 0;
-    for (;;) {
-      const auto receive = [&](std::size_t bytes, int how) {
-        return posix::retry(
-            [&] { return ::recv(input.get(), &line[size], bytes, MSG_DONTWAIT | how); });
-      };
-      const ssize_t got = receive(line.size() - size, MSG_PEEK);
-      if (got == 0) return Errc::peer_closed;
-      if (got > 0) {
-        const std::string_view fresh(&line[size], static_cast<std::size_t>(got));
-        const std::size_t end = fresh.find('\n');
-        const bool ends = end != fresh.npos;
-        const ssize_t taken = receive(ends ? end + 1 : fresh.size(), 0);
-        if (taken < 0) return posix::last_error();
-        size += static_cast<std::size_t>(taken);
-        if (ends) return std::string(line.data(), size - 1);
-        if (size == line.size()) return Errc::malformed;
-        continue;
-      }
-      if (errno != EAGAIN) return posix::last_error();
-      if (deadline.passed()) return Errc::handshake_timeout;
-      auto slept = posix::wait_for({{input.get(), POLLIN, 0}, {-1, 0, 0}}, deadline);
-      if (!slept) return slept.error();
-    }
-  }
-
   template <class ChannelT>
   static Result<ChannelT> connect(Deadline deadline, typename ChannelT::observer_type observer) {
-    auto input = take_input();
+    auto input = posix::take_standard_input();
     if (!input) return input.error();
-    const auto line = read_line(*input, deadline);
+    const auto line = posix::read_line(*input, max_line_bytes, deadline);
     if (!line) return line.error();
     const std::size_t gap = line->find(' ');
     if (gap == line->npos) return Errc::malformed;
@@ -202,11 +159,15 @@ struct Launcher {
       for (;;) {
         auto server = ChannelT::transport::look_up(std::move(*input));
         if (server) {
-          return ChannelT::greet(std::move(*server), *token, deadline, observer);
+          auto parent =
+              introduce<typename ChannelT::transport>(std::move(*server), ChannelT::terms(*token),
+                                                      deadline, ChannelT::accept_limits().timeout);
+          if (!parent) return parent.error();
+          return ChannelT(std::move(*parent), deadline.is_now(), std::move(observer));
         }
         if (server.error() != Errc::would_block) return server.error();
         if (deadline.passed()) return Errc::handshake_timeout;
-        auto slept = posix::wait_for({{input->get(), POLLIN, 0}, {-1, 0, 0}}, deadline);
+        auto slept = posix::wait_for({Interest::to_read(input->get())}, deadline);
         if (!slept) return slept.error();
       }
     } else {

@@ -26,24 +26,28 @@ namespace detail {
 class Failure {
  public:
   constexpr Failure() = default;
-  Failure(std::error_code error)
-      : value_(error.value()), failed_(true), category_(&error.category()) {}
+  Failure(std::error_code error) : category_(&error.category()), value_(error.value()) {}
 
-  constexpr bool failed() const noexcept { return failed_; }
+  constexpr bool failed() const noexcept { return category_ != nullptr; }
+  bool is(Errc error) const noexcept {
+    return value_ == static_cast<int>(error) &&
+           (category_ == &error_category() || (failed() && is_named_strait(*category_)));
+  }
   std::error_code code() const noexcept {
-    return failed_ ? std::error_code(value_, *category_) : std::error_code();
+    return failed() ? std::error_code(value_, *category_) : std::error_code();
   }
 
  private:
+  const std::error_category* category_ = nullptr;  // none: there is no error
   int value_ = 0;
-  bool failed_ = false;
-  const std::error_category* category_ = nullptr;
 };
 
 }  // namespace detail
 
 template <class T>
 class [[nodiscard("strait: look whether it failed, or cast it to void.")]] Result;
+template <>
+class Result<void>;
 
 /// A value or a `std::error_code`; shaped like `std::expected<T, std::error_code>`.
 ///
@@ -93,6 +97,11 @@ class Result {
 
   /// No error (a zero code) when there is a value.
   std::error_code error() const noexcept { return failure_.code(); }
+  /// As `error() == error`, but cheap enough for every message.
+  bool failed_with(Errc error) const noexcept { return failure_.is(error); }
+
+  /// The same without the value.
+  Result<void> outcome() const noexcept;
 
   template <class U>
   T value_or(U&& other) const& {
@@ -127,9 +136,19 @@ class [[nodiscard]] Result<void> {
     if (!has_value()) detail::throw_bad_access(error());
   }
   std::error_code error() const noexcept { return failure_.code(); }
+  bool failed_with(Errc error) const noexcept { return failure_.is(error); }
 
  private:
+  template <class T>
+  friend class Result;
+  explicit Result(detail::Failure failure) : failure_(failure) {}
+
   detail::Failure failure_;
 };
+
+template <class T>
+Result<void> Result<T>::outcome() const noexcept {
+  return Result<void>(failure_);
+}
 
 }  // namespace strait

@@ -11,6 +11,48 @@
 
 namespace strait {
 
+namespace detail {
+
+/// A listener that takes everything, to state a serializer's contract with.
+struct AnyListener {
+  template <class Message>
+  void operator()(Message&&);
+};
+
+// The parts of `Serializer`, each by the numbers there.
+
+template <class S>  // S1
+concept HasSchema = requires {
+  { S::schema_hash } -> std::convertible_to<std::uint64_t>;
+};
+template <class S, class M>  // S2
+concept AcceptsMessage = requires {
+  { S::template accepts<M> } -> std::convertible_to<bool>;
+};
+template <class S, class M>  // S3
+concept TagsMessage = requires(const M& message) {
+  { S::tag(message) } -> std::convertible_to<std::uint16_t>;
+};
+template <class S, class M>  // S4
+concept SizesMessage = requires(const M& message) {
+  { S::size(message) } -> std::convertible_to<std::size_t>;
+};
+template <class S, class M>  // S5
+concept WritesMessage = requires(const M& message, std::byte* out) {
+  { S::write(message, out) } -> std::same_as<void>;
+};
+template <class S, class M>  // S6
+concept HasMessageBytes = requires(const M& message) {
+  { S::bytes(message) } -> std::convertible_to<std::span<const std::byte>>;
+};
+template <class S>  // S7
+concept ReadsMessages = requires(std::uint16_t tag, std::span<const std::byte> bytes,
+                                 AnyListener& listener) {
+  { S::read(tag, bytes, listener) } -> std::same_as<Result<void>>;
+};
+
+}  // namespace detail
+
 /// How messages become bytes, and bytes messages. A serializer has no state; all its functions are
 /// static.
 ///
@@ -27,14 +69,50 @@ namespace strait {
 ///       message, `unexpected_message` if this listener takes no such message. The bytes are
 ///       private to this process and do not change (unless they are lent: see `LoanUpTo`); they end
 ///       with the call, and are aligned to 64 bytes if there are more than 4,096 of them.
+///
+/// `examples/custom_serializer.cpp` is a small one.
 template <class S>
-concept Serializer = requires {
-  { S::schema_hash } -> std::convertible_to<std::uint64_t>;
-};
+concept Serializer = detail::HasSchema<S> && detail::ReadsMessages<S>;
+
+/// A serializer that can send an `M`.
+template <class S, class M>
+concept SerializerOf = Serializer<S> && detail::AcceptsMessage<S, M> && detail::TagsMessage<S, M> &&
+    detail::SizesMessage<S, M> && detail::WritesMessage<S, M>;
 
 namespace detail {
 
-/// One message on its way out, as the transports see it: a size, and somebody who can write it.
+/// Says, in one sentence for each, what lacks to make a type a serializer.
+template <class S>
+consteval bool check_serializer() {
+  static_assert(Serializer<S>,
+                "strait: the second argument of Channel is a serializer, such as RawSerializer.");
+  static_assert(HasSchema<S>,
+                "strait: a serializer has a static schema_hash, a std::uint64_t: S1 in "
+                "serializer.hpp.");
+  static_assert(ReadsMessages<S>,
+                "strait: a serializer has a static read(std::uint16_t, std::span<const std::byte>, "
+                "listener&), which returns Result<void>: S7 in serializer.hpp.");
+  return true;
+}
+
+/// The same for one type of message.
+template <class S, class M>
+consteval bool check_message() {
+  static_assert(AcceptsMessage<S, M>,
+                "strait: a serializer has a static accepts<M>, a bool: S2 in serializer.hpp.");
+  static_assert(TagsMessage<S, M>,
+                "strait: a serializer has a static tag(const M&), which returns a std::uint16_t: "
+                "S3 in serializer.hpp.");
+  static_assert(SizesMessage<S, M>,
+                "strait: a serializer has a static size(const M&), which returns a std::size_t or "
+                "a std::integral_constant of one: S4 in serializer.hpp.");
+  static_assert(WritesMessage<S, M>,
+                "strait: a serializer has a static write(const M&, std::byte*), which returns "
+                "nothing: S5 in serializer.hpp.");
+  return true;
+}
+
+/// One message on its way out, as the transports see it: a size, and what writes it.
 template <class SerializerT, class Message>
 class Payload {
  public:
@@ -45,9 +123,7 @@ class Payload {
   std::uint16_t tag() const { return SerializerT::tag(message_); }
   void write_to(std::byte* out) const { SerializerT::write(message_, out); }
 
-  static constexpr bool contiguous = requires(const Message& message) {
-    { SerializerT::bytes(message) } -> std::convertible_to<std::span<const std::byte>>;
-  };
+  static constexpr bool contiguous = HasMessageBytes<SerializerT, Message>;
   std::span<const std::byte> bytes() const requires contiguous {
     return SerializerT::bytes(message_);
   }

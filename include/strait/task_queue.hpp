@@ -20,11 +20,8 @@ class TaskQueue {
  public:
   /// Errors: the system's.
   static Result<std::unique_ptr<TaskQueue>> create() {
-    auto wakeup = posix::WaitSet::create();
+    auto wakeup = posix::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
-    // The first signal takes a descriptor: there shall be one whenever something is posted.
-    if (auto rung = wakeup->signal(); !rung) return rung.error();
-    wakeup->clear();
     return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*wakeup)));
   }
   ~TaskQueue() {

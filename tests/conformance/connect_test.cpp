@@ -1,6 +1,5 @@
 // How two ends find each other: names, orders of starting, who the other one is.
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -63,9 +62,10 @@ TEMPLATE_TEST_CASE(
     client.emplace(Link::connect(name, token, long_enough));
     ended = true;
   });
-  // Somebody has come; it is not listened to.
-  const strait::posix::Interest somebody{{server->native_handle(), POLLIN, 0}, {-1, 0, 0}};
-  const auto came = strait::posix::wait_for(somebody, strait::detail::Deadline::after(long_enough));
+  // A client has come; it is not listened to.
+  const strait::Interests client_came{strait::Interest::to_read(server->native_handle())};
+  const auto came =
+      strait::posix::wait_for(client_came, strait::detail::Deadline::after(long_enough));
   server.reset();
   Inbox inbox;
   strait::Result<Link> again = Link::listen(name, token);

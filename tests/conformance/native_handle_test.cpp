@@ -8,6 +8,7 @@
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "support/descriptor_limit.hpp"
 
 using namespace strait_test;
 
@@ -232,4 +233,25 @@ TEMPLATE_TEST_CASE("the handle is readable until an unexpected message has been 
   CHECK(told == Errc::unexpected_message);
   drain(server, listener);
   CHECK_FALSE(readable(server));
+}
+
+TEMPLATE_TEST_CASE("without a descriptor left there is no handle, and an error says why",
+                   "[native_handle][no-asan]", STRAIT_TEST_TRANSPORTS) {
+  auto pair = connected_pair<RawLink<TestType>>();
+  {
+    const NoMoreDescriptors none;
+    const auto handle = pair.server.native_handle();
+    CHECK_FALSE(handle);
+    CHECK(handle.error() == std::errc::too_many_files_open);
+    // As a system call takes it.
+    const strait::NativeHandle plain = handle;
+    CHECK(plain == strait::no_handle);
+  }
+  // The channel goes on, and has one as soon as there is a descriptor.
+  const auto handle = pair.server.native_handle();
+  REQUIRE(handle);
+  CHECK(*handle >= 0);
+  REQUIRE(pair.client.send(View()));
+  Inbox inbox;
+  CHECK(pair.server.wait(inbox, long_enough).value() == 1);
 }

@@ -41,6 +41,19 @@ using DarwinCow =
 
 }  // namespace strait_test
 
+#if defined(STRAIT_CONFORMANCE_HEADER)  // see strait_conformance.cmake
+#include STRAIT_CONFORMANCE_HEADER
+namespace strait_test {
+using Own = STRAIT_CONFORMANCE_TRANSPORT;
+}
+#define STRAIT_TEST_MACH Own
+#define STRAIT_TEST_CROSSING Own
+#define STRAIT_TEST_TRANSPORTS Own
+#define STRAIT_TEST_UNREAD Own
+#define STRAIT_TEST_WAITING Own
+#define STRAIT_TEST_RIGHTS Socket  // what needs rights shows nothing of a transport without them
+#else
+
 // How many of them there are is most of what compilers take their time for (STRAIT_TEST_BREADTH).
 #if STRAIT_TEST_BREADTH >= 2  // every transport with every policy
 #define STRAIT_TEST_MACH Mach, MachCow, MachLoan, MachBlock, MachSpin
@@ -77,3 +90,5 @@ using DarwinCow =
 #define STRAIT_TEST_ENDS_CROSSING Socket
 #endif
 #define STRAIT_TEST_ENDS STRAIT_TEST_ENDS_CROSSING, Loopback
+
+#endif

@@ -249,8 +249,7 @@ void run(Input& input) {
       case 14: {
         // What a channel does before it sleeps, and after.
         check(link->flush(queue));
-        const bool ready = link->arm(queue) || link->readable() || link->retries();
-        static_cast<void>(link->interest(queue));
+        const bool ready = link->arm(queue).ready || link->readable() || link->retries();
         static_cast<void>(link->unfinished());
         if constexpr (requires { link->bytes_under_way(); }) {
           static_cast<void>(link->bytes_under_way());

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # A header includes only what stands in its own room or below: see rooms.txt. A header that no line
 # of it names stands on top. What is one system's own is included from its own folder, or by a
-# header that chooses between the systems.
+# header that chooses between the systems. The systems' own headers are included in os/ and in the
+# systems' folders alone.
 set -euo pipefail
 rooms=$(cd "$(dirname "$0")" && pwd)/rooms.txt
 cd "$1/include/strait"
+if grep -rnE --include='*.hpp' '^#include <(sys/|mach/)?[a-z0-9_]+\.h>' . | grep -vE '^\./(os|mach/linux|mach/darwin)/'; then
+  echo "These headers of a system are included outside the folders that are about one."
+  exit 1
+fi
 grep -rnoE --include='*.hpp' '^#include "strait/[^"]+"' . | sed 's/#include "strait\///; s/"$//; s/^\.\///' |
   awk -F: -v rooms="$rooms" '
     BEGIN {

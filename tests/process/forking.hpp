@@ -53,7 +53,7 @@ class Holder {
       : release_(std::move(pipe[1])), fork_([&] {
           release_.reset();
           static_cast<void>(
-              strait::posix::wait_for({{pipe[0].get(), POLLIN, 0}, {-1, 0, 0}},
+              strait::posix::wait_for({strait::Interest::to_read(pipe[0].get())},
                                       strait::detail::Deadline::after(std::chrono::seconds{10})));
         }) {}
 

@@ -51,10 +51,10 @@ const ChildRole quitter_role("launch.quitter", [](const ChildArguments&) {
 
 /// Reads what it was given and leaves without a word.
 const ChildRole reader_role("launch.reader", [](const ChildArguments&) {
-  const auto input = strait::detail::Launcher::take_input();
+  const auto input = strait::posix::take_standard_input();
   child::require(input.has_value(), "input");
   const auto line =
-      strait::detail::Launcher::read_line(*input, strait::detail::Deadline::after(long_enough));
+      strait::posix::read_line(*input, 256, strait::detail::Deadline::after(long_enough));
   child::require(line.has_value(), "a line");
   return 0;
 });

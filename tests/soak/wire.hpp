@@ -35,7 +35,7 @@ template <class T>
 class Wire;
 
 inline bool hung_up(const Descriptor& fd) {
-  return (strait::posix::events_now(fd.get(), POLLIN) & (POLLHUP | POLLERR)) != 0;
+  return strait::posix::ready_now(strait::Interest::to_read(fd.get())).ended;
 }
 inline bool wait_readable(const Descriptor& fd) {
   pollfd wanted{fd.get(), POLLIN, 0};
@@ -205,8 +205,8 @@ class Wire<Socket> : public FrameWire {
     if (!link) return {};
     for (const auto end = Clock::now() + 2s; !link->welcome();) {
       if (Clock::now() > end) return {};
-      pollfd wanted = link->interest(strait::detail::FrameQueue()).in;
-      ::poll(&wanted, 1, 100);
+      const strait::Interests wanted = link->arm(strait::detail::FrameQueue());
+      static_cast<void>(strait::posix::wait_for(wanted, strait::detail::Deadline::after(100ms)));
     }
     auto right = link->detach();
     if (!right) return {};

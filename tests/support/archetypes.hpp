@@ -4,10 +4,14 @@
 #include <strait/mach/linux/kernel.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+
+#include "../examples/counted_transport.hpp"
 
 namespace strait_test {
 
@@ -24,7 +28,7 @@ struct LeastKernel {
     strait::Result<void> stage(strait::MessageHeader header) { return right_.stage(header); }
     void publish() { right_.publish(); }
     bool arm(std::size_t bytes) { return right_.arm(bytes); }
-    pollfd interest() const { return right_.interest(); }
+    strait::Interest interest() const { return right_.interest(); }
     void take_doorbells() { right_.take_doorbells(); }
 
    private:
@@ -43,7 +47,7 @@ struct LeastKernel {
     bool arm() { return right_.arm(); }
     bool disarm() { return right_.disarm(); }
     strait::Result<void> wait(strait::detail::Deadline deadline) { return right_.wait(deadline); }
-    pollfd interest() const { return right_.interest(); }
+    strait::Interest interest() const { return right_.interest(); }
     void take_doorbells() { right_.take_doorbells(); }
 
    private:
@@ -80,7 +84,7 @@ struct LeastKernel {
       if (!request) return request.error();
       return Request(std::move(*request));
     }
-    pollfd interest() const { return port_.interest(); }
+    strait::Interest interest() const { return port_.interest(); }
     strait::detail::Deadline deadline() const { return port_.deadline(); }
 
    private:
@@ -117,7 +121,7 @@ struct LeastKernel {
     bool arm() { return greeting_.arm(); }
     bool disarm() { return greeting_.disarm(); }
     void take_doorbells() { greeting_.take_doorbells(); }
-    pollfd interest() const { return greeting_.interest(); }
+    strait::Interest interest() const { return greeting_.interest(); }
 
    private:
     friend LeastKernel;
@@ -160,5 +164,30 @@ struct LeastKernel {
 
 static_assert(strait::MachKernel<LeastKernel>);
 static_assert(!strait::MachKernelWithRegions<LeastKernel>);
+
+/// The least that meets Serializer: not one member more than the concept names.
+struct LeastSerializer {
+  struct Message {
+    std::byte value;
+  };
+
+  static constexpr std::uint64_t schema_hash = 1;
+  template <class M>
+  static constexpr bool accepts = std::is_same_v<M, Message>;
+  static std::uint16_t tag(const Message&) { return 0; }
+  static std::size_t size(const Message&) { return 1; }
+  static void write(const Message& message, std::byte* out) { *out = message.value; }
+  template <class Listener>
+  static strait::Result<void> read(std::uint16_t tag, std::span<const std::byte> bytes,
+                                   Listener& listener) {
+    if (tag != 0 || bytes.size() != 1) return strait::Errc::malformed;
+    listener(Message{bytes[0]});
+    return {};
+  }
+};
+
+/// The least that meets Transport is the example's.
+template <class Inner>
+using LeastTransport = CountedTransport<Inner>;
 
 }  // namespace strait_test

@@ -47,7 +47,7 @@ struct ScriptedKernel : strait::LinuxKernel {
       if (request && scripted) request->credentials = scripted(request->credentials);
       return request;
     }
-    pollfd interest() const { return port_.interest(); }
+    strait::Interest interest() const { return port_.interest(); }
     strait::detail::Deadline deadline() const { return port_.deadline(); }
 
    private:

@@ -907,7 +907,7 @@ ScriptedTraps::PortEvents::~PortEvents() {
 }
 
 strait::Result<void> ScriptedTraps::PortEvents::watch_too(int descriptor) {
-  return bell_->set.watch(descriptor, POLLIN);
+  return bell_->set.watch(strait::Interest::to_read(descriptor));
 }
 
 int ScriptedTraps::PortEvents::native_handle() const {

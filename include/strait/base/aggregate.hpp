@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <utility>
 
-// The types of an aggregate's members, without a word of help from its author. The long lists are
-// what it takes in C++20: a structured binding has a fixed number of names.
+// The members of an aggregate and their types, without a word of help from its author. The long
+// lists are what it takes in C++20: a structured binding has a fixed number of names.
 
 namespace strait::detail {
 
@@ -172,6 +172,20 @@ constexpr auto members_of([[maybe_unused]] T& object) {
     return TypeList<STRAIT_TYPES_##n>{}; \
   }
   if constexpr (count == 0) return TypeList<>{};
+  STRAIT_FOR_EACH_COUNT(STRAIT_USE)
+#undef STRAIT_USE
+}
+
+/// Calls `use` with references to the members of `object`, in their order, of which there are
+/// `count`.
+template <std::size_t count, class T, class Use>
+constexpr decltype(auto) with_members([[maybe_unused]] T& object, Use&& use) {
+#define STRAIT_USE(n)                  \
+  else if constexpr (count == n) {     \
+    auto& [STRAIT_NAMES_##n] = object; \
+    return use(STRAIT_NAMES_##n);      \
+  }
+  if constexpr (count == 0) return use();
   STRAIT_FOR_EACH_COUNT(STRAIT_USE)
 #undef STRAIT_USE
 }

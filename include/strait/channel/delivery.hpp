@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <cstring>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -10,42 +9,48 @@
 #include "strait/memory/out_of_line.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
+#include "strait/serializer.hpp"
 #include "strait/transport.hpp"
 
 namespace strait::detail {
 
 template <class Listener, class Message, class... More>
 concept TakesMessage = std::invocable<Listener&, Message, More...>;
-template <class Listener, class Message, class... More>
-concept TakesBuffer = requires(Listener& listener,
-                               typename BufferOf<std::remove_cvref_t<Message>>::Type buffer,
-                               More&&... more) {
+/// Only a message that is sent as it lies in memory can lie in a buffer.
+template <class SerializerT, class Listener, class Message, class... More>
+concept TakesBuffer = HasMessageBytes<SerializerT, std::remove_cvref_t<Message>> &&
+    requires(Listener& listener, typename BufferOf<std::remove_cvref_t<Message>>::Type buffer,
+             More&&... more) {
   listener(std::move(buffer), std::forward<More>(more)...);
 };
-template <class Listener, class Message, class... More>
-concept Takes = TakesMessage<Listener, Message, More...> || TakesBuffer<Listener, Message, More...>;
+template <class SerializerT, class Listener, class Message, class... More>
+concept Takes = TakesMessage<Listener, Message, More...> ||
+    TakesBuffer<SerializerT, Listener, Message, More...>;
 
 /// A listener as a serializer's `read` calls it: passes the message on where it lies or, if the
 /// listener asks for one, in a buffer to keep; with its rights if the listener asks for them.
-template <class Listener, bool carries_rights>
+template <class SerializerT, class Listener, bool carries_rights>
 class Delivery {
  public:
-  /// What of `rights` and `memory` the listener does not take is still the caller's.
-  Delivery(Listener& listener, Rights& rights, Lease* memory)
-      : listener_(listener), rights_(rights), memory_(memory) {}
+  /// What of its rights and memory the listener does not take stays with the message.
+  Delivery(Listener& listener, const Incoming& message)
+      : listener_(listener), rights_(message.rights), memory_(message.memory) {}
 
   template <class Message>
-    requires(carries_rights&& Takes<Listener, Message, Rights>)
-  || Takes<Listener, Message> void operator()(Message&& message) {
-    if constexpr (carries_rights && Takes<Listener, Message, Rights>) {
-      call(std::forward<Message>(message), std::move(rights_));
+    requires(carries_rights&& Takes<SerializerT, Listener, Message, Rights>)
+  || Takes<SerializerT, Listener, Message> void operator()(Message&& message) {
+    if constexpr (carries_rights && Takes<SerializerT, Listener, Message, Rights>) {
+      call(std::forward<Message>(message),
+           rights_ == nullptr ? Rights() : Rights(std::move(*rights_)));
+    } else if constexpr (TakesMessage<Listener, Message>) {
+      listener_(std::forward<Message>(message));
     } else {
       call(std::forward<Message>(message));
     }
   }
 
   /// Why the listener was not called though the message was good: no memory for its buffer.
-  std::error_code failure() const { return failure_; }
+  const Result<void>& failure() const { return failure_; }
 
  private:
   template <class Message, class... More>
@@ -70,20 +75,19 @@ class Delivery {
   }
 
   Listener& listener_;
-  Rights& rights_;
+  RightList* rights_;
   Lease* memory_;
-  std::error_code failure_;
+  Result<void> failure_;
 };
 
-/// Reads a message and gives it to the listener. What of its rights and memory the listener does
-/// not take is closed.
+/// Reads a message and gives it to the listener.
 ///
 /// Errors: those of the serializer's `read`; `not_enough_memory` for a buffer to keep.
 template <class SerializerT, bool carries_rights, class Listener>
-Result<void> deliver(Listener& listener, const Incoming& message, Rights& rights) {
-  Delivery<Listener, carries_rights> delivery(listener, rights, message.memory);
+Result<void> deliver(Listener& listener, const Incoming& message) {
+  Delivery<SerializerT, Listener, carries_rights> delivery(listener, message);
   const Result<void> read = SerializerT::read(message.tag, message.bytes, delivery);
-  return delivery.failure() ? delivery.failure() : read;
+  return delivery.failure() ? read : delivery.failure();
 }
 
 }  // namespace strait::detail

@@ -2,7 +2,7 @@
 
 namespace strait::detail {
 
-/// A listener of this kind gets messages as they came, by `take(tag, bytes, rights)`, for a
+/// A listener of this kind gets messages as they came, by `take(incoming)`, for a
 /// serializer to read later and elsewhere.
 struct FrameSink {};
 

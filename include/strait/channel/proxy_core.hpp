@@ -1,7 +1,5 @@
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -26,7 +24,9 @@
 #include "strait/framing/frame_queue.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/thread.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
 #include "strait/proxy_options.hpp"
@@ -80,23 +80,21 @@ class ProxyCore {
 
   /// For the proxy's destructor: after this no listener is called, and none is running but one that
   /// this very thread is in.
-  void finish(pthread_t thread) {
+  void finish(posix::Thread thread) {
     std::unique_lock locked(mutex_);
     begin_closing();
-    if (::pthread_equal(thread, ::pthread_self()) != 0) {
+    if (thread.is_current()) {
       // From inside its own listener: it goes on by itself and comes to its end.
       abandoned_ = true;
-      ::pthread_detach(thread);
+      thread.detach();
       return;
     }
     changed_.wait(locked, [&] { return static_cast<bool>(ended_); });
     abandoned_ = true;
     static_cast<void>(wakeup_.signal());
-    changed_.wait(locked, [&] {
-      return !dispatching_ || ::pthread_equal(*dispatching_, ::pthread_self()) != 0;
-    });
+    changed_.wait(locked, [&] { return !dispatching_ || dispatching_->is_current(); });
     locked.unlock();
-    ::pthread_join(thread, nullptr);
+    thread.join();
   }
 
   /// For the destructor of a proxy's copy in a forked process. Its thread is not there, nor whoever
@@ -111,14 +109,14 @@ class ProxyCore {
   /// The proxy's thread.
   void run() {
     for (;;) {
-      posix::Interest interest;
+      Interests interests;
       Deadline until = Deadline::never();
       bool post = false;
       {
         mutex_.lock_in_turn();
         const std::lock_guard locked(mutex_, std::adopt_lock);
         wakeup_.clear();
-        if (!ended_) step(interest, until);
+        if (!ended_) step(interests, until);
         if (ended_ && (told_ || abandoned_)) return;
         post = !posted_ && !abandoned_ && has_news();
         posted_ = posted_ || post;
@@ -131,8 +129,8 @@ class ProxyCore {
         }
         continue;
       }
-      interest.out = {wakeup_.native_handle(), POLLIN, 0};
-      static_cast<void>(posix::wait_for(interest, until));
+      interests.out = Interest::to_read(wakeup_.native_handle());
+      static_cast<void>(posix::wait_for(interests, until));
     }
   }
 
@@ -141,7 +139,7 @@ class ProxyCore {
   void dispatch() {
     std::unique_lock locked(mutex_);
     if (!posted_ || dispatching_) return;
-    dispatching_ = ::pthread_self();
+    dispatching_ = posix::Thread::current();
     const Dispatching dispatching(*this, locked);
     for (int i = 0; i != max_batches && !abandoned_ && has_news(); ++i) {
       if (connected_) {
@@ -183,8 +181,9 @@ class ProxyCore {
 
     explicit Sink(ProxyCore& owner) : core(owner) {}
     void on_connected(const Peer& peer) { core.connected_ = peer; }
-    Result<void> take(std::uint16_t tag, std::span<const std::byte> bytes, Rights& rights) {
-      std::byte* out = core.inbox_.push(tag, bytes.size(), false, &rights.list());
+    Result<void> take(const Incoming& message) {
+      const auto& [tag, bytes, rights, memory] = message;
+      std::byte* out = core.inbox_.push(tag, bytes.size(), false, rights);
       if (out == nullptr) return no_memory();
       if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
       if (core.full()) core.channel_.stop();
@@ -274,7 +273,7 @@ class ProxyCore {
   }
 
   /// Sends and receives what is possible, and tells what to wait for then.
-  void step(posix::Interest& interest, Deadline& until) {
+  void step(Interests& interests, Deadline& until) {
     if (closing_) {
       const auto flushed = channel_.flush(std::chrono::milliseconds{0});
       if (flushed || flushed.error() != Errc::timed_out || linger_.passed()) {
@@ -289,11 +288,11 @@ class ProxyCore {
       paused_ = full();
     }
     if (!paused_) {
-      interest.in = {channel_.native_handle(), POLLIN, 0};
+      interests.in = Interest::to_read(channel_.native_handle());
       until = Deadline::earlier(until, channel_.handshake_deadline());
     } else {
       // The channel's descriptor would tell of messages, too, for which there is no room.
-      interest.in = channel_.await_room();
+      interests.in = channel_.await_room();
     }
   }
 
@@ -333,7 +332,7 @@ class ProxyCore {
   std::optional<Peer> connected_;
   std::error_code ended_;
   Deadline linger_ = Deadline::never();
-  std::optional<pthread_t> dispatching_;
+  std::optional<posix::Thread> dispatching_;
   bool posted_ = false;  // a task is with the executor
   bool paused_ = false;  // the inbox is full
   bool told_ = false;    // the listener knows of the end
@@ -373,8 +372,9 @@ class ProxyCoreFor final
   }
   Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes,
                           Rights rights) override {
+    RightList* const list = rights.empty() ? nullptr : &rights.list();
     return deliver<typename ChannelT::serializer, CarriesRights<typename ChannelT::transport>>(
-        listener_, Incoming{tag, bytes}, rights);
+        listener_, Incoming{tag, bytes, list});
   }
   void on_closed(std::error_code why) override {
     if constexpr (requires { listener_.on_closed(why); }) listener_.on_closed(why);

@@ -75,4 +75,17 @@ class StopRequest {
   std::optional<posix::Wakeup> wakeup_;
 };
 
+/// Takes a stop when a call returns, which has heeded it, also when a listener throws.
+template <class Stop>
+class StopTaken {
+ public:
+  explicit StopTaken(Stop& stop) : stop_(stop) {}
+  ~StopTaken() { stop_.take(); }
+  StopTaken(const StopTaken&) = delete;
+  StopTaken& operator=(const StopTaken&) = delete;
+
+ private:
+  Stop& stop_;
+};
+
 }  // namespace strait::detail

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/os/posix/gathered.hpp"
 #include "strait/rights/right_list.hpp"
 
 namespace strait::detail {
@@ -132,7 +131,7 @@ class FrameQueue {
 
   /// The waiting bytes as one stream, up to the next ones with rights that are not due yet; returns
   /// how many of `parts` were filled in.
-  std::size_t gather(std::span<iovec> parts) const {
+  std::size_t gather(std::span<posix::GatheredPart> parts) const {
     const std::uint64_t end = rights_.position_after(rights_due());
     std::size_t left = end != UINT64_MAX ? static_cast<std::size_t>(end - sent_) : bytes_;
     std::size_t count = 0;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/uio.h>
-
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -9,6 +7,7 @@
 
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
+#include "strait/os/posix/gathered.hpp"
 #include "strait/os/posix/socket.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
@@ -21,7 +20,7 @@ struct SocketWriter {
   /// Set when the user has too many descriptors under way, which no event ends.
   bool* retries = nullptr;
 
-  Result<std::size_t> operator()(std::span<const iovec> parts,
+  Result<std::size_t> operator()(std::span<const posix::GatheredPart> parts,
                                  std::span<const int> descriptors = {}) const {
     auto sent = posix::send_parts(socket.get(), parts, descriptors);
     const bool too_many_in_flight = !sent && sent.error() == posix::system_error(ETOOMANYREFS);
@@ -29,8 +28,8 @@ struct SocketWriter {
     if (too_many_in_flight || (!sent && sent.error() == Errc::would_block)) return std::size_t{0};
     return sent;
   }
-  Result<std::size_t> operator()(std::span<const iovec> parts, const RightList& rights,
-                                 std::size_t count) const {
+  Result<std::size_t> operator()(std::span<const posix::GatheredPart> parts,
+                                 const RightList& rights, std::size_t count) const {
     std::array<int, posix::max_descriptors> descriptors;
     std::size_t filled = 0;
     rights.for_each([&](const Right& right) { descriptors[filled++] = right.descriptor.get(); },

@@ -37,6 +37,14 @@ constexpr WireOptions wire_options_of() {
   }
 }
 
+/// What a client has to show to be let in, and whom both sides allow.
+struct HandshakeTerms {
+  Token token;
+  std::uint64_t schema_hash;
+  WireOptions options;
+  PeerPolicy peers;
+};
+
 /// What a client says first. Magic and version come first in every version of the protocol.
 struct Hello {
   std::uint64_t magic = protocol_magic;

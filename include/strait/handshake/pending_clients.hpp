@@ -7,6 +7,7 @@
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/hello.hpp"
 #include "strait/os/descriptors.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/close_unseen.hpp"
 #include "strait/os/posix/descriptor.hpp"
@@ -46,7 +47,7 @@ class PendingClients {
   bool overfull() const { return half_open_.overfull(); }
 
   /// Readable when a client connects or has said something; not when a client's time is up.
-  pollfd interest() const { return {ready_.native_handle(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(ready_.native_handle()); }
   Deadline deadline() const { return half_open_.deadline(); }
 
   /// Takes an accepted client in; `to_watch` is readable when it has said something.
@@ -127,7 +128,7 @@ class PendingClients {
     return pending;
   }
 
-  Result<void> watch(int fd) { return ready_.watch(fd, POLLIN); }
+  Result<void> watch(int fd) { return ready_.watch(Interest::to_read(fd)); }
 
   posix::Descriptor listening_;
   posix::WaitSet ready_;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <poll.h>
-
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -12,6 +10,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/close_unseen.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
@@ -80,7 +79,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
 }
 &&requires(typename K::ServicePort port, const typename K::ServicePort& const_port) {
   { port.receive() } -> std::same_as<Result<typename K::Request>>;
-  { const_port.interest() } -> std::same_as<pollfd>;
+  { const_port.interest() } -> std::same_as<Interest>;
   { const_port.deadline() } -> std::same_as<detail::Deadline>;
 }
 &&requires(typename K::ServiceRight right, typename K::Request request, std::size_t bytes,
@@ -97,7 +96,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { greeting.arm() } -> std::same_as<bool>;
   { greeting.disarm() } -> std::same_as<bool>;
   { greeting.take_doorbells() } -> std::same_as<void>;
-  { const_greeting.interest() } -> std::same_as<pollfd>;
+  { const_greeting.interest() } -> std::same_as<Interest>;
 }
 &&std::default_initializable<typename K::SendRight>&& requires(typename K::SendRight right,
                                                                MessageHeader header,
@@ -106,7 +105,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { right.stage(header) } -> std::same_as<Result<void>>;
   { right.publish() } -> std::same_as<void>;
   { right.arm(bytes) } -> std::same_as<bool>;
-  { right.interest() } -> std::same_as<pollfd>;
+  { right.interest() } -> std::same_as<Interest>;
   { right.take_doorbells() } -> std::same_as<void>;
 }
 &&std::default_initializable<typename K::ReceiveRight>&& requires(
@@ -119,7 +118,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { right.arm() } -> std::same_as<bool>;
   { right.disarm() } -> std::same_as<bool>;
   { right.wait(detail::Deadline::now()) } -> std::same_as<Result<void>>;
-  { const_right.interest() } -> std::same_as<pollfd>;
+  { const_right.interest() } -> std::same_as<Interest>;
   { right.take_doorbells() } -> std::same_as<void>;
 }
 &&(detail::TellsCredentials<typename K::ServiceRight> ||

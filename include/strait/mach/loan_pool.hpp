@@ -2,8 +2,6 @@
 
 // Memory that is lent with a message and comes back when its receiver has read it.
 
-#include <sys/mman.h>
-
 #include <array>
 #include <atomic>
 #include <bit>
@@ -107,8 +105,7 @@ class LoanSegment final : public Memory {
   static constexpr char own_kind = 0;
 
   static Result<Lease> map(posix::Descriptor file, std::size_t size, std::size_t used) {
-    auto mapping =
-        posix::Mapping::map_received(size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get());
+    auto mapping = posix::Mapping::map_received(size, posix::Mapping::shared, file.get());
     if (!mapping) return mapping.error();
     mapping->populate(header_bytes() + used);
     auto* segment = new (std::nothrow) LoanSegment;

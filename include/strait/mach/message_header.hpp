@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+
+#include "strait/base/min_max.hpp"
 
 namespace strait {
 
@@ -15,6 +18,12 @@ struct MessageHeader {
 };
 
 namespace detail {
+
+/// A message larger than this travels in fragments, so that the receiver copies out while the
+/// sender copies in.
+constexpr std::size_t fragment_bytes_of(std::size_t queue_bytes) {
+  return min(queue_bytes / 8, std::size_t{32} << 10);
+}
 
 /// The kinds of message between ports.
 enum class MessageKind : std::uint8_t {

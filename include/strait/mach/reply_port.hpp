@@ -1,7 +1,5 @@
 #pragma once
 
-#include <poll.h>
-
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -10,6 +8,7 @@
 
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 
@@ -96,7 +95,7 @@ struct ReplyPort {
     bool arm() { return in_.arm(); }
     bool disarm() { return in_.disarm(); }
     void take_doorbells() { in_.take_doorbells(); }
-    pollfd interest() const { return in_.interest(); }
+    Interest interest() const { return in_.interest(); }
     /// Whom the answer was from.
     PeerCredentials sender() const requires requires(const ReceiveRight& in) { in.sender(); }
     { return in_.sender(); }

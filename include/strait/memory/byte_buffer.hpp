@@ -61,6 +61,16 @@ class ByteBuffer {
     return true;
   }
 
+  /// Makes the buffer a copy of `bytes` bytes; false when there is no memory.
+  [[nodiscard]] bool assign(const std::byte* from, std::size_t bytes) {
+    clear();
+    if (!reserve(bytes)) [[unlikely]]
+      return false;
+    std::memcpy(data_, from, bytes);
+    size_ = bytes;
+    return true;
+  }
+
   /// Adds `bytes` uninitialised bytes to the end; a null pointer when there is no memory.
   [[nodiscard]] std::byte* extend(std::size_t bytes) {
     if (bytes > SIZE_MAX - size_ || !reserve(size_ + bytes)) return nullptr;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <new>
 #include <span>
@@ -82,8 +80,7 @@ inline void DropLease::operator()(Memory* memory) const noexcept { memory->drop(
 class PrivateMemory final : public Memory {
  public:
   static Result<Lease> create(std::size_t size) {
-    auto mapping =
-        posix::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    auto mapping = posix::Mapping::anonymous(size);
     if (!mapping) return mapping.error();
     auto* memory = new (std::nothrow) PrivateMemory;
     if (memory == nullptr) return no_memory();

@@ -1,9 +1,17 @@
 #pragma once
 
 #include "strait/config.hpp"
+#include "strait/os/interest.hpp"
 
 #if STRAIT_HAS_LINUX
 #include "strait/os/linux/poll_wait.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/select_wait.hpp"
 #endif
+
+namespace strait::posix {
+
+/// Whether there is some of `interest`, or its end, now.
+inline bool is_ready(const Interest& interest) { return static_cast<bool>(ready_now(interest)); }
+
+}  // namespace strait::posix

@@ -3,7 +3,29 @@
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_LINUX
+#include "strait/os/interest.hpp"
 #include "strait/os/linux/epoll_wait_set.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/kqueue_wait_set.hpp"
 #endif
+
+namespace strait::posix {
+
+/// A set whose `signal` can't fail any more: the first one takes a descriptor.
+inline Result<WaitSet> wait_set_with_signal() {
+  auto set = WaitSet::create();
+  if (!set) return set;
+  if (auto signalled = set->signal(); !signalled) return signalled.error();
+  set->clear();
+  return set;
+}
+
+/// Has the set watch `wanted` in place of `watched`, which is what it watches then.
+inline Result<void> watch_instead(WaitSet& set, Interest& watched, const Interest& wanted) {
+  if (watched == wanted) return {};
+  if (watched && watched.handle != wanted.handle) set.forget(watched.handle);
+  watched = wanted;
+  return wanted ? set.watch(wanted) : Result<void>();
+}
+
+}  // namespace strait::posix

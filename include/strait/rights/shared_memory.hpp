@@ -1,8 +1,5 @@
 #pragma once
 
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -69,15 +66,16 @@ class SharedMemory {
                   "strait: what lies in shared memory has standard layout, no destructor and no "
                   "pointers.");
     if (size_bytes_ < sizeof(T)) return Errc::bad_region;
-    constexpr int protection = std::is_const_v<T> ? PROT_READ : PROT_READ | PROT_WRITE;
-    auto mapping = posix::Mapping::map(size_bytes_, protection, MAP_SHARED, file_.get());
+    constexpr auto access =
+        std::is_const_v<T> ? posix::Mapping::shared_read_only : posix::Mapping::shared;
+    auto mapping = posix::Mapping::map(size_bytes_, access, file_.get());
     if (!mapping) return mapping.error();
     return Mapped<T>(std::move(*mapping));
   }
 
   /// The same memory once more: one to send, one to keep.
   Result<SharedMemory> duplicate() const {
-    auto copy = posix::adopt_new(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+    auto copy = posix::duplicate(file_);
     if (!copy) return posix::last_error();
     return SharedMemory(std::move(copy), size_bytes_);
   }

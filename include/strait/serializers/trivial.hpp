@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "strait/base/padding.hpp"
+#include "strait/base/place_in_list.hpp"
 #include "strait/base/structure.hpp"
 #include "strait/base/type_name.hpp"
 #include "strait/config.hpp"
@@ -27,24 +28,6 @@ consteval std::uint64_t schema_hash_of() {
   (..., (hash = fnv(hash, structure_hash<Ts>())));
   return hash;
 }
-
-/// A list of types in which the place of each is found by one overload resolution, however long the
-/// list is.
-template <std::uint16_t index, class T>
-struct Place {};
-template <class Indices, class... Ts>
-struct Places;
-template <std::size_t... indices, class... Ts>
-struct Places<std::index_sequence<indices...>, Ts...>
-    : Place<static_cast<std::uint16_t>(indices), Ts>... {};
-
-template <class T, std::uint16_t index>
-std::integral_constant<std::uint16_t, index> place_in(const Place<index, T>*);
-
-template <class T, class List>
-concept PlacedIn = requires(const List* list) {
-  detail::place_in<T>(list);
-};
 
 }  // namespace detail
 
@@ -130,10 +113,10 @@ class TrivialSerializer {
                            Listener& listener) {
     static_assert((std::invocable<Listener&, const Ts&> || ...),
                   "strait: this listener takes none of the channel's message types.");
-    Result<void> result = Errc::malformed;
-    static_cast<void>(
-        ((tag == index_of<Ts> && (result = read_as<Ts>(bytes, listener), true)) || ...));
-    return result;
+    Result<void> result;
+    const bool known =
+        ((tag == index_of<Ts> && (result = read_as<Ts>(bytes, listener), true)) || ...);
+    return known ? result : Errc::malformed;
   }
 
  private:

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +16,9 @@
 #include "strait/base/min_max.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/os/descriptors.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/fifo.hpp"
 #include "strait/os/posix/owner_process.hpp"
 #include "strait/os/posix/thread.hpp"
 #include "strait/os/wait_set.hpp"
@@ -42,7 +41,7 @@ class Bridge {
       stopping_ = true;
       static_cast<void>(set_.signal());
     }
-    ::pthread_join(thread_, nullptr);
+    thread_.join();
   }
 
   /// Ends a bridge. In a forked process its thread is not there, and may have been in the middle of
@@ -66,15 +65,11 @@ class Bridge {
   Result<void> start(std::size_t max_message_bytes) {
     auto pipe = posix::pipe_pair();
     if (!pipe) return pipe.error();
-    auto set = posix::WaitSet::create();
-    if (!set) return set.error();
-    auto room = posix::WaitSet::create();
-    if (!room) return room.error();
     // Made here, so that stopping and telling can't fail for want of a descriptor.
-    for (posix::WaitSet* each : {&*set, &*room}) {
-      if (auto signalled = each->signal(); !signalled) return signalled;
-      each->clear();
-    }
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    auto room = posix::wait_set_with_signal();
+    if (!room) return room.error();
     signal_in_ = std::move((*pipe)[0]);
     signal_out_ = std::move((*pipe)[1]);
     set_ = std::move(*set);
@@ -119,20 +114,20 @@ class Bridge {
     return !inbox_.empty() || ended_;
   }
 
-  /// Asks for a signal when there may be room for what is in the queue.
-  bool arm_for_room(const FrameQueue& queue) {
+  /// Asks for a signal when there may be room for what is in the queue; of messages the thread
+  /// tells without being asked.
+  Armed arm(const FrameQueue& queue) {
     const std::lock_guard locked(mutex_);
-    if (ended_) return true;
+    Armed armed{{Interest::to_read(signal_in_.get()), {}}, !inbox_.empty() || ended_};
+    if (queue.empty()) return armed;
+    armed.out = Interest::to_read(room_.native_handle());
+    if (ended_) return armed;
     // Also asks for messages again, for which the thread has asked already; that there are some
     // says nothing of room.
-    const bool ready = link_.arm(queue);
+    const Armed link = link_.arm(queue);
     wants_room_ = true;
-    return !update_watches(link_.interest(queue)) || ready;
-  }
-
-  /// Messages, and room for what is in the queue.
-  posix::Interest interest(const FrameQueue& queue) const {
-    return {{signal_in_.get(), POLLIN, 0}, {queue.empty() ? -1 : room_.native_handle(), POLLIN, 0}};
+    if (!update_watches(link) || link.ready) armed.ready = true;
+    return armed;
   }
 
   void take_room_signal() {
@@ -161,12 +156,12 @@ class Bridge {
         continue;
       }
       if (ended_) return;
-      if (!full() && link_.arm(nothing)) continue;
-      auto slept = update_watches(link_.interest(nothing));
-      const pollfd ready{set_.native_handle(), POLLIN, 0};
+      const Armed armed = link_.arm(nothing);
+      if (!full() && armed.ready) continue;
+      auto slept = update_watches(armed);
       if (slept) {
         lock.unlock();
-        slept = posix::wait_for({ready, {-1, 0, 0}}, Deadline::never());
+        slept = posix::wait_for({Interest::to_read(set_.native_handle())}, Deadline::never());
         lock.lock();
       }
       if (!slept) return end(slept.error());
@@ -175,8 +170,8 @@ class Bridge {
       link_.take_doorbells();
       // There may be room: whoever waits for it looks, and asks again.
       if (std::exchange(wants_room_, false)) {
-        set_.forget(watched_.out.fd);
-        watched_.out = {-1, 0, 0};
+        set_.forget(watched_.out.handle);
+        watched_.out = {};
         static_cast<void>(room_.signal());
       }
     }
@@ -223,11 +218,11 @@ class Bridge {
   void signal(std::size_t count) {
     static constexpr std::array<char, 256> bytes{};
     while (count != 0) {
-      const ssize_t written = posix::retry(
-          [&] { return ::write(signal_out_.get(), bytes.data(), min(count, bytes.size())); });
-      if (written <= 0) return;
-      signals_ += static_cast<std::size_t>(written);
-      count -= static_cast<std::size_t>(written);
+      const auto written = posix::write_some(
+          signal_out_, std::as_bytes(std::span(bytes).first(min(count, bytes.size()))));
+      if (!written || *written == 0) return;
+      signals_ += *written;
+      count -= *written;
     }
   }
 
@@ -236,32 +231,23 @@ class Bridge {
     std::array<char, 1024> bytes;
     std::size_t left = signals_ - (ended_ && signals_ != 0 ? 1 : 0);
     while (left != 0) {
-      const ssize_t got = posix::retry(
-          [&] { return ::read(signal_in_.get(), bytes.data(), min(left, bytes.size())); });
-      if (got <= 0) break;
-      left -= static_cast<std::size_t>(got);
-      signals_ -= static_cast<std::size_t>(got);
+      const auto got = posix::read_some(
+          signal_in_, std::as_writable_bytes(std::span(bytes).first(min(left, bytes.size()))));
+      if (!got) break;
+      left -= *got;
+      signals_ -= *got;
     }
   }
 
   /// What the thread sleeps on; called by both sides, also while it sleeps.
-  Result<void> update_watches(posix::Interest wanted) {
-    // Messages that nobody takes must not keep it awake.
-    if (full()) wanted.in.events = static_cast<short>(wanted.in.events & ~POLLIN);
+  Result<void> update_watches(Interests wanted) {
+    // Messages that are not taken must not keep it awake.
+    if (full()) wanted.in.read = false;
     // Kept until there is room, as all that `out` stands for.
-    if (wants_room_) {
-      wanted.in.events = static_cast<short>(wanted.in.events | (watched_.in.events & POLLOUT));
-    }
-    if (wanted.in.events == 0) wanted.in.fd = -1;
-    if (auto changed = watch(watched_.in, wanted.in); !changed) return changed;
-    return wanted.out.fd < 0 ? Result<void>() : watch(watched_.out, wanted.out);
-  }
-
-  Result<void> watch(pollfd& watched, const pollfd& wanted) {
-    if (watched.fd == wanted.fd && watched.events == wanted.events) return {};
-    if (watched.fd >= 0 && watched.fd != wanted.fd) set_.forget(watched.fd);
-    watched = wanted;
-    return wanted.fd >= 0 ? set_.watch(wanted.fd, wanted.events) : Result<void>();
+    if (wants_room_) wanted.in.write = wanted.in.write || watched_.in.write;
+    if (!wanted.in.read && !wanted.in.write) wanted.in = {};
+    if (auto changed = posix::watch_instead(set_, watched_.in, wanted.in); !changed) return changed;
+    return wanted.out ? posix::watch_instead(set_, watched_.out, wanted.out) : Result<void>();
   }
 
   /// Guards all but what `start` sets before there is a thread.
@@ -275,11 +261,11 @@ class Bridge {
   bool wants_room_ = false;
   posix::WaitSet set_;
   posix::WaitSet room_;
-  posix::Interest watched_;
+  Interests watched_;
   posix::Descriptor signal_in_;
   posix::Descriptor signal_out_;
   bool started_ = false;
-  pthread_t thread_{};
+  posix::Thread thread_;
   posix::OwnerProcess owner_;
 };
 

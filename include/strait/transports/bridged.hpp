@@ -12,6 +12,7 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/hello.hpp"
 #include "strait/memory/byte_buffer.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/transport.hpp"
 #include "strait/transports/bridge.hpp"
 #include "strait/wait_policy.hpp"
@@ -71,7 +72,7 @@ class BridgedTransport {
     }
     void withdraw() requires requires(typename T::Server server) { server.withdraw(); }
     { server_.withdraw(); }
-    pollfd interest() const { return server_.interest(); }
+    Interest interest() const { return server_.interest(); }
     detail::Deadline deadline() const { return server_.deadline(); }
 
    private:
@@ -150,19 +151,16 @@ class BridgedTransport {
     if (!bridge_->started()) return welcomed_ || bridge_->link().readable();
     return !taken_.empty() || bridge_->readable();
   }
-  bool arm(const detail::FrameQueue& queue) {
+  Armed arm(const detail::FrameQueue& queue) {
     if (!bridge_->started()) {
-      // Asked in any case: a flush that waits for room does not stop at messages.
-      const bool ready = bridge_->link().arm(queue);
+      Armed armed = bridge_->link().arm(queue);
       // Before the first `receive` no thread wakes this side: that is what is to be done.
-      return welcomed_ || ready;
+      armed.ready = welcomed_ || armed.ready;
+      return armed;
     }
-    if (!queue.empty() && bridge_->arm_for_room(queue)) return true;
-    return readable();
-  }
-  posix::Interest interest(const detail::FrameQueue& queue) const {
-    if (!bridge_->started()) return bridge_->link().interest(queue);
-    return bridge_->interest(queue);
+    Armed armed = bridge_->arm(queue);
+    armed.ready = armed.ready || !taken_.empty();
+    return armed;
   }
   bool disarm() { return !bridge_->started() && bridge_->link().disarm(); }
   void take_doorbells() {

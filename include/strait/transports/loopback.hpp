@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +20,7 @@
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/memory/byte_buffer.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/owner_process.hpp"
 #include "strait/os/posix/user.hpp"
@@ -181,7 +180,7 @@ class LoopbackTransport {
       name_->calls.pop_front();
       return request;
     }
-    pollfd interest() const { return {name_->wakeup.native_handle(), POLLIN, 0}; }
+    Interest interest() const { return Interest::to_read(name_->wakeup.native_handle()); }
     detail::Deadline deadline() const { return detail::Deadline::never(); }
 
    private:
@@ -299,15 +298,14 @@ class LoopbackTransport {
     const auto locked = end_.lock();
     return !end_.mine().inbox.empty() || end_.other().closed;
   }
-  bool arm(const detail::FrameQueue& queue) {
-    const bool message = readable();
-    if (queue.empty()) return message;
+  Armed arm(const detail::FrameQueue& queue) {
     const auto locked = end_.lock();
-    end_.mine().wants_room = true;
-    return has_room(end_.other().inbox, queue.front().header.bytes) || message;
-  }
-  posix::Interest interest(const detail::FrameQueue&) const {
-    return {{end_.mine().wakeup.native_handle(), POLLIN, 0}, {-1, 0, 0}};
+    bool ready = !end_.mine().inbox.empty() || end_.other().closed;
+    if (!queue.empty()) {
+      end_.mine().wants_room = true;
+      ready = has_room(end_.other().inbox, queue.front().header.bytes) || ready;
+    }
+    return {{Interest::to_read(end_.mine().wakeup.native_handle()), {}}, ready};
   }
   bool disarm() { return true; }
   void take_doorbells() {
@@ -339,9 +337,7 @@ class LoopbackTransport {
 
   explicit LoopbackTransport(detail::LoopbackEnd end) : end_(std::move(end)) {}
 
-  static PeerCredentials own_credentials() {
-    return {posix::effective_user(), ::getegid(), ::getpid()};
-  }
+  static PeerCredentials own_credentials() { return posix::own_credentials(); }
 
   static bool has_room(const detail::FrameQueue& inbox, std::size_t bytes) {
     return inbox.empty() || inbox.bytes() + bytes <= capacity_bytes;

@@ -15,9 +15,11 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/pending_clients.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/fifo.hpp"
 #include "strait/os/posix/fifo_pair.hpp"
+#include "strait/os/posix/gathered.hpp"
 #include "strait/os/posix/name_directory.hpp"
 #include "strait/os/posix/other_transport.hpp"
 #include "strait/os/wait_set.hpp"
@@ -76,7 +78,7 @@ class BasicPipeTransport {
           });
     }
     void withdraw() { directory_.withdraw(); }
-    pollfd interest() const { return pending_clients_.interest(); }
+    Interest interest() const { return pending_clients_.interest(); }
     detail::Deadline deadline() const { return pending_clients_.deadline(); }
 
    private:
@@ -183,7 +185,7 @@ class BasicPipeTransport {
       std::array<char, detail::FifoPair::stem_bytes + 1> line;
       std::memcpy(line.data(), pair.stem().data(), pair.stem().size());
       line.back() = '\n';
-      const iovec part[] = {{line.data(), line.size()}};
+      const posix::GatheredPart part[] = {{line.data(), line.size()}};
       const auto written = posix::write_some(hello_, part);
       if (!written) return written.error();
       return *written == 0 ? Errc::would_block : Result<void>();
@@ -273,14 +275,15 @@ class BasicPipeTransport {
         limits.max_message_bytes, detail::fair_share);
   }
 
-  bool readable() const { return reader_.readable() || posix::events_now(in_.get(), POLLIN) != 0; }
+  bool readable() const {
+    return reader_.readable() || posix::is_ready(Interest::to_read(in_.get()));
+  }
 
-  bool arm(const detail::FrameQueue&) { return reader_.readable(); }
-  posix::Interest interest(const detail::FrameQueue& queue) const {
+  Armed arm(const detail::FrameQueue& queue) {
     // While the server has not answered, the name's FIFO tells if it dies.
-    const pollfd server{hello_.get(), 0, 0};
-    const pollfd room{queue.empty() ? -1 : out_.get(), POLLOUT, 0};
-    return {{in_.get(), POLLIN, 0}, hello_ ? server : room};
+    const Interest server{hello_.get()};
+    const Interest room = queue.empty() ? Interest() : Interest::to_write(out_.get());
+    return {{Interest::to_read(in_.get()), hello_ ? server : room}, reader_.readable()};
   }
   bool disarm() { return false; }
   void take_doorbells() {
@@ -295,7 +298,7 @@ class BasicPipeTransport {
       : in_(std::move(in)), out_(std::move(out)) {}
 
   /// Whether there was a writer and there is none any more.
-  bool hung_up() const { return (posix::events_now(in_.get(), POLLIN) & POLLHUP) != 0; }
+  bool hung_up() const { return posix::ready_now(Interest::to_read(in_.get())).ended; }
 
   /// Whether the server that got the announcement still reads the name's FIFO. Only Linux's
   /// poll tells a writer that; opening it for writing tells everywhere.
@@ -313,7 +316,7 @@ class BasicPipeTransport {
     return [&](std::span<std::byte> room) { return posix::read_some(from, room); };
   }
   static auto writing(const posix::Descriptor& to) {
-    return [&](std::span<const iovec> parts) {
+    return [&](std::span<const posix::GatheredPart> parts) {
       if (parts.size() != 1) return posix::write_some(to, parts);
       return posix::write_some(
           to, std::span(static_cast<const std::byte*>(parts[0].iov_base), parts[0].iov_len));
@@ -322,11 +325,11 @@ class BasicPipeTransport {
 
   /// As `writing(out_)`. What does not fit shows load, and only under load is a FIFO large.
   auto writing_growing() {
-    return [this](std::span<const iovec> parts) {
+    return [this](std::span<const posix::GatheredPart> parts) {
       auto written = writing(out_)(parts);
       if (!written) return written;
       std::size_t due = 0;
-      for (const iovec& part : parts) due += part.iov_len;
+      for (const posix::GatheredPart& part : parts) due += part.iov_len;
       if (*written == due) [[likely]]
         return written;
       const bool more = growth_.grow(out_);

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <sys/mman.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +21,7 @@
 #include "strait/handshake/pending_clients.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/os/descriptors.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/memory_file.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/mapping.hpp"
@@ -96,7 +94,7 @@ class BasicSocketTransport {
           });
     }
     void withdraw() { directory_.withdraw(); }
-    pollfd interest() const { return pending_clients_.interest(); }
+    Interest interest() const { return pending_clients_.interest(); }
     detail::Deadline deadline() const { return pending_clients_.deadline(); }
 
    private:
@@ -136,11 +134,8 @@ class BasicSocketTransport {
     if (!directory) return directory.error();
     const auto path = posix::path_in(directory->place(), directory->get());
     if (!path) return path.error();
-    auto socket = posix::stream_socket();
+    auto socket = posix::listen_at(*path, limits.peers);
     if (!socket) return socket.error();
-    if (::bind(socket->get(), path->get(), path->size) != 0) return posix::last_error();
-    if (auto set = posix::set_socket_mode(*path, limits.peers); !set) return set.error();
-    if (::listen(socket->get(), SOMAXCONN) != 0) return posix::last_error();
     auto pending = detail::PendingClients<Request>::create(std::move(*socket), limits);
     if (!pending) return pending.error();
     Server server;
@@ -149,9 +144,7 @@ class BasicSocketTransport {
     return server;
   }
 
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() {
-    return posix::socket_pair(SOCK_STREAM);
-  }
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::stream_pair(); }
 
   static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
                                detail::AcceptLimits limits) {
@@ -218,12 +211,15 @@ class BasicSocketTransport {
     return rights_.size() == 0 || reader_.readable() ? 0 : reader_.unfinished();
   }
 
-  bool readable() const { return has_unread() || posix::events_now(socket_.get(), POLLIN) != 0; }
+  bool readable() const {
+    return has_unread() || posix::is_ready(Interest::to_read(socket_.get()));
+  }
 
-  bool arm(const detail::FrameQueue&) { return has_unread(); }
-  posix::Interest interest(const detail::FrameQueue& queue) const {
+  Armed arm(const detail::FrameQueue& queue) {
     const bool wants_room = !queue.empty() && !retries_;
-    return {{socket_.get(), POLLIN, 0}, {wants_room ? socket_.get() : -1, POLLOUT, 0}};
+    return {{Interest::to_read(socket_.get()),
+             wants_room ? Interest::to_write(socket_.get()) : Interest()},
+            has_unread()};
   }
   bool retries() const { return retries_; }
   bool disarm() { return false; }
@@ -231,7 +227,7 @@ class BasicSocketTransport {
 
   /// Two ends of a socket pair.
   static Result<std::pair<BasicSocketTransport, BasicSocketTransport>> pair() {
-    auto sockets = posix::socket_pair(SOCK_STREAM);
+    auto sockets = posix::stream_pair();
     if (!sockets) return sockets.error();
     return std::pair(BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[0]))),
                      BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[1]))));
@@ -267,7 +263,7 @@ class BasicSocketTransport {
   }
 
   static Result<BasicSocketTransport> attach(detail::Right& right) {
-    if (posix::is_connected_socket(right.descriptor.get(), SOCK_STREAM)) {
+    if (posix::is_connected_stream(right.descriptor.get())) {
       return BasicSocketTransport(posix::PeerSocket(std::move(right.descriptor)));
     }
     if (!posix::is_connected_socket(right.descriptor.get(), posix::packet_socket)) {
@@ -287,17 +283,14 @@ class BasicSocketTransport {
   static Result<BasicSocketTransport> unpack(const posix::Descriptor& packed) {
     std::array<std::byte, 1> packet;
     // Another transport's packed endpoint stays whole.
-    std::array<std::byte, 2> look;
-    if (::recv(packed.get(), look.data(), look.size(), MSG_PEEK | MSG_DONTWAIT) != 1) {
-      return Errc::wrong_right;
-    }
+    if (posix::next_packet_bytes(packed, 2) != 1) return Errc::wrong_right;
     posix::DescriptorQueue contents;
     const auto got = posix::receive_packet(packed.get(), packet, contents);
     if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
     if (contents.size() != 2) return Errc::wrong_right;
     posix::UnseenDescriptor socket = contents.pop();
     const posix::UnseenDescriptor file = contents.pop();
-    if (!posix::is_connected_socket(socket.get(), SOCK_STREAM)) return Errc::wrong_right;
+    if (!posix::is_connected_stream(socket.get())) return Errc::wrong_right;
     auto backlog = posix::contents_of(file.get(), max_backlog_bytes);
     if (!backlog) return backlog.error();
     BasicSocketTransport link{posix::PeerSocket(std::move(socket))};

@@ -31,7 +31,7 @@ const ChildRole zombie_role("hostile.zombie", [](const ChildArguments&) {
   child::require(::connect(socket.get(), address.get(), address.size) == 0, "found");
   const auto hello = RawClient::hello_of<MachLink>(rendezvous.token);
   child::require(strait::posix::send_packet(socket.get(), hello.bytes()).has_value(), "Hello");
-  const strait::posix::Interest welcome_comes{{socket.get(), POLLIN, 0}, {-1, 0, 0}};
+  const strait::Interests welcome_comes{strait::Interest::to_read(socket.get())};
   child::require(
       strait::posix::wait_for(welcome_comes, strait::detail::Deadline::after(long_enough))
           .has_value());

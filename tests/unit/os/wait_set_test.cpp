@@ -1,7 +1,6 @@
 #include <strait/os/poll.hpp>
 #include <strait/os/wait_set.hpp>
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,7 +35,7 @@ struct Pipe {
 };
 
 bool ready(const WaitSet& set) {
-  return strait::posix::events_now(set.native_handle(), POLLIN) != 0;
+  return strait::posix::is_ready(strait::Interest::to_read(set.native_handle()));
 }
 
 }  // namespace
@@ -45,8 +44,8 @@ TEST_CASE("a wait set is readable while a member is ready", "[wait_set]") {
   auto set = WaitSet::create().value();
   Pipe first;
   Pipe second;
-  REQUIRE(set.watch(first.out.get(), POLLIN));
-  REQUIRE(set.watch(second.out.get(), POLLIN));
+  REQUIRE(set.watch(strait::Interest::to_read(first.out.get())));
+  REQUIRE(set.watch(strait::Interest::to_read(second.out.get())));
   CHECK_FALSE(ready(set));
   second.fill();
   CHECK(ready(set));
@@ -58,11 +57,11 @@ TEST_CASE("a wait set is readable while a member is ready", "[wait_set]") {
 TEST_CASE("a wait set counts only the events it was asked for", "[wait_set]") {
   auto set = WaitSet::create().value();
   Pipe pipe;
-  REQUIRE(set.watch(pipe.in.get(), POLLIN));
+  REQUIRE(set.watch(strait::Interest::to_read(pipe.in.get())));
   CHECK_FALSE(ready(set));
-  REQUIRE(set.watch(pipe.in.get(), POLLOUT));
+  REQUIRE(set.watch(strait::Interest::to_write(pipe.in.get())));
   CHECK(ready(set));
-  REQUIRE(set.watch(pipe.in.get(), 0));
+  REQUIRE(set.watch({pipe.in.get()}));
   CHECK_FALSE(ready(set));
   pipe.out.reset();
   CHECK(ready(set));  // the end is never left out
@@ -72,8 +71,8 @@ TEST_CASE("a member that was forgotten or closed no longer counts", "[wait_set]"
   auto set = WaitSet::create().value();
   Pipe first;
   Pipe second;
-  REQUIRE(set.watch(first.out.get(), POLLIN));
-  REQUIRE(set.watch(second.out.get(), POLLIN));
+  REQUIRE(set.watch(strait::Interest::to_read(first.out.get())));
+  REQUIRE(set.watch(strait::Interest::to_read(second.out.get())));
   first.fill();
   second.fill();
   set.forget(first.out.get());
@@ -100,7 +99,7 @@ TEST_CASE("a signal lasts until it is cleared", "[wait_set]") {
 TEST_CASE("a wait set moves with its members", "[wait_set]") {
   auto first = WaitSet::create().value();
   Pipe pipe;
-  REQUIRE(first.watch(pipe.out.get(), POLLIN));
+  REQUIRE(first.watch(strait::Interest::to_read(pipe.out.get())));
   REQUIRE(first.signal());
   WaitSet second = std::move(first);
   CHECK(second);
@@ -114,7 +113,7 @@ TEST_CASE("a wait set moves with its members", "[wait_set]") {
 
 TEST_CASE("what can't be watched is an error", "[wait_set]") {
   auto set = WaitSet::create().value();
-  CHECK(set.watch(-1, POLLIN).error() == std::errc::bad_file_descriptor);
+  CHECK(set.watch(strait::Interest::to_read(-1)).error() == std::errc::bad_file_descriptor);
 }
 
 TEST_CASE("a wait set tells which members are ready, and not that it was signalled", "[wait_set]") {
@@ -123,7 +122,7 @@ TEST_CASE("a wait set tells which members are ready, and not that it was signall
   Pipe second;
   Pipe third;
   for (const Pipe* pipe : {&first, &second, &third}) {
-    REQUIRE(set.watch(pipe->out.get(), POLLIN));
+    REQUIRE(set.watch(strait::Interest::to_read(pipe->out.get())));
   }
   REQUIRE(set.signal());
   std::array<int, 4> members{};
@@ -149,7 +148,7 @@ TEST_CASE("a wait set wakes up by itself at the time that was set, once", "[wait
   set.wake_at(Deadline::after(std::chrono::hours{1}));
   CHECK_FALSE(ready(set));
   set.wake_at(Deadline::after(std::chrono::milliseconds{1}));
-  REQUIRE(strait::posix::wait_for({{set.native_handle(), POLLIN, 0}, {-1, 0, 0}},
+  REQUIRE(strait::posix::wait_for({strait::Interest::to_read(set.native_handle())},
                                   Deadline::after(std::chrono::minutes{1})));
   CHECK(ready(set));
   std::array<int, 4> members;

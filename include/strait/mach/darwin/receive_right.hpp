@@ -1,7 +1,5 @@
 #pragma once
 
-#include <poll.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +12,7 @@
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_right.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/close_unseen.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
@@ -130,7 +129,7 @@ class ReceiveRight {
     incoming_.take_in(deadline);
     return {};
   }
-  pollfd interest() const { return {incoming_.events.native_handle(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(incoming_.events.native_handle()); }
   void take_doorbells() {}
 
   /// Whom all that was received is from; all zeros before the first message.

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <poll.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +15,7 @@
 #include "strait/mach/darwin/send_possible_request.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/memory/byte_buffer.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/error.hpp"
 
 namespace strait::darwin_mach {
@@ -134,7 +133,7 @@ class SendRight {
     if (room_.pending()) return false;
     return !retry_later_ || !room_.wake_in(std::chrono::milliseconds{1});
   }
-  pollfd interest() const { return {room_.native_handle(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(room_.native_handle()); }
 
   /// Takes in what the kernel has to say of the port: that it has room again, or is gone.
   void take_doorbells() {

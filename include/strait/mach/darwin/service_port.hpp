@@ -1,6 +1,5 @@
 #pragma once
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -20,6 +19,7 @@
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/darwin/receive_right.hpp"
 #include "strait/mach/darwin/send_right.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/random.hpp"
@@ -155,7 +155,7 @@ class ServicePort {
   /// Errors: `empty`, `EINVAL`; `peer_closed` when there was but one client and it is through.
   Result<Request<Traps>> receive() {
     // It says nothing over the socket, and closes it after it has sent its request.
-    const bool through = client_ && posix::events_now(client_.get(), POLLIN) != 0;
+    const bool through = client_ && posix::is_ready(Interest::to_read(client_.get()));
     for (;;) {
       const auto received = inbox_.receive(
           port_.name(), received_bytes(strait::detail::HandshakeBytes::capacity), now());
@@ -174,7 +174,7 @@ class ServicePort {
     }
   }
 
-  pollfd interest() const { return {events_.native_handle(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(events_.native_handle()); }
   strait::detail::Deadline deadline() const { return strait::detail::Deadline::never(); }
 
  private:

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -16,6 +15,7 @@
 #include "strait/mach/linux/descriptors_under_way.hpp"
 #include "strait/mach/linux/region.hpp"
 #include "strait/mach/linux/ring_memory.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/socket.hpp"
 #include "strait/rights/right_list.hpp"
@@ -107,12 +107,8 @@ class SendRight {
   Result<void> stage(MessageHeader header) { return ring_.stage(header), Result<void>(); }
 
   void publish() {
-    switch (ring_.publish()) {
-      case Doorbell::none: break;
-      case Doorbell::futex: ring_.ring_futex(); break;
-      case Doorbell::socket:
-      default: ring_doorbell(end_.socket);
-    }
+    if (const Doorbell wanted = ring_.publish(); wanted != Doorbell::none) [[unlikely]]
+      ring(wanted);
   }
 
   /// Sends a record with descriptors, which stay the caller's. All or nothing.
@@ -157,10 +153,7 @@ class SendRight {
     if (blocked_by_ == Blocked::by_ring) return room;
     return blocked_by_ == Blocked::by_descriptors && under_way_.admits(1, ring_.reader_position());
   }
-  pollfd interest() const {
-    const bool full = blocked_by_ == Blocked::by_socket;
-    return {end_.socket.get(), static_cast<short>(full ? POLLIN | POLLOUT : POLLIN), 0};
-  }
+  Interest interest() const { return {end_.socket.get(), true, blocked_by_ == Blocked::by_socket}; }
   /// How many bytes of regions the receiver has not taken yet.
   std::size_t bytes_under_way() const {
     return hung_up_ ? 0 : under_way_.bytes(ring_.reader_position());
@@ -180,6 +173,10 @@ class SendRight {
   }
 
  private:
+  [[gnu::noinline]] void ring(Doorbell wanted) {
+    wanted == Doorbell::futex ? ring_.ring_futex() : ring_doorbell(end_.socket);
+  }
+
   LaneEnd end_;
   RingMemory memory_;
   RingWriter ring_;
@@ -255,16 +252,18 @@ class ReceiveRight {
   std::size_t queue_bytes() const { return memory_.capacity(); }
 
   bool readable() const { return ring_.readable(); }
+  /// Whether `peek` would say so: cheaper than to ask it.
+  bool empty() const { return !ring_.readable() && !ended_; }
 
   /// The next record.
   ///
   /// Errors: `empty`; `peer_closed` when the sender is gone and all it had sent was seen;
   /// `malformed`.
   Result<MessageHeader> peek() {
-    auto record = ring_.peek();
     // The end was seen before this look at the ring, which shows all that was published before it.
-    if (!record && ended_ && record.error() == Errc::empty) return ended_;
-    return record;
+    if (ended_ && !ring_.readable()) [[unlikely]]
+      return ended_;
+    return ring_.peek();
   }
 
   /// The body that `peek` saw, in shared memory: copy it before looking at it.
@@ -323,9 +322,9 @@ class ReceiveRight {
     ring_.sleep(deadline.left_up_to(brief));
     futex_rung_ = !ring_.change_doorbell(Doorbell::futex, Doorbell::socket);
     if (futex_rung_) return {};
-    return posix::wait_for({interest(), {-1, 0, 0}}, deadline);
+    return posix::wait_for({interest()}, deadline);
   }
-  pollfd interest() const { return {end_.socket.get(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(end_.socket.get()); }
 
   /// Takes in all that is in the socket and notices that the sender is gone.
   void take_doorbells() {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <poll.h>
-
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -11,6 +9,7 @@
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/mach/linux/service_port.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/os/posix/socket.hpp"
@@ -114,11 +113,11 @@ class Greeting {
     return answer;
   }
 
-  bool readable() const { return posix::events_now(server_.get(), POLLIN) != 0; }
+  bool readable() const { return posix::is_ready(Interest::to_read(server_.get())); }
   bool arm() { return false; }
   bool disarm() { return false; }
   void take_doorbells() {}
-  pollfd interest() const { return {server_.get(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(server_.get()); }
 
  private:
   posix::PeerSocket server_;

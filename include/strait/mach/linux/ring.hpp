@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,20 +46,23 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
 namespace detail {
 
 inline constexpr std::size_t word_bytes = 8;
-inline constexpr std::uint64_t published_bit = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t published_bit =
+    std::bit_cast<std::uint64_t>(MessageHeader{0, 0, 0, 128});
 
 constexpr std::size_t round_up(std::size_t bytes) {
   return (bytes + word_bytes - 1) & ~(word_bytes - 1);
 }
 
+// A header is one word as it lies in memory, and the top bit of its `descriptors` says that it is
+// published.
+static_assert(sizeof(MessageHeader) == word_bytes);
+
 constexpr std::uint64_t pack(const MessageHeader& header) {
-  return published_bit | std::uint64_t{header.descriptors} << 56 |
-         std::uint64_t{header.kind} << 48 | std::uint64_t{header.tag} << 32 | header.bytes;
+  return std::bit_cast<std::uint64_t>(header) | published_bit;
 }
 
 constexpr MessageHeader unpack(std::uint64_t word) {
-  return {static_cast<std::uint32_t>(word), static_cast<std::uint16_t>(word >> 32),
-          static_cast<std::uint8_t>(word >> 48), static_cast<std::uint8_t>(word >> 56 & 127)};
+  return std::bit_cast<MessageHeader>(word & ~published_bit);
 }
 
 inline std::atomic_ref<std::uint64_t> header_word(std::byte* at) {
@@ -119,7 +123,7 @@ class RingWriter {
   }
 
   /// Ends the reserved record without showing it, so that several can be shown by one store.
-  void stage(const MessageHeader& header) {
+  [[gnu::always_inline]] void stage(const MessageHeader& header) {
     const std::uint64_t next = tail_ + detail::word_bytes + detail::round_up(header.bytes);
     detail::header_word(at(next)).store(0, std::memory_order_relaxed);
     if (staged_word_ == 0) {

@@ -20,6 +20,7 @@
 #include "strait/handshake/pending_clients.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/os/descriptors.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/other_transport.hpp"
 #include "strait/os/posix/owner_process.hpp"
 #include "strait/os/posix/unix_socket.hpp"
@@ -235,7 +236,7 @@ class ServicePort {
   void withdraw() { file_.withdraw(); }
 
   /// Readable when `receive` may have something; not when a client's time is up: see `deadline`.
-  pollfd interest() const { return pending_clients_.interest(); }
+  Interest interest() const { return pending_clients_.interest(); }
   strait::detail::Deadline deadline() const { return pending_clients_.deadline(); }
 
  private:

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <poll.h>
 #include <sys/event.h>
 #include <sys/stat.h>
 
@@ -15,6 +14,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/base/min_max.hpp"
 #include "strait/os/darwin/kqueue.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/error.hpp"
 
 namespace strait::posix {
@@ -42,20 +42,21 @@ class WaitSet {
   /// A forked process has no kqueue any more: the system closes them there.
   const OwnerProcess& owner() const { return kqueue_.owner(); }
 
-  /// Adds `fd`, or changes what of it counts; `events` as for `poll`.
-  Result<void> watch(int fd, short events) {
+  /// Adds a descriptor, or changes what of it counts.
+  Result<void> watch(const Interest& interest) {
+    const int fd = interest.handle;
     struct stat file;
     if (::fstat(fd, &file) != 0) return last_error();
     const bool fifo = S_ISFIFO(file.st_mode) && file.st_dev != 0;  // pipe(2) has no device
     has_fifo_ = has_fifo_ || fifo;
-    if ((events & POLLIN) != 0) {
+    if (interest.read) {
       if (auto added = change(fd, EVFILT_READ, EV_ADD); !added) return added;
     } else if (fifo) {
       remove(fd, EVFILT_READ);
     } else if (auto added = change(fd, EVFILT_READ, EV_ADD, NOTE_LOWAT, INT_MAX); !added) {
       return added;  // never that much to read, so this is for the end alone
     }
-    if ((events & POLLOUT) == 0) {
+    if (!interest.write) {
       remove(fd, EVFILT_WRITE);
       return {};
     }

@@ -11,8 +11,8 @@
 #include <cstdint>
 
 #include "strait/base/deadline.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/error.hpp"
-#include "strait/os/posix/interest.hpp"
 #include "strait/os/wakeup.hpp"
 #include "strait/result.hpp"
 
@@ -54,21 +54,21 @@ inline int select(SelectBits& read, SelectBits& write, timeval* limit) {
 /// By `select`, because XNU's `poll` stands on the filters of kqueue, to which a FIFO never ends
 /// (see `WaitSet`), while `select` asks the socket underneath (`fifo_select` in
 /// bsd/miscfs/fifofs/fifo_vnops.c), which knows of the end and how much room a writer needs.
-inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline,
+inline Result<void> wait_for(const Interests& interests, detail::Deadline deadline,
                              const Wakeup* wakeup = nullptr) {
   // What `select` can't be asked, that is the end of a descriptor alone, is looked for by the way.
   constexpr std::chrono::milliseconds look_again{100};
   SelectBits read;
   SelectBits write;
-  const pollfd also = wakeup != nullptr ? wakeup->interest() : pollfd{-1, 0, 0};
-  for (const pollfd& one : {interest.in, interest.out, also}) {
-    if (one.fd < 0) continue;
-    if (one.events == 0 || one.fd > SelectBits::max_fd) {
+  const Interest also = wakeup != nullptr ? wakeup->interest() : Interest();
+  for (const Interest& one : {interests.in, interests.out, also}) {
+    if (!one) continue;
+    if (!(one.read || one.write) || one.handle > SelectBits::max_fd) {
       deadline = detail::Deadline::earlier(deadline, detail::Deadline::after(look_again));
     }
-    if (one.fd > SelectBits::max_fd) continue;
-    if ((one.events & POLLIN) != 0) read.add(one.fd);
-    if ((one.events & POLLOUT) != 0) write.add(one.fd);
+    if (one.handle > SelectBits::max_fd) continue;
+    if (one.read) read.add(one.handle);
+    if (one.write) write.add(one.handle);
   }
   timeval limit{};
   if (!deadline.is_never()) {
@@ -81,32 +81,38 @@ inline Result<void> wait_for(const Interest& interest, detail::Deadline deadline
   const int ready = posix::select(read, write, deadline.is_never() ? nullptr : &limit);
   if (ready < 0 && errno != EINTR) return last_error();
   // Cleared also when it can't be asked: then it is looked for by the way.
-  if (ready > 0 && wakeup != nullptr && (also.fd > SelectBits::max_fd || read.has(also.fd))) {
+  if (ready > 0 && wakeup != nullptr &&
+      (also.handle > SelectBits::max_fd || read.has(also.handle))) {
     wakeup->clear();
   }
   return {};
 }
 
-/// The events that are on `fd` now, without waiting. A FIFO, pipe or stream with nothing to read
-/// and no writer any more has POLLHUP, until a `read` has told that. Not for a listening socket.
-inline short events_now(int fd, short events) {
+/// What of `interest` there is now, without waiting. A FIFO, pipe or stream with nothing to read
+/// and no writer any more has ended, until a `read` has told that. Not for a listening socket.
+inline Readiness ready_now(const Interest& interest) {
+  const int fd = interest.handle;
   if (fd < 0 || fd > SelectBits::max_fd) {
-    pollfd descriptor{fd, events, 0};
-    return retry([&] { return ::poll(&descriptor, 1, 0); }) <= 0 ? short{0} : descriptor.revents;
+    const int events = (interest.read ? POLLIN : 0) | (interest.write ? POLLOUT : 0);
+    pollfd descriptor{fd, static_cast<short>(events), 0};
+    if (retry([&] { return ::poll(&descriptor, 1, 0); }) <= 0) return {};
+    const int found = descriptor.revents;
+    return {(found & POLLIN) != 0, (found & POLLOUT) != 0,
+            (found & (POLLHUP | POLLERR | POLLNVAL)) != 0};
   }
   SelectBits read;
   SelectBits write;
   read.add(fd);
-  if ((events & POLLOUT) != 0) write.add(fd);
+  if (interest.write) write.add(fd);
   timeval limit{};
-  if (retry([&] { return posix::select(read, write, &limit); }) <= 0) return 0;
-  int found = write.has(fd) ? POLLOUT : 0;
+  if (retry([&] { return posix::select(read, write, &limit); }) <= 0) return {};
+  Readiness found{false, write.has(fd), false};
   if (read.has(fd)) {
-    found |= events & POLLIN;
+    found.read = interest.read;
     int bytes = 0;
-    if (::ioctl(fd, FIONREAD, &bytes) == 0 && bytes == 0) found |= POLLHUP;
+    found.ended = ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes == 0;
   }
-  return static_cast<short>(found);
+  return found;
 }
 
 }  // namespace strait::posix

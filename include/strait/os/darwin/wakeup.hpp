@@ -1,6 +1,5 @@
 #pragma once
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,6 +7,7 @@
 #include <utility>
 
 #include "strait/os/darwin/descriptors.hpp"
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/descriptor.hpp"
 
 namespace strait::posix {
@@ -40,7 +40,7 @@ class Wakeup {
     }
   }
 
-  pollfd interest() const { return {in_.get(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(in_.get()); }
 
  private:
   Descriptor in_;

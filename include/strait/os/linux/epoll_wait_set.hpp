@@ -15,6 +15,8 @@
 
 #include "strait/base/deadline.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/linux/poll_wait.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/owner_process.hpp"
 
@@ -37,10 +39,11 @@ class WaitSet {
   /// A forked process has a share in the set: what is changed there is changed here, too.
   const OwnerProcess& owner() const { return owner_; }
 
-  /// Adds `fd`, or changes what of it counts; `events` as for `poll`.
-  Result<void> watch(int fd, short events) {
+  /// Adds a descriptor, or changes what of it counts.
+  Result<void> watch(const Interest& interest) {
+    const int fd = interest.handle;
     epoll_event event{};
-    event.events = static_cast<std::uint32_t>(events);  // the two interfaces share these bits
+    event.events = static_cast<std::uint32_t>(poll_events(interest));
     event.data.fd = fd;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0) return {};
     if (errno != ENOENT) return last_error();
@@ -86,7 +89,7 @@ class WaitSet {
     if (!timer_) {
       timer_ = adopt_new(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
       if (!timer_) return;
-      if (!watch(timer_.get(), POLLIN)) return timer_.reset();
+      if (!watch(Interest::to_read(timer_.get()))) return timer_.reset();
     }
     itimerspec when{};  // all zeros: never
     if (!at.is_never()) {
@@ -103,7 +106,7 @@ class WaitSet {
     if (!event_) {
       event_ = adopt_new(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
       if (!event_) return last_error();
-      if (auto added = watch(event_.get(), POLLIN); !added) return added;
+      if (auto added = watch(Interest::to_read(event_.get())); !added) return added;
     }
     if (!signalled_ && ::eventfd_write(event_.get(), 1) != 0) return last_error();
     signalled_ = true;

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <poll.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
 
+#include "strait/os/interest.hpp"
 #include "strait/os/posix/descriptor.hpp"
 
 namespace strait::posix {
@@ -32,7 +32,7 @@ class Wakeup {
     ::eventfd_read(event_.get(), &count);
   }
 
-  pollfd interest() const { return {event_.get(), POLLIN, 0}; }
+  Interest interest() const { return Interest::to_read(event_.get()); }
 
  private:
   Descriptor event_;

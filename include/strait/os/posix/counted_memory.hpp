@@ -41,8 +41,7 @@ inline Result<Mapping> read_counted_memory(int fd, std::size_t size, std::size_t
   std::uint64_t count;
   std::memcpy(&count, memory->data(), sizeof count);  // once: it may be another one later
   if (count > max_bytes || count > size - sizeof count) return Errc::bad_region;
-  auto copy = Mapping::map(static_cast<std::size_t>(count), PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANON, -1);
+  auto copy = Mapping::anonymous(static_cast<std::size_t>(count));
   if (copy && count != 0) std::memcpy(copy->data(), memory->data() + sizeof count, copy->size());
   return copy;
 }

@@ -47,6 +47,11 @@ inline Descriptor adopt_new(int fd) noexcept {
   return made;
 }
 
+/// Another descriptor for the same open file. Null, and `errno` says why, if there is none left.
+inline Descriptor duplicate(const Descriptor& descriptor) noexcept {
+  return adopt_new(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
 inline Result<Descriptor> open(const char* path, int flags, mode_t mode = 0) {
   Descriptor file = adopt_new(retry([&] { return ::open(path, flags | O_CLOEXEC, mode); }));
   if (!file) return last_error();

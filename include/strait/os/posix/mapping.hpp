@@ -23,6 +23,15 @@ inline std::size_t page_size() {
 /// Owns a range of mapped memory.
 class Mapping {
  public:
+  /// What of a file is mapped, and what happens to what is written there.
+  struct Access {
+    int protection;
+    int flags;
+  };
+  static constexpr Access shared{PROT_READ | PROT_WRITE, MAP_SHARED};
+  static constexpr Access shared_read_only{PROT_READ, MAP_SHARED};
+  static constexpr Access copied_read_only{PROT_READ, MAP_PRIVATE};
+
   Mapping() = default;
   Mapping(Mapping&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -48,6 +57,14 @@ class Mapping {
     return mapping;
   }
 
+  static Result<Mapping> map(std::size_t size, Access access, int fd) {
+    return map(size, access.protection, access.flags, fd);
+  }
+  /// Memory of this process alone.
+  static Result<Mapping> anonymous(std::size_t size) {
+    return map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1);
+  }
+
   /// Maps a file that a peer made.
   ///
   /// Errors: `bad_region` if the file does not allow it: it is open to read only, or sealed against
@@ -55,6 +72,9 @@ class Mapping {
   static Result<Mapping> map_received(std::size_t size, int protection, int flags, int fd) {
     auto mapping = map(size, protection, flags, fd);
     return mapping || !is_denied(mapping.error()) ? std::move(mapping) : Errc::bad_region;
+  }
+  static Result<Mapping> map_received(std::size_t size, Access access, int fd) {
+    return map_received(size, access.protection, access.flags, fd);
   }
   static bool is_denied(const std::error_code& error) {
     return error == system_error(EACCES) || error == system_error(EPERM);

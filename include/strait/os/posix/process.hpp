@@ -1,6 +1,5 @@
 #pragma once
 
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 #if __has_include(<sys/syscall.h>)
@@ -9,6 +8,7 @@
 
 #include <cerrno>
 
+#include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
@@ -24,7 +24,7 @@ inline bool has_ended(pid_t process) {
 #if defined(SYS_pidfd_open)
   const Descriptor descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
   if (!descriptor) return errno == ESRCH;
-  return events_now(descriptor.get(), POLLIN) != 0;
+  return is_ready(Interest::to_read(descriptor.get()));
 #else
   return ::kill(process, 0) != 0 && errno == ESRCH;
 #endif

@@ -11,12 +11,28 @@
 
 namespace strait::posix {
 
+/// A thread of the library's own, which has to be joined or detached; or the one that asks for
+/// `current`.
+class Thread {
+ public:
+  Thread() = default;
+  explicit Thread(pthread_t thread) : thread_(thread) {}
+
+  static Thread current() { return Thread(::pthread_self()); }
+  bool is_current() const { return ::pthread_equal(thread_, ::pthread_self()) != 0; }
+  void join() const { ::pthread_join(thread_, nullptr); }
+  void detach() const { ::pthread_detach(thread_); }
+
+ private:
+  pthread_t thread_{};
+};
+
 /// Starts a thread that calls `body->run()`, and keeps `body` until then. No signal is handled on
 /// it: they are all for the threads of the program's own.
 ///
 /// Errors: those of `pthread_create`.
 template <class Body>
-Result<pthread_t> start_thread(std::shared_ptr<Body> body) {
+Result<Thread> start_thread(std::shared_ptr<Body> body) {
   auto kept = std::make_unique<std::shared_ptr<Body>>(std::move(body));
   const auto enter = [](void* argument) -> void* {
     const std::unique_ptr<std::shared_ptr<Body>> owned(
@@ -29,7 +45,7 @@ Result<pthread_t> start_thread(std::shared_ptr<Body> body) {
   const int failed = ::pthread_create(&thread, nullptr, enter, kept.get());
   if (failed != 0) return system_error(failed);
   static_cast<void>(kept.release());
-  return thread;
+  return Thread(thread);
 }
 
 }  // namespace strait::posix

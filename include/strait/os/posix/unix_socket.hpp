@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
@@ -47,8 +48,31 @@ inline Result<void> set_socket_mode(const SocketPath& path, PeerPolicy peers) {
   return set || peers == PeerPolicy::same_user ? Result<void>() : last_error();
 }
 
-/// Whether somebody else's descriptor is one end of a Unix socket of this type that is connected,
-/// or was until its peer closed.
+/// A stream socket that listens under a path, to which only these peers can connect.
+///
+/// Errors: `name_taken`; the system's.
+inline Result<Descriptor> listen_at(const SocketPath& path, PeerPolicy peers) {
+  auto socket = stream_socket();
+  if (!socket) return socket;
+  if (::bind(socket->get(), path.get(), path.size) != 0) return last_error();
+  if (auto set = set_socket_mode(path, peers); !set) return set.error();
+  if (::listen(socket->get(), SOMAXCONN) != 0) return last_error();
+  return socket;
+}
+
+/// Two ends of a stream. Errors: the system's.
+inline Result<std::array<Descriptor, 2>> stream_pair() { return socket_pair(SOCK_STREAM); }
+
+/// How many bytes the next packet has, at most `most`; 0 if there is none.
+inline std::size_t next_packet_bytes(const Descriptor& socket, std::size_t most) {
+  std::array<std::byte, 16> look;
+  const ssize_t got = ::recv(socket.get(), look.data(), most < look.size() ? most : look.size(),
+                             MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
+/// Whether a descriptor that came from a peer is one end of a Unix socket of this type that is
+/// connected, or was until its peer closed.
 inline bool is_connected_socket(int fd, int type) {
   sockaddr_un address;
   socklen_t size = sizeof address;
@@ -59,5 +83,7 @@ inline bool is_connected_socket(int fd, int type) {
          ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &actual_size) == 0 && actual == type &&
          was_connected(fd, type);
 }
+
+inline bool is_connected_stream(int fd) { return is_connected_socket(fd, SOCK_STREAM); }
 
 }  // namespace strait::posix

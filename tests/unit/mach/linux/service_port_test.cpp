@@ -172,7 +172,7 @@ TEST_CASE("a server without a descriptor to spare lets clients wait and recovers
           "[name][no-asan]") {
   const auto name = unique_name("emfile");
   auto port = ServicePort::check_in(name, limits).value();
-  const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
+  const auto readable = [&] { return strait::posix::is_ready(port.interest()); };
   std::vector<strait::posix::Descriptor> clients;
   for (int i = 0; i != 3; ++i) clients.push_back(strait_test::knock(name));
   {
@@ -199,7 +199,7 @@ TEST_CASE("a server without a descriptor to spare lets clients wait and recovers
 TEST_CASE("a port is readable when a client comes and when it speaks", "[name]") {
   const auto name = unique_name("interest");
   auto port = ServicePort::check_in(name, limits).value();
-  const auto readable = [&] { return strait::posix::events_now(port.interest().fd, POLLIN) != 0; };
+  const auto readable = [&] { return strait::posix::is_ready(port.interest()); };
   CHECK_FALSE(readable());
   CHECK(port.deadline().is_never());
   const auto client = strait_test::knock(name);

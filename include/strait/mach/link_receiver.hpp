@@ -1,0 +1,255 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "strait/base/deadline.hpp"
+#include "strait/base/fair_share.hpp"
+#include "strait/base/min_max.hpp"
+#include "strait/mach/kernel.hpp"
+#include "strait/mach/message_header.hpp"
+#include "strait/mach/ool_method.hpp"
+#include "strait/memory/byte_buffer.hpp"
+#include "strait/memory/message_memory.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/memory_file.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/mapping.hpp"
+#include "strait/os/spin_after_batch.hpp"
+#include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
+#include "strait/transport.hpp"
+
+namespace strait::detail {
+
+/// The receiving half of a link over a Mach kernel: puts fragments together, takes what comes out
+/// of line, and checks all of it.
+template <class KernelT, class SendPolicy, std::size_t queue_bytes>
+class LinkReceiver {
+ public:
+  using ReceiveRight = typename KernelT::ReceiveRight;
+  using OolMethod = detail::OolMethod<KernelT, typename SendPolicy::method>;
+  using Kind = MessageKind;
+
+  static constexpr std::size_t fragment_bytes = fragment_bytes_of(queue_bytes);
+
+  explicit LinkReceiver(ReceiveRight in) : in_(std::move(in)) {}
+
+  const ReceiveRight& in() const { return in_; }
+
+  template <class Sink>
+  Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
+    const std::size_t max_message_bytes = limits.max_message_bytes;
+    if (assembling_ && begun_) [[unlikely]] {
+      if (auto resumed = resume(max_message_bytes); !resumed) return resumed;
+    }
+    if constexpr (requires { in_.set_max_descriptors(limits.max_rights); }) {
+      in_.set_max_descriptors(limits.max_rights);
+    }
+    std::size_t left = fair_share_bytes;
+    for (int i = 0; i != fair_share && left != 0; ++i) {
+      if constexpr (requires { in_.empty(); }) {
+        // A lone message is the rule, and what comes behind it is not waited for.
+        if (i == 1 && in_.empty()) [[likely]]
+          return Errc::empty;
+      }
+      auto received = in_.peek();
+      if (!received) {
+        if (i < 2 || !received.failed_with(Errc::empty)) return received.outcome();
+        spin_after_batch(i);
+        received = in_.peek();
+        if (!received) return received.outcome();
+      }
+      const MessageHeader& message = *received;
+      if (message.kind == static_cast<std::uint8_t>(Kind::whole) && message.descriptors == 0 &&
+          !assembling_) [[likely]] {
+        // An honest sender cuts what is larger.
+        if (message.bytes > fragment_bytes) [[unlikely]]
+          return Errc::malformed;
+        if (message.bytes > max_message_bytes) [[unlikely]]
+          return Errc::message_too_large;
+        left -= min(left, std::size_t{message.bytes});
+        if (!incoming_.assign(in_.body(), message.bytes)) [[unlikely]]
+          return no_memory();
+        in_.pop(message);
+        if (!sink(Incoming{message.tag, incoming_.bytes()})) return {};
+        continue;
+      }
+      switch (static_cast<Kind>(message.kind)) {
+        case Kind::whole:
+        case Kind::fragment:
+        case Kind::last_fragment: {
+          const auto kind = static_cast<Kind>(message.kind);
+          if (kind == Kind::whole && assembling_) return Errc::malformed;
+          if (message.descriptors != 0 && (assembling_ || !MachKernelWithDescriptors<KernelT>)) {
+            return Errc::malformed;
+          }
+          if (message.bytes > fragment_bytes) return Errc::malformed;
+          left -= min(left, std::size_t{message.bytes});
+          if (!assembling_) incoming_.clear();
+          if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
+          std::byte* copy = incoming_.extend(message.bytes);
+          if (copy == nullptr) return no_memory();
+          std::memcpy(copy, in_.body(), message.bytes);
+          in_.pop(message);
+          if constexpr (MachKernelWithDescriptors<KernelT>) {
+            if (message.descriptors != 0) [[unlikely]] {
+              left -= min(left, posix::page_size());
+              if (auto taken = take_rights(message.descriptors); !taken) return taken;
+            }
+          }
+          assembling_ = kind == Kind::fragment;
+          if (assembling_) break;
+          const ClearedAfter cleared{rights_};
+          RightList* const rights = rights_.empty() ? nullptr : &rights_;
+          if (!sink(Incoming{message.tag, incoming_.bytes(), rights})) return {};
+          break;
+        }
+        case Kind::region:
+        case Kind::loan:
+        case Kind::forget: {
+          // Mapping it costs more than its few bytes.
+          left -= min(left, posix::page_size());
+          const MessageHeader announced = message;
+          OolReference note;
+          auto lease = take_out_of_line(announced, note, max_message_bytes);
+          if (!lease) return lease.error();
+          if (*lease) {
+            const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
+            const bool more = sink(Incoming{announced.tag, bytes, nullptr, &*lease});
+            lease->reset();  // before `done`, which has the memory serve the next message
+            if constexpr (MachKernelWithRegions<KernelT>) regions_.done();
+            if (!more) return {};
+          }
+          break;
+        }
+        case Kind::welcome:
+        case Kind::refusal:
+        default: return Errc::malformed;
+      }
+    }
+    return {};
+  }
+
+  bool readable() const { return in_.readable(); }
+  bool arm() { return in_.arm(); }
+  Interest interest() const { return in_.interest(); }
+  bool disarm() { return in_.disarm(); }
+  Result<void> wait(Deadline deadline) { return in_.wait(deadline); }
+  void take_doorbells() { in_.take_doorbells(); }
+
+  std::uint64_t unfinished() const {
+    std::uint64_t bytes = 0;
+    if constexpr (requires { in_.has_early_descriptors(); }) {
+      if (in_.has_early_descriptors()) bytes = 1;
+    }
+    return assembling_ && !rights_.empty() ? 1 + incoming_.size() : bytes;
+  }
+
+  /// Whether memory of the other side's is mapped here.
+  bool holds_memory() const {
+    bool holds = false;
+    if constexpr (MachKernelWithRegions<KernelT>) holds = holds || !regions_.empty();
+    if constexpr (OolMethod::lends) holds = holds || !loans_.empty();
+    return holds;
+  }
+
+  /// A packed endpoint of both ports and of what there is of an unfinished message. After an error
+  /// everything is as it was.
+  ///
+  /// Errors: the system's.
+  Result<posix::Descriptor> pack(const typename KernelT::SendRight& out) requires
+      MachKernelWithPackedEndpoints<KernelT> {
+    posix::Descriptor file;
+    if (assembling_ && !begun_) {
+      auto made = posix::memory_file_of(incoming_.bytes());
+      if (!made) return made.error();
+      file = std::move(*made);
+    }
+    return KernelT::pack(in_, out, begun_ ? begun_ : file, rights_);
+  }
+  void resume_with(posix::Descriptor begun, RightList rights) {
+    assembling_ = static_cast<bool>(begun);
+    begun_ = std::move(begun);
+    rights_ = std::move(rights);
+  }
+
+ private:
+  /// What the sink does not take of a message's rights is closed, also if it throws.
+  struct ClearedAfter {
+    RightList& rights;
+    ~ClearedAfter() {
+      if (!rights.empty()) [[unlikely]]
+        rights.clear();
+    }
+  };
+
+  /// Takes over what the former owner of this end had of the message that is coming in: only here
+  /// it is known how large that may be.
+  Result<void> resume(std::size_t max_message_bytes) {
+    const auto size = posix::sealed_size(begun_.get(), posix::seals_of_content);
+    if (!size) return size.error();
+    if (*size > max_message_bytes) return Errc::message_too_large;
+    const auto bytes =
+        posix::Mapping::map_received(*size, posix::Mapping::copied_read_only, begun_.get());
+    if (!bytes) return bytes.error();
+    std::byte* copy = incoming_.extend(*size);
+    if (copy == nullptr) return no_memory();
+    if (*size != 0) std::memcpy(copy, bytes->data(), *size);
+    begun_.reset();
+    return {};
+  }
+
+  Result<void> take_rights(std::size_t count) {
+    if (count > max_rights) return Errc::malformed;
+    std::array<posix::UnseenDescriptor, max_rights> taken;
+    if (auto found = in_.take_descriptors(std::span(taken).first(count)); !found) return found;
+    for (posix::UnseenDescriptor& descriptor : std::span(taken).first(count)) {
+      if (!rights_.push(Right::from_peer(std::move(descriptor)))) {
+        return no_memory();
+      }
+    }
+    return {};
+  }
+
+  /// Takes what came out of line with the next message; nothing if that only said what is not
+  /// needed any more.
+  Result<Lease> take_out_of_line(const MessageHeader& message, OolReference& note,
+                                 std::size_t max_bytes) {
+    if (message.bytes != sizeof note || assembling_) return Errc::malformed;
+    std::memcpy(&note, in_.body(), sizeof note);
+    in_.pop(message);
+    if (note.bytes > max_bytes) return Errc::message_too_large;
+    if constexpr (OolMethod::lends) {
+      if (message.kind == static_cast<std::uint8_t>(Kind::loan)) {
+        return loans_.take(in_, message, note);
+      }
+    }
+    if constexpr (MachKernelWithRegions<KernelT>) {
+      if (message.kind == static_cast<std::uint8_t>(Kind::region)) {
+        return regions_.take(in_, message, note);
+      }
+      if (message.kind == static_cast<std::uint8_t>(Kind::forget)) {
+        if (auto forgotten = regions_.forget(message, note); !forgotten) return forgotten.error();
+        return Lease();
+      }
+    }
+    return Errc::malformed;
+  }
+
+  ReceiveRight in_;
+  [[no_unique_address]] RegionReceiverOf<KernelT> regions_;
+  [[no_unique_address]] LoanReceiverOf<KernelT, typename SendPolicy::method> loans_;
+  ByteBuffer incoming_;
+  /// Of the message that is coming in.
+  RightList rights_;
+  bool assembling_ = false;
+  /// What the former owner of this end had of that message, until it is looked at.
+  posix::Descriptor begun_;
+};
+
+}  // namespace strait::detail

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <sys/uio.h>
+
+namespace strait::posix {
+
+/// A piece of what one system call sends: `iov_base` and `iov_len`.
+using GatheredPart = iovec;
+
+}  // namespace strait::posix
