@@ -1,7 +1,7 @@
 /* A lane: one writer, one reader, a ring of shared memory between them, and a socket pair that
  * carries doorbells, descriptors and the end of either side. What each step stands for is named as
- * in ring.hpp (RingWriter, RingReader), lane.hpp (SendRight, ReceiveRight), mach_transport.hpp
- * (send, flush, receive) and channel.hpp (poll, sleep, update_wait_set).
+ * in ring.hpp (RingWriter, RingReader), lane.hpp (SendRight, ReceiveRight), link_sender.hpp (send,
+ * flush), link_receiver.hpp (receive) and channel_core.hpp (poll, sleep, update_wait_set).
  *
  * Checked: no side sleeps for ever while there is something for it to do (an invalid end state);
  * every record is received once, in order, undamaged; all that was published before the writer's
@@ -65,7 +65,7 @@ chan to_reader = [2] of { bit };
 chan to_writer = [1] of { bit };
 bool writer_gone, reader_gone;
 
-/* What the checks need to know, and nobody else does. */
+/* What the checks alone need to know. */
 byte published, received, head;         /* head: RingReader::head_ */
 bool writer_content;                    /* has sent all that it wanted to, and lives */
 bool kill_writer, kill_reader;
@@ -189,7 +189,7 @@ inline choose_record() {
   fi
 }
 
-/* BasicMachTransport::flush, and send with a queue of one. A batch is shown together or in parts. */
+/* LinkSender::flush, and send with a queue of one. A batch is shown together or in parts. */
 inline flush() {
   do
   :: atomic { taken != made -> choose_record() };
@@ -372,7 +372,7 @@ inline take() {
   descriptors--; needs_rights = 0
 }
 
-/* BasicMachTransport::receive, ReceiveRight::peek. It may stop early: fair_share, stop(). */
+/* LinkReceiver::receive, ReceiveRight::peek. It may stop early: fair_share, stop(). */
 inline receive() {
   do
 #ifdef BREAK_END
@@ -422,7 +422,7 @@ inline take_doorbells() {
   got = false
 }
 
-/* A reader that sleeps while nothing is left to read and nobody sends any more is at its end. */
+/* A reader that sleeps while nothing is left to read and nothing is sent any more is at its end. */
 #define NOTHING_LEFT (writer_content && received == published && empty(to_reader))
 inline block() {
   if

@@ -76,19 +76,13 @@ class ChannelCore {
     if (writing_ || closing_) [[unlikely]]
       return closing_ ? Errc::closed : Errc::busy;
     const ScopedFlag writing(writing_);
-    TransportT* const link = state_ == State::connected ? &*link_ : nullptr;
-    if (link == nullptr && ended_) return ended_;
-    if (link != nullptr && !outbox_.admits(*link, payload.size())) return Errc::queue_full;
-    const bool waited = !outbox_.empty();
-    if (auto sent = outbox_.send(link, payload, rights...); !sent) [[unlikely]] {
-      const auto why = sent.error();
-      if (why == Errc::malformed || why == Errc::peer_closed) unsendable_ = why;
-      return sent;
-    }
-    if (!waited && !outbox_.empty() && waiter_ && !listening_) [[unlikely]] {
-      // The user's loop has to hear of room now, too.
-      static_cast<void>(update_wait_set());
-    }
+    if (state_ != State::connected || !outbox_.empty()) [[unlikely]]
+      return send_behind(payload, rights...);
+    if (!outbox_.admits(*link_, payload.size())) return Errc::queue_full;
+    if (const auto sent = outbox_.send(*link_, payload, rights...); !sent) [[unlikely]]
+      return note_failure(sent);
+    if (!outbox_.empty()) [[unlikely]]
+      wait_for_room();
     observe_send(observer_, payload.size());
     return {};
   }
@@ -192,6 +186,32 @@ class ChannelCore {
   }
 
  private:
+  /// Sends behind what waits already, or before there is a peer.
+  template <class Payload, class... List>
+  [[gnu::noinline]] Result<void> send_behind(const Payload& payload, List&... rights) {
+    if (ended_) return ended_;
+    TransportT* const link = state_ == State::connected ? &*link_ : nullptr;
+    if (link != nullptr && !outbox_.admits(*link, payload.size())) return Errc::queue_full;
+    if (const auto sent = outbox_.send_behind(link, payload, rights...); !sent) {
+      return note_failure(sent);
+    }
+    observe_send(observer_, payload.size());
+    return {};
+  }
+
+  /// One that nothing can be sent after is the channel's end, when all that came was received.
+  [[gnu::noinline]] Result<void> note_failure(const Result<void>& sent) {
+    if (sent.failed_with(Errc::malformed) || sent.failed_with(Errc::peer_closed)) {
+      unsendable_ = sent.error();
+    }
+    return sent;
+  }
+
+  /// The user's loop has to hear of room now, too.
+  [[gnu::noinline]] void wait_for_room() {
+    if (waiter_ && !listening_) static_cast<void>(update_wait_set());
+  }
+
   static constexpr std::chrono::milliseconds handshake_timeout{options.handshake_timeout_ms};
 
   /// Has the user's loop look again if a listener throws: there may be messages left.
@@ -259,7 +279,7 @@ class ChannelCore {
       if (closing_) end(make_error_code(Errc::closed));
     }
     renew.returned = true;
-    return finish(handled, rung);
+    return handled != 0 && !waiter_ ? handled : finish(handled, rung);
   }
 
   /// Tells the listener of the peer, once.
@@ -275,7 +295,7 @@ class ChannelCore {
   }
 
   /// A peer that takes no more may have left messages: that is the end only when none is left.
-  void flush_before_receiving() {
+  [[gnu::noinline]] void flush_before_receiving() {
     if (auto flushed = outbox_.flush(*link_); !flushed) unsendable_ = flushed.error();
   }
 
@@ -294,7 +314,8 @@ class ChannelCore {
 
   /// For a message that was not delivered. One that the listener has no callable for is told when
   /// what came before it has been counted; any other is the end.
-  void reject(const Incoming& message, const Result<void>& why, Result<void>& broken) {
+  [[gnu::noinline]] void reject(const Incoming& message, const Result<void>& why,
+                                Result<void>& broken) {
     if (!why.failed_with(Errc::unexpected_message)) {
       broken = why;
       return;
@@ -306,7 +327,7 @@ class ChannelCore {
 
   /// After all that was handled: looks whether the peer is still there, tells what was put off,
   /// and has the user's loop see what there is to do.
-  Result<std::size_t> finish(std::size_t handled, bool rung) {
+  [[gnu::noinline]] Result<std::size_t> finish(std::size_t handled, bool rung) {
     Result<std::size_t> result = handled;
     if (handled == 0) {
       if (deferred_) {
@@ -351,7 +372,7 @@ class ChannelCore {
   }
 
   /// Goes on with a handshake that is not done, if any is.
-  void shake_hands() {
+  [[gnu::noinline]] void shake_hands() {
     if (state_ == State::ended) return;
     waiter_.unwatch();
     state_ == State::listening ? await_hello() : await_welcome();
@@ -391,7 +412,7 @@ class ChannelCore {
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
   }
 
-  void end(std::error_code why) noexcept {
+  [[gnu::noinline]] void end(std::error_code why) noexcept {
     if (ended_) return;
     ended_ = why;
     state_ = State::ended;

@@ -46,30 +46,20 @@ class Outbox {
     return true;
   }
 
+  /// Sends a message while nothing waits. What there is no room for waits then.
+  ///
+  /// Errors: those of the link.
+  template <class Payload, class... List>
+  Result<void> send(TransportT& link, const Payload& payload, List&... rights) {
+    return link.send(payload, queue_, rights...);
+  }
+
   /// Sends a message behind all that waits, or has it wait. Without a link it waits.
   ///
   /// Errors: `queue_full`, `not_enough_memory`, and the message and its rights are the caller's
   /// still; those of the link.
   template <class Payload, class... List>
-  Result<void> send(TransportT* link, const Payload& payload, List&... rights) {
-    return link != nullptr && queue_.empty() ? link->send(payload, queue_, rights...)
-                                             : send_behind(link, payload, rights...);
-  }
-
-  /// Sends what there is room for.
-  Result<void> flush(TransportT& link) {
-    auto flushed = link.flush(queue_);
-    bytes_after_flush_ = queue_.bytes();
-    return flushed;
-  }
-
-  void warm_up() { queue_.warm_up(); }
-  void clear() { queue_.clear(); }
-
- private:
-  template <class Payload, class... List>
-  [[gnu::noinline]] Result<void> send_behind(TransportT* link, const Payload& payload,
-                                             List&... rights) {
+  Result<void> send_behind(TransportT* link, const Payload& payload, List&... rights) {
     const std::size_t needed = payload.size() + sizeof(FrameHeader);
     while (!queue_.empty() &&
            (needed > max_queued_bytes || bytes(link) > max_queued_bytes - needed)) {
@@ -87,6 +77,17 @@ class Outbox {
     return sizeof...(rights) == 0 ? flushed : Result<void>();
   }
 
+  /// Sends what there is room for.
+  Result<void> flush(TransportT& link) {
+    auto flushed = link.flush(queue_);
+    bytes_after_flush_ = queue_.bytes();
+    return flushed;
+  }
+
+  void warm_up() { queue_.warm_up(); }
+  void clear() { queue_.clear(); }
+
+ private:
   static constexpr bool goes_out_of_line = requires(const TransportT& link) {
     link.bytes_under_way();
   };

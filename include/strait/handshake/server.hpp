@@ -6,10 +6,12 @@
 
 #include "strait/base/deadline.hpp"
 #include "strait/base/moved_from.hpp"
+#include "strait/handshake/half_open.hpp"
 #include "strait/handshake/hello.hpp"
 #include "strait/handshake/withdraw.hpp"
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"

@@ -23,6 +23,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/process.hpp"
 #include "strait/os/posix/user.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/rights/right_list.hpp"
