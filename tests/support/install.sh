@@ -70,6 +70,9 @@ brew_formulas() {
     libboost-dev) echo boost ;;
     libzmq3-dev) echo zeromq ;;
     libnng-dev) echo nng ;;
+    libasio-dev) echo asio ;;
+    libglib2.0-dev) echo glib ;;
+    libuv1-dev) echo libuv ;;
     gnuplot-nox) echo gnuplot ;;
   esac
 }

@@ -1,0 +1,237 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#if defined(STRAIT_BOOST_ASIO)
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#if __has_include(<boost/asio/cancellation_state.hpp>)
+#include <boost/asio/cancellation_state.hpp>
+#define STRAIT_ASIO_CANCELS 1
+#endif
+#else
+#include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/basic_waitable_timer.hpp>
+#include <asio/compose.hpp>
+#include <asio/error.hpp>
+#include <asio/execution_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <asio/post.hpp>
+#if __has_include(<asio/cancellation_state.hpp>)
+#include <asio/cancellation_state.hpp>
+#define STRAIT_ASIO_CANCELS 1
+#endif
+#endif
+
+#include "strait/base/chrono.hpp"
+#include "strait/loops/steps.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/result.hpp"
+
+namespace strait {
+#if defined(STRAIT_BOOST_ASIO)
+inline namespace boost_asio {
+#else
+inline namespace standalone_asio {
+#endif
+
+namespace asio_detail {
+
+#if defined(STRAIT_BOOST_ASIO)
+namespace net = ::boost::asio;
+using ErrorCode = boost::system::error_code;
+
+/// This library's errors for a Boost that has no room for those of others (before 1.76).
+class BoostCategory final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return strait::error_category().name(); }
+  std::string message(int value) const override { return strait::error_category().message(value); }
+};
+inline const BoostCategory boost_category;
+
+template <class Code = ErrorCode>
+Code to_asio(const std::error_code& error) {
+  if (!error) return {};
+  if (error.category() == std::system_category()) {
+    return {error.value(), boost::system::system_category()};
+  }
+  if (error.category() == std::generic_category()) {
+    return {error.value(), boost::system::generic_category()};
+  }
+  if constexpr (std::constructible_from<Code, const std::error_code&>) {
+    return Code(error);
+  } else {
+    return {error.value(), boost_category};
+  }
+}
+#else
+namespace net = ::asio;
+using ErrorCode = std::error_code;
+inline ErrorCode to_asio(const std::error_code& error) { return error; }
+#endif
+
+/// What an object's operations wait for.
+template <class Executor>
+struct Waiter {
+  explicit Waiter(const Executor& executor) : descriptor(executor) {}
+
+  /// Asio closes what it owns, so it gets a duplicate, which is its own also when the channel's
+  /// number has gone to another file.
+  Result<void> watch(NativeHandle handle) {
+    if (descriptor.is_open()) return {};
+    posix::Descriptor borrowed(handle);
+    auto copy = posix::duplicate(borrowed);
+    static_cast<void>(borrowed.release());
+    if (!copy) return posix::last_error();
+    ErrorCode failed;
+    descriptor.assign(copy.get(), failed);
+    if (failed) return std::error_code(failed);
+    static_cast<void>(copy.release());
+    return {};
+  }
+  void cancel() {
+    ++cancels;
+    ErrorCode ignored;
+    descriptor.cancel(ignored);
+  }
+  void close() {
+    closed = true;
+    ErrorCode ignored;
+    descriptor.close(ignored);
+  }
+
+  net::posix::basic_stream_descriptor<Executor> descriptor;
+  bool closed = false;
+  /// An operation whose wait has just ended hears of a cancellation by this.
+  std::size_t cancels = 0;
+};
+
+/// The same with what it is about. Operations share it, and find it closed when its owner has gone.
+template <class Source, class Executor>
+struct State : Waiter<Executor> {
+  State(const Executor& executor, Source from)
+      : Waiter<Executor>(executor), source(std::move(from)) {}
+
+  Source source;
+};
+
+/// A step, made a composed operation.
+template <class Executor, class Step, class Complete>
+class Operation {
+ public:
+  Operation(std::shared_ptr<Waiter<Executor>> waiter, Step step, Complete complete)
+      : waiter_(std::move(waiter)),
+        cancels_(waiter_->cancels),
+        step_(std::move(step)),
+        complete_(std::move(complete)) {}
+
+  template <class Self>
+  void operator()(Self& self, ErrorCode error = {}) {
+#if defined(STRAIT_ASIO_CANCELS)
+    if (!suspended_) self.reset_cancellation_state(net::enable_total_cancellation());
+#endif
+    if (!result_) {
+      if (waiter_->closed || waiter_->cancels != cancels_ || cancelled(self)) {
+        error = net::error::operation_aborted;
+      }
+      if (error) return finish(self, error);
+      result_ = step_.try_now();
+      if (!result_ && wait(self)) return;
+      if (!suspended_) {  // no handler is called in the function that starts its operation
+        suspended_ = true;
+        return net::post(std::move(self));
+      }
+    }
+    const auto failed = to_asio(result_->error());
+    finish(self, failed);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Timer = net::basic_waitable_timer<Clock, net::wait_traits<Clock>, Executor>;
+
+  /// Whether it was since its wait had ended.
+  template <class Self>
+  bool cancelled([[maybe_unused]] Self& self) const {
+#if defined(STRAIT_ASIO_CANCELS)
+    return self.get_cancellation_state().cancelled() != net::cancellation_type::none;
+#else
+    return false;
+#endif
+  }
+
+  /// False if there is a result instead.
+  template <class Self>
+  bool wait(Self& self) {
+    const auto wait = step_.wait();
+    if (!wait) {
+      result_ = wait.error();
+      return false;
+    }
+    // What outlives the move of this.
+    if (wait->handle == no_handle) {
+      if (!timer_) timer_ = std::make_unique<Timer>(waiter_->descriptor.get_executor());
+      Timer& timer = *timer_;
+      timer.expires_after(wait->until.left_up_to(std::chrono::hours{1}));
+      suspended_ = true;
+      timer.async_wait(std::move(self));
+      return true;
+    }
+    if (const auto watched = waiter_->watch(wait->handle); !watched) {
+      result_ = watched.error();
+      return false;
+    }
+    auto& descriptor = waiter_->descriptor;
+    suspended_ = true;
+    descriptor.async_wait(net::posix::descriptor_base::wait_read, std::move(self));
+    return true;
+  }
+
+  template <class Self>
+  void finish(Self& self, ErrorCode error) {
+    auto result = std::move(result_);
+    auto complete = std::move(complete_);
+    // Asio's rule: what an operation holds is free again before its handler is called.
+    timer_.reset();
+    waiter_.reset();
+    complete(self, error, std::move(result));
+  }
+
+  std::shared_ptr<Waiter<Executor>> waiter_;
+  std::size_t cancels_;
+  Step step_;
+  Complete complete_;
+  std::unique_ptr<Timer> timer_;
+  std::optional<Result<typename Step::value_type>> result_;
+  bool suspended_ = false;
+};
+
+template <class Signature, class Executor, class Step, class Complete, class CompletionToken>
+auto start(std::shared_ptr<Waiter<Executor>> waiter, Step step, Complete complete,
+           CompletionToken&& token) {
+  auto executor = waiter->descriptor.get_executor();
+  return net::async_compose<CompletionToken, Signature>(
+      Operation<Executor, Step, Complete>(std::move(waiter), std::move(step), std::move(complete)),
+      token, executor);
+}
+
+}  // namespace asio_detail
+
+}  // inline namespace
+}  // namespace strait
+
+#undef STRAIT_ASIO_CANCELS

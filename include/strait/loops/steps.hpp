@@ -1,0 +1,326 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/acceptor_options.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/moved_from.hpp"
+#include "strait/channel.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/handshake/client.hpp"
+#include "strait/handshake/server.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/os/wait_set.hpp"
+#include "strait/result.hpp"
+#include "strait/token.hpp"
+
+// The operations of the event loops' adapters, each cut where it would block. A step has
+//   value_type    what it results in
+//   try_now()     does what can be done, and gives the result once there is one
+//   wait()        what has to be waited for before the next `try_now`
+// and knows no loop, so that every adapter does the same.
+
+namespace strait::detail {
+
+/// That the handle is readable, or that it is time, whichever comes first.
+struct LoopWait {
+  NativeHandle handle = no_handle;
+  Deadline until = Deadline::never();
+};
+
+/// What there is to receive, from a channel or an acceptor.
+template <class Source, class Listener>
+class ReceiveStep {
+ public:
+  using value_type = std::size_t;
+
+  ReceiveStep(Source& source, Listener listener)
+      : source_(&source), listener_(std::move(listener)) {}
+
+  std::optional<Result<std::size_t>> try_now() {
+    Result<std::size_t> handled = source_->poll(listener_);
+    if (handled && *handled == 0) return std::nullopt;
+    return handled;
+  }
+
+  Result<LoopWait> wait() {
+    const auto handle = source_->native_handle();
+    if (!handle) return handle.error();
+    return LoopWait{*handle};
+  }
+
+ private:
+  Source* source_;
+  Listener listener_;
+};
+
+/// As `Channel::flush`.
+template <class ChannelT>
+class FlushStep {
+ public:
+  using value_type = void;
+
+  FlushStep(ChannelT& channel, Deadline deadline) : channel_(&channel), deadline_(deadline) {}
+
+  std::optional<Result<void>> try_now() {
+    // In this order: it takes wake-ups, and `flush` then has the handle show what they told.
+    const bool wakes = channel_->waiting_connect() || channel_->await_room();
+    const auto flushed = channel_->flush(std::chrono::nanoseconds::zero());
+    if (flushed || flushed.error() != Errc::timed_out || deadline_.passed()) return flushed;
+    const std::size_t queued = channel_->queued_bytes();
+    const bool stuck = queued == std::exchange(queued_, queued);
+    pauses_ = !wakes || stuck;
+    pause_ = !pauses_ ? shortest : pause_ < longest ? 2 * pause_ : longest;
+    return std::nullopt;
+  }
+
+  /// The handle; but messages that nothing receives make that ready, too, and no handle tells when
+  /// the peer has taken what is out of line: then a pause.
+  Result<LoopWait> wait() {
+    if (pauses_) return LoopWait{no_handle, Deadline::earlier(deadline_, Deadline::after(pause_))};
+    const auto handle = channel_->native_handle();
+    if (!handle) return handle.error();
+    return LoopWait{*handle, deadline_};
+  }
+
+ private:
+  static constexpr std::chrono::microseconds shortest{500};
+  static constexpr std::chrono::microseconds longest{16'000};
+
+  ChannelT* channel_;
+  Deadline deadline_;
+  std::size_t queued_ = 0;
+  bool pauses_ = false;
+  std::chrono::microseconds pause_ = shortest;
+};
+
+/// As `Channel::connect` with a timeout.
+template <class ChannelT>
+class ConnectStep {
+  using TransportT = typename ChannelT::transport;
+  using ObserverT = typename ChannelT::observer_type;
+
+ public:
+  using value_type = ChannelT;
+
+  /// A deadline of now is for one attempt, which has the usual time of a handshake.
+  ConnectStep(std::string_view name, const Token& token, Deadline deadline, ObserverT observer)
+      : name_(name),
+        token_(token),
+        tries_again_(!deadline.is_now()),
+        deadline_(deadline.is_now() ? Deadline::never() : deadline),
+        observer_(std::move(observer)) {}
+
+  std::optional<Result<ChannelT>> try_now() {
+    if (!peer_) {
+      if (!next_attempt_.passed() && !deadline_.passed()) return std::nullopt;
+      if (auto begun = say_hello(); !begun) return fail(begun.error());
+    } else if (armed_) {
+      peer_->link.disarm();
+      peer_->link.take_doorbells();
+    }
+    const auto welcome =
+        detail::read_welcome(peer_->link, peer_->credentials, ChannelT::channel_options.peers);
+    if (welcome) {
+      unwatch();
+      return ChannelT(std::move(*peer_), false, std::move(observer_));
+    }
+    if (welcome.error() != Errc::empty) return fail(welcome.error());
+    if (until_.passed()) return fail(make_error_code(Errc::handshake_timeout));
+    return std::nullopt;
+  }
+
+  Result<LoopWait> wait() {
+    if (!set_) {
+      auto set = posix::wait_set_with_signal();
+      if (!set) return set.error();
+      set_ = std::move(*set);
+    }
+    set_.clear();
+    if (!peer_) {
+      set_.wake_at(Deadline::earlier(deadline_, next_attempt_));
+      return LoopWait{set_.native_handle()};
+    }
+    const Armed armed = peer_->link.arm(nothing_);
+    armed_ = true;
+    if (armed.ready) {
+      if (auto shown = set_.signal(); !shown) return shown.error();
+    }
+    if (auto watched = posix::watch_instead(set_, watched_, armed.in); !watched) {
+      return watched.error();
+    }
+    set_.wake_at(until_);
+    return LoopWait{set_.native_handle()};
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds longest_pause{60};
+
+  Result<void> say_hello() {
+    auto found = TransportT::look_up(name_);
+    if (!found) return found.error();
+    auto peer = detail::say_hello<TransportT>(std::move(*found), ChannelT::terms(token_));
+    if (!peer) return peer.error();
+    peer_.emplace(std::move(*peer));
+    armed_ = false;
+    until_ = Deadline::earlier(deadline_, Deadline::after(ChannelT::accept_limits().timeout));
+    return {};
+  }
+
+  /// Ends with the error, or has another attempt follow.
+  std::optional<Result<ChannelT>> fail(std::error_code why) {
+    unwatch();
+    peer_.reset();
+    // A server may appear, or come again, or have more time.
+    const bool passes = why == Errc::not_found || why == Errc::would_block ||
+                        why == Errc::peer_closed || why == Errc::handshake_timeout ||
+                        why == std::errc::connection_refused ||
+                        why == std::errc::no_such_file_or_directory;
+    if (!tries_again_ || !passes || deadline_.passed()) {
+      return why == Errc::peer_closed ? make_error_code(Errc::refused) : why;
+    }
+    next_attempt_ = Deadline::after(pause_);
+    pause_ = pause_ < longest_pause / 2 ? 2 * pause_ : longest_pause;
+    return std::nullopt;
+  }
+
+  /// For before what closes descriptors.
+  void unwatch() {
+    if (watched_) set_.forget(watched_.handle);
+    watched_ = {};
+  }
+
+  std::string name_;
+  Token token_;
+  bool tries_again_;
+  Deadline deadline_;
+  ObserverT observer_;
+  posix::WaitSet set_;
+  Interest watched_;
+  std::optional<Introduced<TransportT>> peer_;
+  bool armed_ = false;
+  Deadline until_ = Deadline::never();
+  Deadline next_attempt_ = Deadline::now();
+  std::chrono::milliseconds pause_{1};
+  FrameQueue nothing_;
+};
+
+}  // namespace strait::detail
+
+namespace strait {
+
+/// A name whose clients become channels of their own, one by one: for loops in which each client
+/// has its coroutine or its chain of callbacks. `Acceptor` is for one listener for all of them.
+///
+/// Threads: one at a time.
+template <class ChannelT>
+class ChannelServer {
+  using ObserverT = typename ChannelT::observer_type;
+
+ public:
+  using channel_type = ChannelT;
+
+  /// Claims a name. Each client's channel gets a copy of the observer.
+  ///
+  /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
+  [[nodiscard]] static Result<ChannelServer> listen(std::string_view name, const Token& token,
+                                                    ObserverT observer = {}) {
+    auto limits = ChannelT::accept_limits();
+    limits.max_half_open = AcceptorOptions{}.max_half_open;
+    auto server = Server::listen(ChannelT::terms(token), limits, name);
+    if (!server) return server.error();
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
+    return ChannelServer(std::move(*server), std::move(*set), std::move(observer));
+  }
+
+  ChannelServer(ChannelServer&&) noexcept = default;
+  ChannelServer& operator=(ChannelServer&&) noexcept = default;
+
+  /// The next client that has the token. One that has not is refused, which the observer is told.
+  ///
+  /// Errors: `empty`: no client is there now; `closed`; the system's. Blocking: never.
+  Result<ChannelT> accept() {
+    if (!server_) return Errc::closed;
+    set_.clear();
+    for (int i = 0; i != max_handshakes; ++i) {
+      auto client = server_->accept(observer_);
+      if (!client) {
+        set_.wake_at(server_->deadline());
+        // Not every transport's `accept` has looked at all that its descriptor shows.
+        if (auto shown = set_.watch(server_->interest()); !shown) return shown.error();
+        return client.error();
+      }
+      if (!*client) continue;
+      // There may be more, which not every transport's name still shows.
+      if (auto shown = set_.renew(); !shown) return shown.error();
+      return ChannelT(std::move(**client), false, observer_);
+    }
+    if (auto shown = set_.renew(); !shown) return shown.error();
+    return Errc::empty;
+  }
+
+  /// When it is readable, call `accept` until that is `empty`; also in an edge-triggered loop.
+  /// Ownership: the server's.
+  HandleResult native_handle() const noexcept { return set_.native_handle(); }
+
+  /// Frees the name. The clients' channels go on.
+  void close() noexcept {
+    if (server_) server_->withdraw();
+    server_.reset();
+    static_cast<void>(set_.renew());
+  }
+
+ private:
+  using Server = detail::HandshakeServer<typename ChannelT::transport>;
+
+  /// How many clients are turned away in one call.
+  static constexpr int max_handshakes = 64;
+
+  ChannelServer(Server server, posix::WaitSet set, ObserverT observer)
+      : set_(std::move(set)), observer_(std::move(observer)) {
+    server_.emplace(std::move(server));
+  }
+
+  detail::ResetOnMove<Server> server_;
+  posix::WaitSet set_;
+  [[no_unique_address]] ObserverT observer_;
+};
+
+}  // namespace strait
+
+namespace strait::detail {
+
+/// The next client of a `ChannelServer`.
+template <class ServerT>
+class AcceptStep {
+ public:
+  using value_type = typename ServerT::channel_type;
+
+  explicit AcceptStep(ServerT& server) : server_(&server) {}
+
+  std::optional<Result<value_type>> try_now() {
+    auto client = server_->accept();
+    if (!client && client.error() == Errc::empty) return std::nullopt;
+    return client;
+  }
+
+  Result<LoopWait> wait() {
+    const auto handle = server_->native_handle();
+    if (!handle) return handle.error();
+    return LoopWait{*handle};
+  }
+
+ private:
+  ServerT* server_;
+};
+
+}  // namespace strait::detail
