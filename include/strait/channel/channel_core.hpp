@@ -214,15 +214,6 @@ class ChannelCore {
 
   static constexpr std::chrono::milliseconds handshake_timeout{options.handshake_timeout_ms};
 
-  /// Has the user's loop look again if a listener throws: there may be messages left.
-  struct RenewOnThrow {
-    LinkWaiter<TransportT>& waiter;
-    bool returned = false;
-    ~RenewOnThrow() {
-      if (!returned) waiter.renew();
-    }
-  };
-
   Result<void> flush_until(Deadline deadline) {
     for (;;) {
       if (ended_) return ended_;
@@ -245,7 +236,7 @@ class ChannelCore {
   template <class Listener>
   Result<std::size_t> handle(Listener& listener) {
     const bool rung = waiter_ && link_ && link_->disarm();
-    RenewOnThrow renew{waiter_};
+    typename LinkWaiter<TransportT>::RenewOnThrow renew{waiter_};
     std::size_t handled = 0;
     if (!deferred_) [[likely]] {
       const ScopedFlag listening(listening_);

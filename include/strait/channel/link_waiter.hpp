@@ -100,6 +100,15 @@ class LinkWaiter {
     if (set_ && set_->owner().is_this()) static_cast<void>(set_->renew());
   }
 
+  /// Has the loop look again if a listener throws: there may be messages left.
+  struct RenewOnThrow {
+    LinkWaiter& waiter;
+    bool returned = false;
+    ~RenewOnThrow() {
+      if (!returned) waiter.renew();
+    }
+  };
+
   /// For before what closes descriptors: another thread may have their numbers a moment later, and
   /// so may this channel.
   void unwatch() {
