@@ -73,7 +73,7 @@ struct ListenerOf {
 /// or sends a message that the listener has no callable for, is closed; the others do not notice.
 ///
 /// While the system has no descriptor or no memory left, clients wait to be let in or are
-/// `refused`, the observer hears of the latter, and those who are there are served on.
+/// `refused`, the observer hears of the latter, and those that are there are served on.
 ///
 /// Threads: one at a time. Do not move or destroy it inside its own listener.
 template <class ChannelT, AcceptorOptions options>
@@ -100,8 +100,8 @@ class Acceptor {
   Acceptor(Acceptor&&) noexcept = default;
   Acceptor& operator=(Acceptor&&) noexcept = default;
 
-  /// Lets in who waits and handles what clients have sent, a fair share of each. Returns how many
-  /// times the listener was called: 0 when nothing is there.
+  /// Lets in clients that wait and handles what clients have sent, a fair share of each. Returns
+  /// how many times the listener was called: 0 when nothing is there.
   ///
   /// Errors: `closed`; `busy` from inside a listener; the system's. Blocking: never.
   template <class Listener>
@@ -171,9 +171,9 @@ class Acceptor {
   using Clients = std::map<int, ChannelT>;
 
   /// How many clients are accepted or refused in one `poll`: a long backlog does not keep those
-  /// waiting who are in.
+  /// waiting that are in.
   static constexpr int max_handshakes = 64;
-  /// How long one `poll` goes on with those who are there, but for the listener's own time.
+  /// How long one `poll` goes on with those that are there, but for the listener's own time.
   static constexpr std::chrono::milliseconds turn{5};
   /// And how long after that for the backlog: the busiest clients keep no other one out.
   static constexpr std::chrono::milliseconds accept_turn{1};
@@ -314,7 +314,7 @@ class Acceptor {
   detail::ResetOnMove<detail::HandshakeServer<TransportT>> server_;
   posix::WaitSet set_;
   Clients clients_;
-  /// Who has something to say, and was not asked yet from this one on.
+  /// The clients that have something to say, and were not asked yet from this one on.
   std::array<int, 64> ready_{};
   std::size_t ready_count_ = 0;
   std::size_t next_ready_ = 0;

@@ -96,7 +96,7 @@ class Channel {
   }
 
   /// Two channels connected to each other: keep one, send the other with `Rights`. The peer's
-  /// credentials are those of this process, whoever has the other end later.
+  /// credentials are those of this process, even if another one has the other end later.
   ///
   /// Errors: the system's. Blocking: never.
   [[nodiscard]] static Result<std::pair<Channel, Channel>> pair(ObserverT first = {},
@@ -203,12 +203,12 @@ class Channel {
   /// channel. The channel is then as it was.
   Result<detail::Right> into_right() requires PassesEnds<TransportT> { return core_.into_right(); }
 
-  /// The inverse, for `Rights::take`: an end that somebody else was connected with. It is trusted
-  /// as far as whoever passed it on, whose credentials are its peer's from now on.
+  /// The inverse, for `Rights::take`: an end that another process was connected with. It is trusted
+  /// as far as the process that passed it on, whose credentials are its peer's from now on.
   ///
   /// Errors: `wrong_right`, `bad_region`, `malformed`: it is no such end; `rights_lost`: this
-  /// process has no descriptor left for it; those of the system; `permission_denied` if whoever
-  /// passed it on is not allowed by `ChannelOptions::peers`.
+  /// process has no descriptor left for it; those of the system; `permission_denied` if the process
+  /// that passed it on is not allowed by `ChannelOptions::peers`.
   static Result<Channel> from_right(detail::Right& right) requires PassesEnds<TransportT> {
     const Peer passer{right.received ? right.sender : posix::own_credentials(), true};
     if (auto checked = detail::check_peer(passer.credentials, options.peers); !checked) {
@@ -273,7 +273,7 @@ class Channel {
   /// Errors: the system's, when it has no descriptor left. Ownership: the channel's.
   HandleResult native_handle() { return core_.native_handle(); }
 
-  /// Who is at the other end; all zeros while a server waits for its client.
+  /// The other end; all zeros while a server waits for its client.
   const Peer& peer() const noexcept { return core_.peer(); }
 
   /// True until the handshake is done.

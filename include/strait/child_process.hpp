@@ -125,7 +125,7 @@ class ChildProcess {
   /// Errors: those of `kill`; `closed` when there is no child any more.
   Result<void> kill(int signal) noexcept {
     if (pid_ == 0) return Errc::closed;
-    // Still this process's own child, maybe a zombie: so the number is nobody else's.
+    // Still this process's own child, maybe a zombie: so no other process has the number.
     if (const auto look = posix::look_at_child(pid_); !look && posix::is_no_child(look.error())) {
       forget(look.error());
       return Errc::closed;
@@ -165,7 +165,7 @@ class ChildProcess {
     }
   }
 
-  /// Lets go of the child: whoever gets its pid has to reap it.
+  /// Lets go of the child: the owner of its pid has to reap it.
   [[nodiscard]] posix::ProcessId release() noexcept {
     descriptor_.reset();
     ended_ = Errc::closed;

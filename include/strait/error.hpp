@@ -16,7 +16,7 @@ enum class Errc {
   /// Use a plain word of up to 64 letters, digits, '.', '-' and '_' that does not begin with a dot,
   /// or an absolute path of up to 100 bytes.
   invalid_name,
-  /// The kernel says that the peer is not who the policy allows (`ChannelOptions::peers`), or the
+  /// The kernel says that the peer is none that the policy allows (`ChannelOptions::peers`), or the
   /// directory of names belongs to another user. Do not talk to it.
   permission_denied,
   /// The server closed the connection without giving a reason. It may be full, or be a different

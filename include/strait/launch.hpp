@@ -36,7 +36,7 @@ struct Launched {
   ChannelT channel;
 };
 
-/// How a parent and its child meet: over a name that nobody can guess. The default; every transport
+/// How a parent and its child meet: over a name that can't be guessed. The default; every transport
 /// that leaves the process can.
 struct ByName {};
 
@@ -44,7 +44,7 @@ struct ByName {};
 /// name at all that another process could find. For transports that are `Inheritable`.
 ///
 /// On macOS no descriptor carries Mach's rights. There the child is told a name over it, which
-/// nobody can guess and which is gone once they have met, and only the process that was started is
+/// can't be guessed and which is gone once they have met, and only the process that was started is
 /// let in: not one that it starts, even with the descriptor.
 struct Inherited {};
 
@@ -94,9 +94,10 @@ struct Launcher {
     const bool waits = options.timeout.count() > 0;
     const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
     // The kernel would say that this process is at the other end, which made both.
-    const PeerCredentials who = posix::credentials_of_child(child->pid());
-    auto server = HandshakeServer<TransportT>::listen(
-        ChannelT::terms(token), {1, waits ? options.timeout : usual}, std::move((*ends)[0]), who);
+    const PeerCredentials credentials = posix::credentials_of_child(child->pid());
+    auto server = HandshakeServer<TransportT>::listen(ChannelT::terms(token),
+                                                      {1, waits ? options.timeout : usual},
+                                                      std::move((*ends)[0]), credentials);
     if (!server) return server.error();
     return meet<ChannelT>(std::move(*server), std::move(*child), no_handle, options,
                           std::move(observer));

@@ -64,7 +64,7 @@ class MessageSizeHistogram {
     if (bytes >= bucket_lows.back()) return bucket_total - 1;
     std::size_t index = first_bucket_of_width[static_cast<std::size_t>(std::bit_width(bytes))];
     // An octave holds at most three bucket boundaries, and additions are cheaper than branches that
-    // nobody can foresee.
+    // can't be foreseen.
     for (std::size_t step = 1; step <= 3; ++step) index += bytes >= bucket_lows[index + 1] ? 1 : 0;
     return index;
   }

@@ -42,8 +42,9 @@ void observe_unexpected(Observer& observer, std::string_view type, std::uint16_t
 }
 
 template <class Observer>
-void observe_refused(Observer& observer, std::error_code why, const PeerCredentials& who) {
-  if constexpr (requires { observer.on_refused(why, who); }) observer.on_refused(why, who);
+void observe_refused(Observer& observer, std::error_code why, const PeerCredentials& credentials) {
+  if constexpr (requires { observer.on_refused(why, credentials); })
+    observer.on_refused(why, credentials);
 }
 
 }  // namespace detail

@@ -5,7 +5,7 @@
 
 namespace strait {
 
-/// Who the kernel says the peer is. A peer can't forge these.
+/// What the kernel says of the peer. A peer can't forge these.
 struct PeerCredentials {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
@@ -18,7 +18,8 @@ struct PeerCredentials {
 struct Peer {
   PeerCredentials credentials;
   /// True of an end that came with a message (`Rights::take`): the credentials are then those of
-  /// whoever passed it on and vouches for it. No kernel tells who writes at the other end.
+  /// the process that passed it on and vouches for it. No kernel tells which process writes at the
+  /// other end.
   bool passed_on = false;
 };
 
@@ -32,16 +33,16 @@ concept TellsCredentials = requires(const NameT& name) {
 
 }  // namespace detail
 
-/// Whom to talk to at all, decided by the kernel's credentials before any of the peer's bytes
-/// count.
+/// Which peers to talk to at all, decided by the kernel's credentials before any of the peer's
+/// bytes count.
 enum class PeerPolicy : std::uint8_t {
   /// The default: processes with this process's effective user id, and no others. In a user
   /// namespace that does not have every user, the kernel's overflow id (65534) stands for all that
   /// are missing and is none of them: a process that itself has this id there has no peers.
   same_user,
-  /// Anybody with the token who can reach the name: a plain one over `MachTransport`, or a path. A
-  /// plain name over `SocketTransport` is found by its own user only; `PipeTransport` can't serve
-  /// others at all (`unsupported`).
+  /// Every process with the token that can reach the name: a plain one over `MachTransport`, or a
+  /// path. A plain name over `SocketTransport` is found by its own user only; `PipeTransport` can't
+  /// serve others at all (`unsupported`).
   any_user,
 };
 

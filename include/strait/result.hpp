@@ -22,7 +22,7 @@ namespace detail {
 #endif
 }
 
-/// An error that is cheap to pass about: no call into the standard library until somebody asks.
+/// An error that is cheap to pass about: no call into the standard library until it is asked for.
 class Failure {
  public:
   constexpr Failure() = default;

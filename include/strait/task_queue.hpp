@@ -13,7 +13,7 @@
 namespace strait {
 
 /// A loop of your own as an executor: any thread posts tasks, and the loop's thread runs them when
-/// the descriptor is readable. It must outlive whoever posts.
+/// the descriptor is readable. It must outlive what posts.
 ///
 /// Threads: `post` from any, also from a task; the rest from the loop's thread alone.
 class TaskQueue {

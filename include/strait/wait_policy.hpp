@@ -27,7 +27,7 @@ struct SpinThenBlock {
 
 namespace detail {
 
-/// Spins in the way of a policy, and less often when it does not pay: then nobody answers within
+/// Spins in the way of a policy, and less often when it does not pay: then no answer comes within
 /// the time of a wake-up, or the peer can't even run because it shares this core.
 template <class WaitPolicy>
 class Spinner {

@@ -38,9 +38,9 @@ namespace strait::detail {
 
 /// What a proxy, its thread and its tasks share.
 ///
-/// The channel is used by one thread at a time: whoever has the mutex. The proxy's thread moves
-/// what arrives to the inbox and sleeps without the mutex; it has the executor run one task at a
-/// time, which takes the inbox and calls the listener without the mutex.
+/// The channel is used by one thread at a time: the one that has the mutex. The proxy's thread
+/// moves what arrives to the inbox and sleeps without the mutex; it has the executor run one task
+/// at a time, which takes the inbox and calls the listener without the mutex.
 template <class ChannelT, ProxyOptions options>
 class ProxyCore {
  public:
@@ -97,9 +97,10 @@ class ProxyCore {
     thread.join();
   }
 
-  /// For the destructor of a proxy's copy in a forked process. Its thread is not there, nor whoever
-  /// may have had the mutex: then the channel may be in the middle of a change, and is left alone.
-  /// The rest is kept for ever, as threads may have waited for it that are not there, either.
+  /// For the destructor of a proxy's copy in a forked process. Its thread is not there, nor the one
+  /// that may have had the mutex: then the channel may be in the middle of a change, and is left
+  /// alone. The rest is kept for ever, as threads may have waited for it that are not there,
+  /// either.
   static void end_copy(std::shared_ptr<ProxyCore> core) {
     static auto& kept = *new std::vector<std::shared_ptr<ProxyCore>>;
     if (std::unique_lock whole(core->mutex_, std::try_to_lock); whole) core->channel_.close();
@@ -134,7 +135,7 @@ class ProxyCore {
     }
   }
 
-  /// Calls the listener with all there is, up to a fair share. One at a time: who comes second
+  /// Calls the listener with all there is, up to a fair share. One at a time: the second
   /// finds nothing posted.
   void dispatch() {
     std::unique_lock locked(mutex_);
@@ -246,7 +247,7 @@ class ProxyCore {
     changed_.notify_all();
   }
 
-  /// A message that nobody can read: nothing that comes after it counts.
+  /// A message that can't be read: nothing that comes after it counts.
   void fail(std::error_code why) {
     batch_.clear();
     inbox_.clear();
@@ -337,7 +338,7 @@ class ProxyCore {
   bool paused_ = false;  // the inbox is full
   bool told_ = false;    // the listener knows of the end
   bool closing_ = false;
-  std::atomic<bool> abandoned_ = false;  // nobody wants to hear any more
+  std::atomic<bool> abandoned_ = false;  // nothing is to be heard any more
 
   // Of the task alone:
   FrameQueue batch_;

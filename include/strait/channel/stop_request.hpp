@@ -33,8 +33,8 @@ class StopFlag {
   std::atomic<bool> raised_{false};
 };
 
-/// The same with a wake-up for whoever is about to sleep: `prepare`, ask `raised`, then sleep until
-/// `wakeup` is signalled.
+/// The same with a wake-up for a thread that is about to sleep: `prepare`, ask `raised`, then sleep
+/// until `wakeup` is signalled.
 class StopRequest {
  public:
   StopRequest() = default;

@@ -16,7 +16,7 @@ namespace strait::detail {
 struct AcceptLimits {
   std::size_t max_half_open = 16;
   std::chrono::milliseconds timeout{5000};
-  /// Who is let in at all.
+  /// Which peers are let in at all.
   PeerPolicy peers = PeerPolicy::same_user;
 };
 
@@ -49,7 +49,7 @@ class HalfOpen {
   bool empty() const { return first_ == nullptr; }
   bool overfull() const { return size_ > limits_.max_half_open; }
 
-  /// The system has nothing left to let another one in with: nobody is asked in for a while.
+  /// The system has nothing left to let another one in with: no client is asked in for a while.
   void pause() { resume_ = Deadline::after(std::chrono::milliseconds{100}); }
   bool paused() const { return !resume_.is_never(); }
   /// Ends the pause if its time is up.

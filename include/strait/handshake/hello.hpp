@@ -37,7 +37,7 @@ constexpr WireOptions wire_options_of() {
   }
 }
 
-/// What a client has to show to be let in, and whom both sides allow.
+/// What a client has to show to be let in, and which peers both sides allow.
 struct HandshakeTerms {
   Token token;
   std::uint64_t schema_hash;

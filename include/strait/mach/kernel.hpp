@@ -37,7 +37,7 @@ namespace strait {
 ///       when it will even if nothing comes.
 ///   K4  `K::look_up(name)` gives a `ServiceRight`, or `not_found`. Its `credentials()` are those
 ///       of the name's owner. A kernel that can't tell them has none, but `Greeting::sender()` and
-///       `ReceiveRight::sender()`: the credentials of whoever sent what was received.
+///       `ReceiveRight::sender()`: the credentials of the sender of what was received.
 ///
 /// Meeting
 ///   K5  `K::greet(name right, queue_bytes, body)` sends a request: a `Greeting`. Its `answer()` is
@@ -46,7 +46,7 @@ namespace strait {
 ///       it is waited for by the functions of K13.
 ///   K6  `K::welcome(request, queue_bytes, body)` makes a link with its sender and gives its ports;
 ///       `K::refuse(request, body)` answers and makes none. The ports end when those at the other
-///       side end. Where the kernel tells of each message whom it is from, a message from anybody
+///       side end. Where the kernel tells of each message its sender, a message from any process
 ///       else ends a port. `SendRight()` has no receiver.
 ///
 /// Sending
@@ -128,10 +128,12 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
 
 /// A kernel that also has out-of-line memory (needed by `OolThreshold`, not by `InlineOnly`).
 ///
-///   K14 `Region::copy_of(bytes)` and `Region::filled_by(size, fill)` make a region that nobody can
+///   K14 `Region::copy_of(bytes)` and `Region::filled_by(size, fill)` make a region that no process
+///   can
 ///       change any more; `Region::create(size)` one to be written at `data()` until `freeze()`.
-///       From then on, as of a received one, what is written at `data()` is seen by nobody else.
-///       `duplicate()` is the same bytes once more. `protect()`: this view is written to no more.
+///       From then on, as of a received one, what is written at `data()` is seen by no other
+///       process. `duplicate()` is the same bytes once more. `protect()`: this view is written to
+///       no more.
 template <class K>
 concept MachKernelWithRegions = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, typename K::Region own,

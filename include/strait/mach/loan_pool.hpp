@@ -65,13 +65,14 @@ class LoanSegment final : public Memory {
   /// For the pool that made it, which passes it on once.
   posix::Descriptor& file() { return file_; }
 
-  /// Another user of the mapping, who has nothing to give back.
+  /// Another use of the mapping, which has nothing to give back.
   LoanSegment* share() {
-    references_.fetch_add(1, std::memory_order_relaxed);  // whoever asks has one already
+    references_.fetch_add(1, std::memory_order_relaxed);  // the caller has one already
     return this;
   }
   void release() noexcept {
-    // Release: what was done here was done before the mapping goes; acquire: for who unmaps it.
+    // Release: what was done here was done before the mapping goes; acquire: for the thread that
+    // unmaps it.
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
@@ -139,7 +140,7 @@ class LoanSegment final : public Memory {
   posix::ForkMark process_;
 };
 
-/// Who holds a segment that may be lent at the moment.
+/// Holds a segment that may be lent at the moment.
 struct ReleaseSegment {
   void operator()(LoanSegment* segment) const noexcept { segment->release(); }
 };

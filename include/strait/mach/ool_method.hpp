@@ -35,7 +35,8 @@ inline constexpr std::size_t loan_bytes_of = 0;
 template <std::size_t max_bytes>
 inline constexpr std::size_t loan_bytes_of<LoanUpTo<max_bytes>> = max_bytes;
 
-/// The receiving side: regions are taken from anybody, loans only by who lends, too.
+/// The receiving side: regions are taken whatever this side's policy is, loans only if it lends,
+/// too.
 template <class KernelT, class How>
 struct LoanReceiverOf {};
 template <MachKernelWithDescriptors KernelT, std::size_t max_bytes>

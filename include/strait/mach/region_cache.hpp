@@ -47,7 +47,7 @@ Result<void> send_note(SendRight& out, MessageHeader header, const OolReference&
 /// How many regions a receiver keeps for a sender that sends them again and again.
 inline constexpr std::size_t kept_regions = 8;
 
-/// A region with those who use it: buffers, and what keeps it to be sent or read again.
+/// A region with those that use it: buffers, and what keeps it to be sent or read again.
 template <class Region>
 class RegionMemory final : public Memory {
  public:
@@ -64,7 +64,7 @@ class RegionMemory final : public Memory {
   }
 
   Lease share() {
-    references_.fetch_add(1, std::memory_order_relaxed);  // whoever asks has one already
+    references_.fetch_add(1, std::memory_order_relaxed);  // the caller has one already
     return Lease(this);
   }
   bool is_shared() const {
@@ -140,7 +140,8 @@ class RegionMemory final : public Memory {
   }
 
   void drop() noexcept override {
-    // Release: what was done here was done before the memory goes; acquire: for who lets it go.
+    // Release: what was done here was done before the memory goes; acquire: for the thread that
+    // lets it go.
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
@@ -232,7 +233,7 @@ class RegionSender {
     return out.send(header, OolReference{payload.size()}.bytes_of(), *region);
   }
 
-  /// Has the receiver let go of what nobody here can send again.
+  /// Has the receiver let go of what can't be sent again here.
   void evict_unused(SendRight& out, const MessageHeader& forget) {
     for (Kept& kept : kept_) {
       if (!kept.lease || static_cast<RegionMemory<Region>*>(kept.lease.get())->is_shared())

@@ -96,7 +96,7 @@ struct ReplyPort {
     bool disarm() { return in_.disarm(); }
     void take_doorbells() { in_.take_doorbells(); }
     Interest interest() const { return in_.interest(); }
-    /// Whom the answer was from.
+    /// The sender of the answer.
     PeerCredentials sender() const requires requires(const ReceiveRight& in) { in.sender(); }
     { return in_.sender(); }
 

@@ -17,7 +17,7 @@ namespace strait {
 /// A counting semaphore without a name, shared between processes. A right: send it with `Rights`.
 ///
 /// It lies in memory that a hostile peer may scribble over. That can make it count wrong, wake
-/// somebody for nothing or nobody; nothing else, and every wait ends with its time.
+/// a thread for nothing or none; nothing else, and every wait ends with its time.
 ///
 /// Threads: any, at the same time. A process that dies leaves it usable.
 class Semaphore {
@@ -31,7 +31,7 @@ class Semaphore {
     return semaphore;
   }
 
-  /// Adds one and wakes one of those who wait. Blocking: never.
+  /// Adds one and wakes one of those that wait. Blocking: never.
   void post() {
     words_->count.fetch_add(1);  // seq_cst, as all here: see `wait_for`
     if (words_->sleepers.load() != 0) posix::futex_wake(words_->count);
@@ -40,7 +40,7 @@ class Semaphore {
   /// Takes one off. Errors: `would_block` when it is zero. Blocking: never.
   Result<void> try_wait() {
     std::uint32_t count = words_->count.load();
-    // Each turn somebody else got on, unless somebody scribbles.
+    // Each turn another thread got on, unless a process scribbles.
     for (int turn = 0; turn != 1000 && count != 0; ++turn) {
       if (words_->count.compare_exchange_weak(count, count - 1)) return {};
     }

@@ -15,8 +15,8 @@
 
 namespace strait {
 
-/// Shared memory, mapped and seen as a `T` or several. Whoever else has it may write at any moment:
-/// read a word once, then check it, and leave nothing there that a peer may not change.
+/// Shared memory, mapped and seen as a `T` or several. Another process that has it may write at any
+/// moment: read a word once, then check it, and leave nothing there that a peer may not change.
 template <class T>
 class Mapped {
  public:
@@ -38,7 +38,7 @@ class Mapped {
 /// Memory that several processes can map: of one size for ever, zero at first. A right: send it
 /// with `Rights`.
 ///
-/// Ownership: the memory lives as long as anybody has it, or has it mapped.
+/// Ownership: the memory lives as long as any process has it, or has it mapped.
 class SharedMemory {
  public:
   /// Errors: `std::errc::invalid_argument` for no bytes at all; those of the system.

@@ -18,11 +18,11 @@ struct RightId {
   friend bool operator==(const RightId&, const RightId&) = default;
 };
 
-/// Keeps rights under ids, so that later messages can speak of them: who has received a right tells
-/// its id to whoever shall use it. An id is a random number, which a peer that was not told it does
-/// not guess.
+/// Keeps rights under ids, so that later messages can speak of them: a process that has received a
+/// right tells its id to the one that shall use it. An id is a random number, which a peer that was
+/// not told it does not guess.
 ///
-/// Threads: one at a time. Ownership: what nobody has taken is closed in the end.
+/// Threads: one at a time. Ownership: what was not taken is closed in the end.
 class RightsTable {
  public:
   /// Keeps the first right that is left.

@@ -136,7 +136,7 @@ class Bridge {
   }
 
  private:
-  /// More than this is not taken from the link before somebody takes it from here: memory is
+  /// More than this is not taken from the link before it is taken from here: memory is
   /// bounded, and even a pipe that the system keeps small holds all signals.
   static constexpr std::size_t max_messages = 2048;
   static constexpr std::size_t max_bytes = std::size_t{1} << 20;
@@ -152,7 +152,7 @@ class Bridge {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       if (!full() && receive(max_message_bytes)) {
-        mutex_.yield();  // there is more, but who sends has waited
+        mutex_.yield();  // there is more, but a sender has waited
         continue;
       }
       if (ended_) return;
@@ -168,7 +168,7 @@ class Bridge {
       set_.clear();
       link_.disarm();
       link_.take_doorbells();
-      // There may be room: whoever waits for it looks, and asks again.
+      // There may be room: a sender that waits for it looks, and asks again.
       if (std::exchange(wants_room_, false)) {
         set_.forget(watched_.out.handle);
         watched_.out = {};
@@ -207,7 +207,7 @@ class Bridge {
 
   bool full() const { return messages_ >= max_messages || inbox_.bytes() >= max_bytes; }
 
-  /// Nothing comes any more. The last signal is never taken: who waits is told at once.
+  /// Nothing comes any more. The last signal is never taken: a receiver that waits is told at once.
   void end(std::error_code why) {
     ended_ = why;
     signal(1);

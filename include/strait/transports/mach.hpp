@@ -141,10 +141,10 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
     return KernelT::connected_pair();
   }
 
-  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
+  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& credentials,
                                detail::AcceptLimits limits) requires
       MachKernelWithInheritance<KernelT> {
-    auto port = KernelT::check_in(std::move(client), who, limits);
+    auto port = KernelT::check_in(std::move(client), credentials, limits);
     if (!port) return port.error();
     return Server(std::move(*port));
   }
@@ -169,7 +169,7 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
     return answer->body;
   }
 
-  /// Whom the welcome was from, where the name did not tell.
+  /// The sender of the welcome, where the name did not tell.
   PeerCredentials server_credentials() const
       requires(!detail::TellsCredentials<typename KernelT::ServiceRight>) {
     return greeting_ ? greeting_->sender() : this->in().sender();

@@ -133,11 +133,12 @@ class BasicPipeTransport {
         if (!exhausted) pair->keep();
         return exhausted;
       }
-      const auto who = posix::owner(in->get());
-      if (!who || posix::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *who) return {};
+      const auto owner = posix::owner(in->get());
+      if (!owner || posix::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *owner)
+        return {};
       const int to_watch = in->get();
       Request client;
-      client.credentials = *who;
+      client.credentials = *owner;
       client.in_ = std::move(*in);
       client.out_ = std::move(*out);
       return pending_clients_.add(std::move(client), to_watch);

@@ -74,9 +74,9 @@ class BasicSocketTransport {
   class Server {
    public:
     Result<Request> accept() {
-      const auto accepted =
-          pending_clients_.accept([](posix::Descriptor&& socket, const PeerCredentials& who) {
-            return request(std::move(socket), who);
+      const auto accepted = pending_clients_.accept(
+          [](posix::Descriptor&& socket, const PeerCredentials& credentials) {
+            return request(std::move(socket), credentials);
           });
       if (!accepted) return accepted.error();
       return pending_clients_.next(
@@ -100,9 +100,9 @@ class BasicSocketTransport {
    private:
     friend class BasicSocketTransport;
 
-    static Request request(posix::Descriptor socket, const PeerCredentials& who) {
+    static Request request(posix::Descriptor socket, const PeerCredentials& credentials) {
       Request request;
-      request.credentials = who;
+      request.credentials = credentials;
       request.socket_ = posix::PeerSocket(std::move(socket));
       return request;
     }
@@ -146,11 +146,11 @@ class BasicSocketTransport {
 
   static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::stream_pair(); }
 
-  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& who,
+  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& credentials,
                                detail::AcceptLimits limits) {
     const int socket = client.get();
-    auto pending = detail::PendingClients<Request>::create(Server::request(std::move(client), who),
-                                                           socket, limits);
+    auto pending = detail::PendingClients<Request>::create(
+        Server::request(std::move(client), credentials), socket, limits);
     if (!pending) return pending.error();
     Server server;
     server.pending_clients_ = std::move(*pending);

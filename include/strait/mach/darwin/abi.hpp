@@ -120,7 +120,7 @@ constexpr Disposition local_right(std::uint32_t bits) {
   return static_cast<Disposition>(bits >> 8 & 0x1f);
 }
 
-/// Messages of the kernel to whoever asked for them. Anybody can send these numbers: only with the
+/// Messages of the kernel to what asked for them. Any process can send these numbers: only with the
 /// kernel's audit token are they its own.
 enum class Notification : std::int32_t {
   port_deleted = 65,
@@ -184,7 +184,7 @@ struct GuardedPortDescriptor {
   PortName name;
 };
 
-/// Whom the kernel says a message is from. All zero: from the kernel itself.
+/// The sender of a message, as the kernel says. All zero: from the kernel itself.
 struct AuditToken {
   std::uint32_t values[8];
 

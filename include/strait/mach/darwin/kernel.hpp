@@ -70,11 +70,11 @@ struct BasicDarwinKernel {
     return posix::socket_pair(SOCK_STREAM);
   }
   /// Only the process that the credentials name is believed to be the client.
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
                                       detail::AcceptLimits) {
     const auto name = darwin_mach::PrivateName::generate();
     if (!name) return name.error();
-    return ServicePort::check_in(*name, ServicePrefix::prefix, std::move(client), who);
+    return ServicePort::check_in(*name, ServicePrefix::prefix, std::move(client), credentials);
   }
   static Result<ServiceRight> look_up(posix::Descriptor&& server) {
     return ServiceRight::look_up(ServicePrefix::prefix, std::move(server));

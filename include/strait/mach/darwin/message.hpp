@@ -84,7 +84,7 @@ inline std::span<const std::byte> message_of(std::span<const std::byte> received
   return received.first(size);
 }
 
-/// Whom a received message is from, which the kernel writes behind it.
+/// The sender of a received message, which the kernel writes behind it.
 ///
 /// Errors: `malformed` when it isn't there whole.
 inline Result<AuditToken> sender_of(std::span<const std::byte> received) {
@@ -182,7 +182,7 @@ inline std::size_t finish(std::byte* message, PortName to, std::size_t body_at,
                           const MessageHeader& header) {
   const std::size_t end = body_at + header.bytes;
   const std::size_t size = round_message(end);
-  // No byte leaves that nobody wrote.
+  // No byte leaves that was not written.
   std::memset(message + end, 0, size - end);
   const std::uint32_t bits =
       header_bits(Disposition::copy_send) | (header.descriptors != 0 ? complex_bit : 0);
@@ -227,7 +227,7 @@ inline std::size_t lay_out_rights(std::byte* message, PortName to, MessageHeader
   return detail::finish(message, to, body_behind_rights(rights.size()), header);
 }
 
-/// Memory that the receiver gets a copy of, made by the memory manager when somebody writes.
+/// Memory that the receiver gets a copy of, made by the memory manager when one side writes.
 inline MemoryDescriptor copy_of_memory(const void* address, std::size_t size) {
   return {
       reinterpret_cast<std::uintptr_t>(address), 0, Copy::virtual_copy, 0, DescriptorType::memory,

@@ -60,7 +60,7 @@ class ReceiveBuffer {
                    sizeof(Header) + max_trailer_bytes, port, 0);
   }
 
-  /// What was received last, and whom from.
+  /// What was received last, and its sender.
   std::span<const std::byte> message() const { return message_; }
   const AuditToken& sender() const { return sender_; }
 

@@ -47,7 +47,8 @@ class ReceiveRight {
     }
     ReceiveRight right;
     right.send_right_ = OwnedSend<Traps>(port->name());
-    // To the port itself: whoever hears that all senders are gone has received what they had sent.
+    // To the port itself: a receiver that hears that all senders are gone has received what they
+    // had sent.
     PortName previous = null_port;
     if (Traps::request_notification(port->name(), Notification::no_senders, 0, port->name(),
                                     previous) != success) {
@@ -60,7 +61,7 @@ class ReceiveRight {
     return right;
   }
 
-  /// A new port for the sender of a message that was received before, and for nobody else.
+  /// A new port for the sender of a message that was received before, and for no other.
   static Result<ReceiveRight> create_for(const AuditToken& sender, std::size_t queue_bytes) {
     auto right = create(queue_bytes);
     if (!right) return right;
@@ -132,7 +133,7 @@ class ReceiveRight {
   Interest interest() const { return Interest::to_read(incoming_.events.native_handle()); }
   void take_doorbells() {}
 
-  /// Whom all that was received is from; all zeros before the first message.
+  /// The sender of all that was received; all zeros before the first message.
   PeerCredentials sender() const { return credentials_of(incoming_.sender); }
 
  private:
@@ -146,7 +147,7 @@ class ReceiveRight {
     /// What the events say may be of a message that was received since they were cleared.
     bool events_are_old = false;
     ReceiveBuffer<Traps> inbox;
-    /// All zeros, which is the kernel, while anybody may be the first one.
+    /// All zeros, which is the kernel, while any process may be the first one.
     AuditToken sender{};
     bool held = false;
     std::error_code ended;

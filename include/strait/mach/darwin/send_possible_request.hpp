@@ -11,7 +11,7 @@
 namespace strait::darwin_mach {
 
 /// A request to be told when a full port has room again, or is gone, and the port to which the
-/// kernel says so: nobody else can send to that one.
+/// kernel says so: no other process can send to that one.
 template <class Traps>
 class SendPossibleRequest {
  public:
@@ -28,8 +28,8 @@ class SendPossibleRequest {
     std::swap(about_, other.about_);
     return *this;
   }
-  /// The send right must still be there. A request that outlived this, or an answer that nobody
-  /// took, would hold on to the name of a dead port.
+  /// The send right must still be there. A request that outlived this, or an answer that was not
+  /// taken, would hold on to the name of a dead port.
   ~SendPossibleRequest() {
     if (!pending() || !notify_.owner().is_this()) return;
     take();
@@ -60,7 +60,7 @@ class SendPossibleRequest {
     // Two rights to one port share one request: the other one is told that it has lost its own.
     if (is_name(previous)) Traps::deallocate(previous);
     about_ = right;
-    // The latter says only that whoever had asked before is gone: the request stands.
+    // The latter says only that what had asked before is gone: the request stands.
     if (asked == success || asked == kern::invalid_capability) return true;
     take();  // the kernel tells that the right to tell was not used
     about_ = null_port;

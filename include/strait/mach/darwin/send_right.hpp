@@ -60,7 +60,8 @@ class SendRight {
   /// Takes a send right that a peer gave.
   ///
   /// Errors: `peer_closed` if the port is gone; `malformed` if it is no port of messages but one
-  /// of the kernel's own objects (a task, a semaphore): whoever sends there is killed for it.
+  /// of the kernel's own objects (a task, a semaphore): a process that sends there is killed for
+  /// it.
   static Result<SendRight> adopt(OwnedSend<Traps> right) {
     if (right.name() == dead_port) return Errc::peer_closed;
     if (right.name() == null_port) return Errc::malformed;
@@ -165,7 +166,7 @@ class SendRight {
     return dispatch([&] { return lay_out(buffer_.data(), right_.name(), header, descriptor); });
   }
 
-  /// The kernel has no memory for now; nobody tells when it has some again.
+  /// The kernel has no memory for now; nothing tells when it has some again.
   std::error_code later() {
     room_.prepare();
     retry_later_ = true;
@@ -195,7 +196,7 @@ class SendRight {
   OwnedSend<Traps> right_;
   SendPossibleRequest<Traps> room_;  // behind the right, which it is about: it goes first
   strait::detail::ByteBuffer buffer_;
-  bool retry_later_ = false;  // nobody will say when
+  bool retry_later_ = false;  // nothing will say when
   bool closed_ = true;        // a right that was not adopted has no receiver
 };
 

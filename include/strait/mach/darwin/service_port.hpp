@@ -48,8 +48,8 @@ class ServiceName {
 };
 
 /// A name for two processes that have a socket between them: a socket can't carry a right, but what
-/// to look up. Nobody guesses it, it is gone once they have met, and whoever finds it among
-/// `launchd`'s is told from the right process by the kernel.
+/// to look up. It can't be guessed, it is gone once they have met, and a process that finds it
+/// among `launchd`'s is told from the right process by the kernel.
 class PrivateName {
  public:
   /// Errors: those of the system's random source.
@@ -112,7 +112,7 @@ struct Request {
   AuditToken sender{};
 };
 
-/// A name that this process holds. A request is one message, so nobody is ever half through it.
+/// A name that this process holds. A request is one message, so no client is ever half through it.
 template <class Traps>
 class ServicePort {
  public:
@@ -140,7 +140,8 @@ class ServicePort {
   ///
   /// Errors: also `peer_closed`.
   static Result<ServicePort> check_in(const PrivateName& name, std::string_view prefix,
-                                      posix::Descriptor client, const PeerCredentials& who) {
+                                      posix::Descriptor client,
+                                      const PeerCredentials& credentials) {
     const auto service = name.service(prefix);
     if (!service) return service.error();
     auto port = check_in(*service);
@@ -148,7 +149,7 @@ class ServicePort {
     if (auto watched = port->events_.watch_too(client.get()); !watched) return watched.error();
     if (auto told = name.tell(client.get()); !told) return told.error();
     port->client_ = std::move(client);
-    port->process_ = who.pid;
+    port->process_ = credentials.pid;
     return port;
   }
 
@@ -220,7 +221,8 @@ class ServicePort {
   std::int32_t process_ = 0;
 };
 
-/// The right to send one request to whoever holds a name. Who that is, only its answer tells.
+/// The right to send one request to the holder of a name. Which process that is, only its answer
+/// tells.
 template <class Traps>
 class ServiceRight {
  public:

@@ -32,9 +32,9 @@ struct LinuxKernel {
   static Result<std::array<posix::Descriptor, 2>> connected_pair() {
     return posix::socket_pair(SOCK_SEQPACKET);
   }
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
                                       detail::AcceptLimits limits) {
-    return ServicePort::check_in(std::move(client), who, limits);
+    return ServicePort::check_in(std::move(client), credentials, limits);
   }
   static Result<ServiceRight> look_up(posix::Descriptor server) {
     return ServiceRight::look_up(std::move(server));

@@ -24,10 +24,10 @@ namespace strait::linux_mach {
 
 /// A lane carries messages one way: bytes through a ring in shared memory; descriptors, doorbells
 /// and the end of either side through a socket pair. The receiver makes it and hands the sending
-/// end to whoever shall send.
+/// end to the process that shall send.
 
 /// One end of a lane, as what another process needs of it; a sending end stands for a send right in
-/// a message. Whoever has an end can hand it on, so the memory's descriptor is kept.
+/// a message. A process that has an end can hand it on, so the memory's descriptor is kept.
 struct LaneEnd {
   posix::PeerSocket socket;
   posix::Descriptor memory;
@@ -60,7 +60,7 @@ inline Result<LaneEnd> LaneEnd::adopt(posix::DescriptorQueue& descriptors) {
 /// The least a doorbell can be: an empty packet would look like the end.
 inline constexpr std::byte doorbell{0};
 
-/// Wakes whoever waits at the other end. If the socket is full, it is readable, too.
+/// Wakes the other end if it waits. If the socket is full, it is readable, too.
 inline void ring_doorbell(const posix::Descriptor& socket) {
   posix::retry([&] { return ::send(socket.get(), &doorbell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
@@ -125,7 +125,7 @@ class SendRight {
       blocked_by_ = Blocked::by_descriptors;
       return Errc::would_block;
     }
-    // The descriptors first: whoever sees the record finds them.
+    // The descriptors first: a reader that sees the record finds them.
     const auto sent = posix::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
     if (!sent) {
       if (sent.error() == Errc::would_block) blocked_by_ = Blocked::by_socket;
@@ -245,8 +245,8 @@ class ReceiveRight {
   std::uint64_t position() const { return ring_.position(); }
   const posix::DescriptorQueue& descriptors() const { return descriptors_; }
 
-  /// The sending end. This side keeps none of its socket, so that the lane dies with whoever has
-  /// it.
+  /// The sending end. This side keeps none of its socket, so that the lane dies with the process
+  /// that has it.
   LaneEnd make_send_right() { return std::move(send_end_); }
 
   std::size_t queue_bytes() const { return memory_.capacity(); }
@@ -342,7 +342,7 @@ class ReceiveRight {
   /// As many as a socket holds.
   static constexpr int max_packets = 256;
 
-  /// How late a sender's end may be noticed by who has just begun to wait.
+  /// How late a sender's end may be noticed by a receiver that has just begun to wait.
   static constexpr std::chrono::nanoseconds brief = std::chrono::milliseconds{10};
 
   bool take_packet() {

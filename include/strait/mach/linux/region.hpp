@@ -46,9 +46,9 @@ class OpenFileShare {
   bool held_ = false;
 };
 
-/// Out-of-line memory: a file in memory that is filled once and then sealed for ever. Whoever
-/// receives it maps it privately, so either side may write to its own view without the other seeing
-/// it, and neither can change what the other sees.
+/// Out-of-line memory: a file in memory that is filled once and then sealed for ever. A process
+/// that receives it maps it privately, so either side may write to its own view without the other
+/// seeing it, and neither can change what the other sees.
 class Region {
  public:
   Region() = default;
@@ -103,8 +103,8 @@ class Region {
     return region;
   }
 
-  /// From now on nobody can change what a receiver sees. This side goes on with a copy of its own,
-  /// of which the kernel makes a page when it is written to.
+  /// From now on no process can change what a receiver sees. This side goes on with a copy of its
+  /// own, of which the kernel makes a page when it is written to.
   ///
   /// Errors: those of the system, such as for memory that is in use for direct input.
   Result<void> freeze() {
@@ -126,7 +126,7 @@ class Region {
   /// Whether this can be sent, or has to be copied for that.
   bool can_be_sent() const { return static_cast<bool>(file_); }
 
-  /// The same bytes once more, for somebody else to write to.
+  /// The same bytes once more, for another owner to write to.
   Result<Region> duplicate() const {
     if (!file_) {
       auto copy = copy_of(bytes());
@@ -138,7 +138,7 @@ class Region {
     return map_private(std::move(file), mapping_.size());
   }
 
-  /// Nobody shall write to this view: others will read it.
+  /// Nothing may be written to this view: others will read it.
   void protect() { ::mprotect(mapping_.data(), mapping_.size(), PROT_READ); }
 
   int descriptor() const { return file_.get(); }

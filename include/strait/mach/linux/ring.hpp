@@ -21,7 +21,7 @@ namespace strait::linux_mach {
 ///
 /// Threat: the other side may write anything anywhere in the shared memory at any time. The writer
 /// keeps its position to itself and checks the reader's; the reader reads each header once and
-/// checks it. What a body holds is the business of whoever parses it: copy it out first.
+/// checks it. What a body holds is the business of its reader: copy it out first.
 
 /// How a side that sleeps wants to be woken. Any other value, from a hostile peer, is `socket`.
 enum class Doorbell : std::uint32_t { none, socket, futex };
@@ -130,7 +130,8 @@ class RingWriter {
       staged_at_ = tail_;
       staged_word_ = detail::pack(header);
     } else {
-      // Relaxed: nobody looks here before the first staged header is published, with release.
+      // Relaxed: the reader does not look here before the first staged header is published, with
+      // release.
       detail::header_word(at(tail_)).store(detail::pack(header), std::memory_order_relaxed);
     }
     tail_ = next;
@@ -175,7 +176,7 @@ class RingWriter {
 class RingReader {
  public:
   RingReader() = default;
-  /// `position` is where the former reader of this ring was, who has shown it.
+  /// `position` is where the former reader of this ring was, which has shown it.
   RingReader(RingControl* control, std::byte* data, std::size_t capacity, std::uint64_t position)
       : control_(control),
         data_(data),

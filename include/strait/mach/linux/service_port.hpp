@@ -31,7 +31,7 @@ namespace strait::linux_mach {
 
 /// Names are listening sockets. A plain name is an abstract address, which vanishes with its owner;
 /// a name that is a path is a socket in the file system, to which this user may connect, or with
-/// `PeerPolicy::any_user` all who can reach it in its directory.
+/// `PeerPolicy::any_user` all that can reach it in its directory.
 struct Address : posix::SocketPath {
   /// Errors: `invalid_name`.
   static Result<Address> of(std::string_view name) {
@@ -62,7 +62,7 @@ inline Result<posix::Descriptor> new_socket() {
   return socket;
 }
 
-/// The right to send one request to whoever holds a name.
+/// The right to send one request to the holder of a name.
 class ServiceRight {
  public:
   /// Errors: `not_found`, `other_transport`, `invalid_name`, `would_block` when the server has too
@@ -135,7 +135,8 @@ class SocketFile {
     if (!path_.empty() && !is_bound()) remove();
   }
 
-  /// For the process that has made it: removes it, whoever has a copy of the socket.
+  /// For the process that has made it: removes it, even if another process has a copy of the
+  /// socket.
   void withdraw() {
     if (owner_.is_this()) remove();
   }
@@ -202,12 +203,12 @@ class ServicePort {
   }
 
   /// A port without a name, for the one client at the other end of a socket.
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& who,
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
                                       strait::detail::AcceptLimits limits) {
     const int socket = client.get();
     posix::refuse_descriptors(socket);
-    auto pending =
-        PendingClients::create({who, {}, {}, posix::PeerSocket(std::move(client))}, socket, limits);
+    auto pending = PendingClients::create(
+        {credentials, {}, {}, posix::PeerSocket(std::move(client))}, socket, limits);
     if (!pending) return pending.error();
     ServicePort port;
     port.pending_clients_ = std::move(*pending);
@@ -220,8 +221,8 @@ class ServicePort {
   /// `accept`.
   Result<Request> receive() {
     const auto accepted =
-        pending_clients_.accept([](posix::Descriptor&& client, const PeerCredentials& who) {
-          return Request{who, {}, {}, posix::PeerSocket(std::move(client))};
+        pending_clients_.accept([](posix::Descriptor&& client, const PeerCredentials& credentials) {
+          return Request{credentials, {}, {}, posix::PeerSocket(std::move(client))};
         });
     if (!accepted) return accepted.error();
     return pending_clients_.next([](Request& client) { return receive_from(client); },
@@ -254,7 +255,7 @@ class ServicePort {
     return {};
   }
 
-  /// A socket file outlives its owner: one that nobody listens to is taken over.
+  /// A socket file outlives its owner: one that no process listens to is taken over.
   static Result<void> bind_path(const posix::Descriptor& socket, const Address& address,
                                 PeerPolicy peers) {
     // One at a time from the look to the listening, or two could take over from each other.
@@ -262,7 +263,7 @@ class ServicePort {
                                 std::string_view(address.path()).find_last_of('/') + 1);
     const auto lock = posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
     if (!lock) return lock.error();
-    // Names that are free get in nobody's way; who takes one over must be alone.
+    // Names that are free are in no server's way; one that takes a name over must be alone.
     for (const int how : {LOCK_SH, LOCK_EX}) {
       lock_soon(lock->get(), how);
       if (auto bound = bind(socket, address, peers); bound || bound.error() != Errc::name_taken) {

@@ -58,7 +58,7 @@ inline Result<std::array<Descriptor, 2>> socket_pair(int type) {
 
 /// A type of Unix socket that keeps packets apart, and gives what an end had sent that is closed.
 inline constexpr int packet_socket = SOCK_DGRAM;
-/// Two of them. What is in them before anybody reads has to fit the reader's room, which is 4 KiB
+/// Two of them. What is in them before it is read has to fit the reader's room, which is 4 KiB
 /// unless more is asked for; descriptors need some, too.
 inline Result<std::array<Descriptor, 2>> packet_pair() {
   auto pair = socket_pair(packet_socket);
@@ -96,7 +96,7 @@ inline Result<Descriptor> stream_socket() {
   return socket;
 }
 
-/// The next one who connects to a socket that listens and does not block; neither does this one.
+/// The next one that connects to a socket that listens and does not block; neither does this one.
 ///
 /// Errors: `would_block`; those of `accept`.
 inline Result<Descriptor> accept_from(const Descriptor& listening) {
@@ -128,7 +128,7 @@ inline Result<std::array<Descriptor, 2>> pipe_pair() {
   return pair;
 }
 
-/// Who was at the other end of a connected Unix socket when it was made.
+/// The process at the other end of a connected Unix socket when it was made.
 inline Result<PeerCredentials> peer_credentials(int socket) {
   uid_t user = 0;
   gid_t group = 0;

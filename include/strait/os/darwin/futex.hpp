@@ -26,7 +26,7 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
                static_cast<std::uint32_t>(us < longest ? us : longest));
 }
 
-/// Wakes whoever sleeps on `word`.
+/// Wakes the thread that sleeps on `word`.
 inline void futex_wake(std::atomic<std::uint32_t>& word) { __ulock_wake(ulock_shared, &word, 0); }
 
 }  // namespace strait::posix

@@ -24,7 +24,7 @@ namespace strait::posix {
 ///
 /// A FIFO is a vnode to XNU, and a vnode's filter looks at the bytes in it alone: the end of the
 /// last writer posts no event (`filt_vnode_common` in bsd/vfs/vfs_vnops.c). So a set with a FIFO in
-/// it becomes ready by itself a while after it was calmed, and whoever looks finds the end.
+/// it becomes ready by itself a while after it was calmed, and a loop that looks finds the end.
 class WaitSet {
  public:
   WaitSet() = default;
@@ -61,7 +61,7 @@ class WaitSet {
       return {};
     }
     // A FIFO counts as writable with any room, but takes nothing below PIPE_BUF: told once a
-    // change, nobody spins over that.
+    // change, no loop spins over that.
     return change(fd, EVFILT_WRITE, fifo ? EV_ADD | EV_CLEAR : EV_ADD);
   }
 
@@ -72,7 +72,7 @@ class WaitSet {
   }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own signal is none of them; an
+  /// What is left out comes in a later call. The set's own signal is none of them; an
   /// `interrupt` is taken in.
   Result<std::size_t> ready(std::span<int> ready) {
     struct kevent events[64];

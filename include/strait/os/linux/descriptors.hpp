@@ -75,7 +75,7 @@ inline Result<Descriptor> stream_socket() {
   return socket;
 }
 
-/// The next one who connects to a socket that listens and does not block; neither does this one.
+/// The next one that connects to a socket that listens and does not block; neither does this one.
 ///
 /// Errors: `would_block`; those of `accept`.
 inline Result<Descriptor> accept_from(const Descriptor& listening) {
@@ -96,12 +96,12 @@ inline Result<std::array<Descriptor, 2>> pipe_pair() {
   return adopt_pair(ends);
 }
 
-/// Who was at the other end of a connected Unix socket when it was made.
+/// The process at the other end of a connected Unix socket when it was made.
 inline Result<PeerCredentials> peer_credentials(int socket) {
-  ucred who{};
-  socklen_t size = sizeof who;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return last_error();
-  return PeerCredentials{who.uid, who.gid, who.pid};
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return last_error();
+  return PeerCredentials{peer.uid, peer.gid, peer.pid};
 }
 
 }  // namespace strait::posix

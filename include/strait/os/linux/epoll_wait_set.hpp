@@ -56,7 +56,7 @@ class WaitSet {
   void forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
-  /// Who is left out comes in a later call. The set's own signal is none of them; an
+  /// What is left out comes in a later call. The set's own signal is none of them; an
   /// `interrupt` is taken in.
   Result<std::size_t> ready(std::span<int> ready) const {
     std::array<epoll_event, 64> events;

@@ -30,7 +30,7 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
   ::syscall(futex_call, &word, FUTEX_WAIT, expected, left, nullptr, 0);
 }
 
-/// Wakes whoever sleeps on `word`.
+/// Wakes the thread that sleeps on `word`.
 inline void futex_wake(std::atomic<std::uint32_t>& word) {
   ::syscall(futex_call, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }

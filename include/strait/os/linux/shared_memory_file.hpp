@@ -16,7 +16,7 @@
 
 namespace strait::linux_mach {
 
-/// Whoever maps a file that somebody else can shorten can be killed by it (SIGBUS).
+/// A process that maps a file which another one can shorten can be killed by it (SIGBUS).
 inline constexpr unsigned seals_of_size = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 /// With these not even its maker can change a byte any more.
 inline constexpr unsigned seals_of_content = seals_of_size | F_SEAL_WRITE;

@@ -28,7 +28,7 @@ namespace strait::posix {
 class BackgroundCloser {
  public:
   /// How many may wait to be closed before nothing that may bring more should be received, and
-  /// nobody be let in. It is a wish, not a limit: what is given is always closed, sometime.
+  /// no client be let in. It is a wish, not a limit: what is given is always closed, sometime.
   static constexpr std::size_t capacity = 1024;
   static constexpr int max_threads = 8;
 

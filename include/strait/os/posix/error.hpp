@@ -8,7 +8,7 @@ namespace strait::posix {
 inline std::error_code system_error(int number) { return {number, std::system_category()}; }
 inline std::error_code last_error() { return system_error(errno); }
 
-/// What passes when somebody gives back a descriptor or memory.
+/// What passes when a descriptor is given back or memory.
 inline bool is_exhaustion(const std::error_code& error) {
   if (error == std::errc::not_enough_memory) return true;  // also from the heap
   return error.category() == std::system_category() &&

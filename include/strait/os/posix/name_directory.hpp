@@ -79,19 +79,19 @@ inline Result<void> check_private(const Descriptor& directory, mode_t allowed = 
   return ours ? Result<void>() : Errc::permission_denied;
 }
 
-/// What `open` and `connect` say of a name that nobody holds becomes `not_found`.
+/// What `open` and `connect` say of a name that no server holds becomes `not_found`.
 inline std::error_code or_not_found(std::error_code error) {
-  // ENXIO: a FIFO that nobody reads; ECONNREFUSED: a socket that nobody listens to.
+  // ENXIO: a FIFO without a reader; ECONNREFUSED: a socket on which no process listens.
   const bool absent = error == std::errc::no_such_file_or_directory ||
                       error == std::errc::no_such_device_or_address ||
                       error == std::errc::connection_refused;
   return absent ? make_error_code(Errc::not_found) : error;
 }
 
-/// Opens the directory of a name that somebody else holds.
+/// Opens the directory of a name that a server holds.
 ///
-/// Errors: `not_found`; `no_runtime_directory`; `permission_denied` in somebody else's directory,
-/// where the server may be anybody; those of `open`.
+/// Errors: `not_found`; `no_runtime_directory`; `permission_denied` in another user's directory,
+/// where the server may be any process; those of `open`.
 inline Result<Descriptor> find_name_directory(const NamePlace& place) {
   const auto parent = open_directory(AT_FDCWD, place.parent.c_str());
   if (!parent) return place.has_root() ? or_not_found(parent.error()) : Errc::no_runtime_directory;
@@ -126,7 +126,8 @@ class NameDirectory {
     remove();
   }
 
-  /// For the process that has claimed it: frees the name, whoever has a share in the lock.
+  /// For the process that has claimed it: frees the name, even if another process has a share in
+  /// the lock.
   void withdraw() {
     if (directory_ && owner_.is_this()) remove();
   }
@@ -175,7 +176,7 @@ class NameDirectory {
     if (retry([&] { return ::flock(directory->get(), LOCK_EX | LOCK_NB); }) != 0) {
       return errno == EWOULDBLOCK ? make_error_code(Errc::name_taken) : last_error();
     }
-    // Whoever held the lock before may have removed the directory that it was on.
+    // Its former holder may have removed the directory that it was on.
     struct stat locked, named;
     if (::fstat(directory->get(), &locked) != 0) return last_error();
     if (::fstatat(parent->get(), place.name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) {

@@ -25,13 +25,13 @@ inline Result<SocketPath> path_in(const NamePlace& place, int directory) {
   return SocketPath::of("/dev/fd/" + std::to_string(directory) + "/" + NamePlace::hello_name);
 }
 
-/// A socket that is connected to the server of a name, whoever that is.
+/// A socket that is connected to the server of a name, whichever that is.
 ///
 /// Errors: `not_found`, `other_transport`, `no_runtime_directory`; `would_block` when the server
 /// has too many waiting; the system's.
 inline Result<Descriptor> connect_to_name(std::string_view name) {
   const auto place = NamePlace::of(name);
-  // The socket tells whose it is, and somebody else's directory can't be opened.
+  // The socket tells whose it is, and another user's directory can't be opened.
   auto path = SocketPath::of(place.hello());
   Descriptor directory;
   if (!path) {
