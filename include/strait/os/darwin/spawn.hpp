@@ -12,7 +12,7 @@
 
 namespace strait::posix {
 
-/// Has a child get none of this process's descriptors but its first three, also none of those that
+/// Has a child get none of this process's descriptors but its first three, also none of those
 /// that were not marked close-on-exec, or are opened at this moment.
 inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_t& attributes) {
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {

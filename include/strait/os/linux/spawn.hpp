@@ -45,7 +45,7 @@ inline int close_those_listed(posix_spawn_file_actions_t& actions) {
   return failed;
 }
 
-/// Has a child get none of this process's descriptors but its first three, also none of those that
+/// Has a child get none of this process's descriptors but its first three, also none of those
 /// that were not marked close-on-exec, or are opened at this moment.
 inline int keep_others_out(posix_spawn_file_actions_t& actions, posix_spawnattr_t&) {
 #if defined(STRAIT_CLOSES_BY_LIST)
