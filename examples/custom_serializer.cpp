@@ -50,7 +50,7 @@ struct RequestSerializer {
 };
 
 int main() {
-  using Link = strait::Channel<strait::MachTransport<>, RequestSerializer>;
+  using Link = strait::Channel<strait::SocketTransport, RequestSerializer>;
   auto [client, server] = Link::pair().value();
   client.send(Request{"/etc/motd", "ada"}).value();
   const auto print = [](const RequestView& request) {

@@ -46,9 +46,22 @@ using BlockLink = strait::Channel<strait::SocketTransport, strait::TrivialSerial
 
 template <class LinkT>
 std::pair<LinkT, LinkT> link_pair() {
-  auto made = LinkT::pair();
-  REQUIRE(made);
-  return std::move(*made);
+  if constexpr (strait::PassesEnds<typename LinkT::transport>) {
+    auto made = LinkT::pair();
+    REQUIRE(made);
+    return std::move(*made);
+  } else {
+    const auto name = unique_name();
+    const auto token = strait::Token::generate().value();
+    auto server = LinkT::listen(name, token).value();
+    auto client = LinkT::connect(name, token).value();
+    const auto none = [](const auto&) { FAIL("nothing was sent"); };
+    for (int i = 0; i != 1000 && client.waiting_connect(); ++i) {
+      REQUIRE(server.poll(none));
+      REQUIRE(client.wait(none, std::chrono::milliseconds{1}));
+    }
+    return {std::move(server), std::move(client)};
+  }
 }
 
 /// A name with its token.
