@@ -19,6 +19,7 @@
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/server.hpp"
+#include "strait/handshake/withdraw.hpp"
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
@@ -146,8 +147,7 @@ class Acceptor {
       closing_ = true;
     } else {
       clients_.clear();
-      if (server_) server_->withdraw();
-      server_.reset();
+      detail::withdraw(server_);
     }
   }
 

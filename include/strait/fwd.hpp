@@ -92,8 +92,4 @@ class Acceptor;
 template <class ChannelT, ProxyOptions options = ProxyOptions{}>
 class ChannelProxy;
 
-namespace detail {
-struct Launcher;
-}
-
 }  // namespace strait

@@ -22,6 +22,7 @@
 #include "strait/framing/frame_queue.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
+#include "strait/handshake/withdraw.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
@@ -176,7 +177,7 @@ class ChannelCore {
 
   /// Sends what there is room for and gives what to wait for until there is more, which messages do
   /// not make ready where room has a descriptor of its own; none when all is sent, or nothing more
-  /// can be.
+  /// can be. It takes wake-ups in, so `flush` before the next wait on `native_handle`.
   Interest await_room() {
     if (state_ != State::connected || outbox_.empty()) return {};
     link_->take_doorbells();
@@ -379,8 +380,7 @@ class ChannelCore {
       if (*client) {
         link_.emplace(std::move((*client)->link));
         peer_.credentials = (*client)->credentials;
-        server_->withdraw();
-        server_.reset();
+        withdraw(server_);
         return connected();
       }
     }
@@ -407,8 +407,7 @@ class ChannelCore {
     if (ended_) return;
     ended_ = why;
     state_ = State::ended;
-    if (server_) server_->withdraw();
-    server_.reset();
+    withdraw(server_);
     link_.reset();
     outbox_.clear();
     peer_watch_.stop();

@@ -75,7 +75,7 @@ class SharedMemory {
 
   /// The same memory once more: one to send, one to keep.
   Result<SharedMemory> duplicate() const {
-    auto copy = posix::duplicate(file_);
+    auto copy = posix::duplicate(file_.get());
     if (!copy) return posix::last_error();
     return SharedMemory(std::move(copy), size_bytes_);
   }

@@ -93,9 +93,7 @@ struct Waiter {
   /// number has gone to another file.
   Result<void> watch(NativeHandle handle) {
     if (descriptor.is_open()) return {};
-    posix::Descriptor borrowed(handle);
-    auto copy = posix::duplicate(borrowed);
-    static_cast<void>(borrowed.release());
+    auto copy = posix::duplicate(handle);
     if (!copy) return posix::last_error();
     ErrorCode failed;
     descriptor.assign(copy.get(), failed);

@@ -205,7 +205,7 @@ class ReceiveRight {
     right.send_end_.socket = posix::PeerSocket(std::move((*sockets)[1]));
     auto memory = RingMemory::create(ring_bytes, right.end_.memory);
     if (!memory) return memory.error();
-    right.send_end_.memory = posix::adopt_new(::fcntl(right.end_.memory.get(), F_DUPFD_CLOEXEC, 0));
+    right.send_end_.memory = posix::duplicate(right.end_.memory.get());
     if (!right.send_end_.memory) return posix::last_error();
     right.memory_ = std::move(*memory);
     right.ring_ = right.memory_.reader();

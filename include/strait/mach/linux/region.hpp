@@ -133,7 +133,7 @@ class Region {
       if (!copy) return copy;
       return map_private(std::move(copy->file_), mapping_.size());
     }
-    auto file = posix::adopt_new(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+    auto file = posix::duplicate(file_.get());
     if (!file) return posix::last_error();
     return map_private(std::move(file), mapping_.size());
   }
