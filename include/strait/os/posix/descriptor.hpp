@@ -48,9 +48,7 @@ inline Descriptor adopt_new(int fd) noexcept {
 }
 
 /// Another descriptor for the same open file. Null, and `errno` says why, if there is none left.
-inline Descriptor duplicate(int fd) noexcept {
-  return adopt_new(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-}
+inline Descriptor duplicate(int fd) noexcept { return adopt_new(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 inline Result<Descriptor> open(const char* path, int flags, mode_t mode = 0) {
   Descriptor file = adopt_new(retry([&] { return ::open(path, flags | O_CLOEXEC, mode); }));
