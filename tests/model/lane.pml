@@ -258,7 +258,7 @@ inline update_wait_set() {
   watching = socket_full
 }
 
-/* Channel::sleep. Until::room: after an arm that is content it tries again, and waits only if that
+/* LinkWaiter::await_room. Until::room: after an arm that is content it tries again, and waits only if that
  * was in vain; what comes from the peer (`incoming`) may have made it content. */
 inline sleep_for_room() {
 #ifdef BREAK_ARM_BOTH
@@ -466,10 +466,22 @@ inline wait() {
   changed = false
 }
 
-/* Channel::sleep */
+/* LinkWaiter::sleep: a brief sleep and then a long one, before which it asks again. */
 inline sleep() {
   arm();
-  if :: ready :: else -> wait() fi;
+  if
+  :: ready
+  :: else ->
+     wait();
+     if
+     :: ring[AT(head)] != 0
+     :: else ->
+#ifndef BREAK_LONG_SLEEP
+        arm();
+#endif
+        if :: ready :: else -> block() fi
+     fi
+  fi;
   disarm();
   ready = false;
   if :: ring[AT(head)] == 0 -> take_doorbells() :: else fi
