@@ -19,7 +19,8 @@ struct Experiment {
 };
 
 constexpr Experiment experiments[] = {
-    {"table", "the reference's two tables anew, and every case (the default)", bench::run_table},
+    {"table", "the reference's two tables anew (the default); with --all, every case",
+     bench::run_table},
     {"replay", "the reference's hour of browsing over each case", bench::run_replay},
     {"stream", "messages of one size, one way, as fast as they go", bench::run_stream},
     {"limits", "what the system can do at the most, and how near the library comes",
@@ -67,9 +68,14 @@ int main(int argc, char** argv) {
   for (const Experiment& one : experiments) {
     add_options(*app.add_subcommand(one.name, one.about), options, cores);
   }
-  app.get_subcommand("ool")
-      ->add_option("--plot", options.plot_path, "draw the medians into this file (SVG, by gnuplot)")
-      ->type_name("FILE");
+  for (CLI::App* one : {&app, app.get_subcommand("table"), app.get_subcommand("ool")}) {
+    one->add_option("--plot", options.plot_path,
+                    "draw the figures into this file (SVG, by gnuplot)")
+        ->type_name("FILE");
+  }
+  for (CLI::App* one : {&app, app.get_subcommand("table")}) {
+    one->add_flag("--all", options.all, "every case, not only the reference's");
+  }
   std::string footer = "Cases:\n";
   for (const bench::Case& one : bench::all_cases()) {
     footer += fmt::format("  {:<20}{}\n", one.name, one.about);

@@ -39,19 +39,29 @@ double LatencyGrid::work_in_a_round() const {
   return work;
 }
 
-void LatencyGrid::measure_round(Session& session, Progress& progress) {
+void LatencyGrid::measure_batches(Session& session, Progress& progress, std::size_t size_index) {
+  const std::size_t bytes = sizes_[size_index];
+  const Batch batch = batch_for_(bytes);
   std::vector<std::uint64_t> samples;
-  for (std::size_t i = 0; i < sizes_.size(); ++i) {
-    const Batch batch = batch_for_(sizes_[i]);
-    for (std::size_t j = 0; j < cases_.size(); ++j) {
-      if (!cell(i, j).wanted) continue;
-      progress.announce(fmt::format("{}, {} B", cases_[j]->name, sizes_[i]));
-      samples.assign(batch.timed, 0);
-      session.ping(j, sizes_[i], batch.warm_up, samples, work_);
-      cell(i, j).rounds.push_back(latency_of(std::span(samples)));
-      progress.done(batch.work(sizes_[i]));
-    }
+  for (std::size_t j = 0; j < cases_.size(); ++j) {
+    if (!cell(size_index, j).wanted) continue;
+    progress.announce(fmt::format("{}, {} B", cases_[j]->name, bytes));
+    samples.assign(batch.timed, 0);
+    session.ping(j, bytes, batch.warm_up, samples, work_);
+    cell(size_index, j).rounds.push_back(latency_of(std::span(samples)));
+    progress.done(batch.work(bytes));
   }
+}
+
+void LatencyGrid::measure_round(Session& session, Progress& progress) {
+  for (std::size_t i = 0; i < sizes_.size(); ++i) measure_batches(session, progress, i);
+}
+
+void LatencyGrid::measure_size(Session& session, std::size_t size_index, std::size_t rounds) {
+  const std::size_t bytes = sizes_[size_index];
+  const auto batches = static_cast<double>(cases_.size());
+  in_rounds(rounds, cases_.size(), batches * batch_for_(bytes).work(bytes),
+            [&](Progress& progress) { measure_batches(session, progress, size_index); });
 }
 
 void LatencyGrid::measure(Session& session, std::size_t rounds) {

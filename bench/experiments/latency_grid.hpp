@@ -48,6 +48,8 @@ class LatencyGrid {
   void measure_round(Session& session, Progress& progress);
   /// That many of them, and nothing else.
   void measure(Session& session, std::size_t rounds);
+  /// One size in all its rounds, so that its figures are there before those of the next.
+  void measure_size(Session& session, std::size_t size_index, std::size_t rounds);
 
   /// Medians over the rounds; none for what was not measured.
   std::optional<Latency> at(std::size_t size_index, std::size_t case_index) const;
@@ -61,6 +63,8 @@ class LatencyGrid {
   void write(CsvFile& csv, std::string_view experiment) const;
 
  private:
+  void measure_batches(Session& session, Progress& progress, std::size_t size_index);
+
   struct Cell {
     bool wanted = true;
     std::vector<Latency> rounds = {};

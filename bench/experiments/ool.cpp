@@ -1,10 +1,8 @@
 #include <fmt/format.h>
-#include <stdio.h>
 
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "experiments/experiments.hpp"
 #include "experiments/latency_grid.hpp"
 #include "harness/csv.hpp"
+#include "harness/gnuplot.hpp"
 #include "harness/progress.hpp"
 #include "harness/session.hpp"
 
@@ -88,39 +87,21 @@ void print_growth(const LatencyGrid& grid) {
   }
 }
 
-void draw(std::FILE* out, const LatencyGrid& grid, std::string_view title) {
+void draw(Gnuplot& out, const LatencyGrid& grid, std::string_view title) {
+  out.begin_graph(title);
   for (std::size_t j = 0; j < grid.cases().size(); ++j) {
-    fmt::print(out, "$case{} << END\n", j);
+    out.begin_curve(grid.cases()[j]->name);
     for (std::size_t i = 0; i < grid.sizes().size(); ++i) {
-      if (const auto latency = grid.at(i, j)) {
-        fmt::print(out, "{} {}\n", grid.sizes()[i], latency->p50_us);
-      }
+      if (const auto latency = grid.at(i, j)) out.point(grid.sizes()[i], latency->p50_us);
     }
-    fmt::print(out, "END\n");
   }
-  fmt::print(out, "set title '{}'\nplot ", title);
-  for (std::size_t j = 0; j < grid.cases().size(); ++j) {
-    fmt::print(out, "{}$case{} with linespoints pointtype 7 pointsize 0.4 title '{}'",
-               j == 0 ? "" : ", ", j, grid.cases()[j]->name);
-  }
-  fmt::print(out, "\n");
 }
 
 void plot(const std::string& path, const LatencyGrid& handed, const LatencyGrid& worked) {
-  std::FILE* const out = ::popen("gnuplot", "w");
-  if (out == nullptr) throw std::runtime_error("gnuplot can't be started");
-  fmt::print(out,
-             "set terminal svg size 1100,500 dynamic background rgb 'white' font 'sans-serif,13'\n"
-             "set output '{}'\n"
-             "set multiplot layout 1,2\n"
-             "set logscale x 4\nset logscale y\nset format x '%b%B'\nset grid\n"
-             "set key left top\nset xlabel 'message, bytes'\n"
-             "set ylabel 'one way, us, median'\n",
-             path);
+  Gnuplot out(path, 2, "one way, us, median");
   draw(out, handed, "hand-off: both ends of it written and read");
   draw(out, worked, "produce and consume: every byte written and read");
-  fmt::print(out, "unset multiplot\n");
-  if (::pclose(out) != 0) throw std::runtime_error("gnuplot failed");
+  out.finish();
 }
 
 }  // namespace

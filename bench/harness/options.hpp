@@ -11,7 +11,9 @@ namespace bench {
 /// What every subcommand takes.
 struct Options {
   std::string csv_path = {};
-  /// ool: where the picture goes; none if empty.
+  /// table: every case, not only the reference's.
+  bool all = false;
+  /// table, ool: where the picture goes; none if empty.
   std::string plot_path = {};
   Cores cores = {};
   /// As it was before anything was pinned.
