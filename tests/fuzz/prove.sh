@@ -23,9 +23,13 @@ handshake    | framing/frame_stream.hpp  | s/ || !is_plain(header)//
 handshake    | transports/socket.hpp     | s/return rights.size() == 0 ? hello : Errc::malformed;/return hello;/
 rendezvous   | handshake/hello.hpp     | s/if (hello.options.queue_bytes != options.queue_bytes) return/if (false) return/
 rendezvous   | transports/mach.hpp       | s/return Errc::malformed;  .. all is well, and there is no link//
-lane         | transports/mach.hpp       | s/if (message.bytes > fragment_bytes) return/if (false) return/
+lane         | mach/link_receiver.hpp    | s/if (message.bytes > min(fragment_bytes, limits.max_message_bytes)) /if (false) /
 lane         | mach/region_cache.hpp         | s/if (message.descriptors != 0 || note.slot >= kept_regions) return/if (false) return/
 ends         | transports/socket.hpp     | s/if (contents.size() != 2) return/if (false) return/
+struct       | serializers/struct/codec.hpp | s/if (left() < size) return false;//
+struct       | serializers/struct/codec.hpp | s/ \&\& count <= left() . min_bytes//
+struct       | serializers/struct/codec.hpp | s/if (count > left() . sizeof(Element)) return false;//
+struct       | serializers/struct/codec.hpp | s/if (!holds_flat<Element>(at_ + i . sizeof(Element))) return false;//
 mach_message | mach/darwin/message.hpp  | s/if (message.size() < at + sizeof(Body)) return Errc::malformed;//
 mach_message | mach/darwin/message.hpp  | s/if (at > received.size() || received.size() - at < sizeof(AuditTrailer)) return/if (false) return/
 '
