@@ -337,7 +337,7 @@ class Channel {
                     "strait: the channel's serializer does not know this type of message.");
     }
     static_assert(detail::check_message<SerializerT, Message>());
-    return core_.send(detail::Payload<SerializerT, Message>(message), rights...);
+    return core_.send(detail::payload_of<SerializerT>(message), rights...);
   }
 
   Core core_;

@@ -13,22 +13,14 @@ namespace strait {
 
 namespace detail {
 
-[[noreturn]] inline void throw_bad_access(const std::error_code& error) {
-#if defined(__cpp_exceptions)
-  throw std::system_error(error);
-#else
-  static_cast<void>(error);
-  std::abort();
-#endif
-}
-
 /// An error that is cheap to pass about: no call into the standard library until it is asked for.
 class Failure {
  public:
   constexpr Failure() = default;
   Failure(std::error_code error) : category_(&error.category()), value_(error.value()) {}
 
-  constexpr bool failed() const noexcept { return category_ != nullptr; }
+  /// Rarely: a compiler that is not told so takes most pointers for not null.
+  constexpr bool failed() const noexcept { return __builtin_expect(category_ != nullptr, false); }
   bool is(Errc error) const noexcept {
     return value_ == static_cast<int>(error) &&
            (category_ == &error_category() || (failed() && is_named_strait(*category_)));
@@ -40,6 +32,64 @@ class Failure {
  private:
   const std::error_category* category_ = nullptr;  // none: there is no error
   int value_ = 0;
+};
+
+/// By value, so that a result whose error is asked for can stay in registers.
+inline std::error_code code_of(Failure failure) noexcept { return failure.code(); }
+
+[[noreturn]] inline void throw_bad_access(Failure failure) {
+#if defined(__cpp_exceptions)
+  throw std::system_error(failure.code());
+#else
+  static_cast<void>(failure);
+  std::abort();
+#endif
+}
+
+// By the compiler's own traits, as of this class there are many: the standard's cost it more.
+template <class T>
+inline constexpr bool fits_registers = __is_trivially_copyable(T) && __is_constructible(T);
+
+/// A failure or a value, which is there when nothing failed.
+template <class T, bool plain>
+class ResultStorage {
+ public:
+  ResultStorage(Failure failure) : failure_(failure) {}
+  template <class Value>
+  ResultStorage(std::in_place_t, Value&& value) : value_(std::forward<Value>(value)) {}
+  ResultStorage(const ResultStorage& other) requires(__is_constructible(T, const T&))
+      : failure_(other.failure_) {
+    if (!failure_.failed()) ::new (&value_) T(other.value_);
+  }
+  ResultStorage(ResultStorage&& other) noexcept(__is_nothrow_constructible(T, T&&))
+      : failure_(other.failure_) {
+    if (!failure_.failed()) ::new (&value_) T(std::move(other.value_));
+  }
+  ResultStorage& operator=(ResultStorage other) noexcept(__is_nothrow_constructible(T, T&&)) {
+    if (!failure_.failed()) value_.~T();
+    failure_ = other.failure_;
+    if (!failure_.failed()) ::new (&value_) T(std::move(other.value_));
+    return *this;
+  }
+  ~ResultStorage() {
+    if (!failure_.failed()) value_.~T();
+  }
+
+  Failure failure_;
+  union {
+    T value_;
+  };
+};
+
+/// One that the compiler can keep in registers.
+template <class T>
+class ResultStorage<T, true> {
+ public:
+  ResultStorage(Failure failure) : failure_(failure) {}
+  ResultStorage(std::in_place_t, const T& value) : value_(value) {}
+
+  Failure failure_;
+  T value_{};
 };
 
 }  // namespace detail
@@ -56,32 +106,20 @@ class Result<void>;
 /// `ChannelProxy::start`, `TaskQueue`, `RightsTable`, an `Acceptor` that lets a client in, and
 /// `send` of a type over 4 KiB that has padding.
 template <class T>
-class Result {
+class Result : detail::ResultStorage<T, detail::fits_registers<T>> {
+  using Storage = detail::ResultStorage<T, detail::fits_registers<T>>;
+  using Storage::failure_;
+  using Storage::value_;
+
  public:
   using value_type = T;
   using error_type = std::error_code;
 
-  Result(const T& value) requires std::copy_constructible<T> : value_(value) {}
-  Result(T&& value) : value_(std::move(value)) {}
-  Result(std::error_code error) : failure_(error) {}
-  Result(Errc error) : failure_(make_error_code(error)) {}
-
-  Result(const Result& other) requires std::copy_constructible<T> : failure_(other.failure_) {
-    if (other.has_value()) ::new (&value_) T(other.value_);
-  }
-  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
-      : failure_(other.failure_) {
-    if (other.has_value()) ::new (&value_) T(std::move(other.value_));
-  }
-  Result& operator=(Result other) noexcept(std::is_nothrow_move_constructible_v<T>) {
-    if (has_value()) value_.~T();
-    failure_ = other.failure_;
-    if (has_value()) ::new (&value_) T(std::move(other.value_));
-    return *this;
-  }
-  ~Result() {
-    if (has_value()) value_.~T();
-  }
+  Result(const T& value) requires(__is_constructible(T, const T&))
+      : Storage(std::in_place, value) {}
+  Result(T&& value) : Storage(std::in_place, std::move(value)) {}
+  Result(std::error_code error) : Storage(detail::Failure(error)) {}
+  Result(Errc error) : Storage(detail::Failure(make_error_code(error))) {}
 
   bool has_value() const noexcept { return !failure_.failed(); }
   explicit operator bool() const noexcept { return has_value(); }
@@ -96,7 +134,7 @@ class Result {
   const T* operator->() const noexcept { return &value_; }
 
   /// No error (a zero code) when there is a value.
-  std::error_code error() const noexcept { return failure_.code(); }
+  std::error_code error() const noexcept { return detail::code_of(failure_); }
   /// As `error() == error`, but cheap enough for every message.
   bool failed_with(Errc error) const noexcept { return failure_.is(error); }
 
@@ -110,13 +148,8 @@ class Result {
 
  private:
   void checked() const {
-    if (!has_value()) detail::throw_bad_access(error());
+    if (!has_value()) detail::throw_bad_access(failure_);
   }
-
-  detail::Failure failure_;
-  union {
-    T value_;
-  };
 };
 
 /// Success or a `std::error_code`.
@@ -133,9 +166,9 @@ class [[nodiscard]] Result<void> {
   constexpr bool has_value() const noexcept { return !failure_.failed(); }
   constexpr explicit operator bool() const noexcept { return has_value(); }
   void value() const {
-    if (!has_value()) detail::throw_bad_access(error());
+    if (!has_value()) detail::throw_bad_access(failure_);
   }
-  std::error_code error() const noexcept { return failure_.code(); }
+  std::error_code error() const noexcept { return detail::code_of(failure_); }
   bool failed_with(Errc error) const noexcept { return failure_.is(error); }
 
  private:

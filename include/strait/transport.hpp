@@ -54,9 +54,12 @@ struct ReceiveLimits {
   std::size_t max_message_bytes;
   /// What is over it has no place here, whatever message it belongs to.
   std::size_t max_rights;
+  /// The size of most messages, known to the compiler; 0 if there is none.
+  std::size_t usual_bytes;
 
-  constexpr ReceiveLimits(std::size_t message_bytes, std::size_t rights = detail::max_rights)
-      : max_message_bytes(message_bytes), max_rights(rights) {}
+  constexpr ReceiveLimits(std::size_t message_bytes, std::size_t rights = detail::max_rights,
+                          std::size_t usual = 0)
+      : max_message_bytes(message_bytes), max_rights(rights), usual_bytes(usual) {}
 };
 
 namespace detail {

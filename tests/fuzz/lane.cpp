@@ -231,8 +231,7 @@ void run(Input& input) {
       case 13: {
         const std::vector<std::byte> bytes(input.take<std::uint16_t>() % 30'000);
         const std::span<const std::byte> view(bytes);
-        const strait::detail::Payload<strait::RawSerializer, std::span<const std::byte>> payload(
-            view);
+        const auto payload = strait::detail::payload_of<strait::RawSerializer>(view);
         const std::size_t rights = input.below(2) == 0 ? input.below(100) : 0;
         if (queue.bytes() > 200'000) {
         } else if (rights == 0) {

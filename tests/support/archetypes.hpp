@@ -27,6 +27,10 @@ struct LeastKernel {
     strait::Result<std::byte*> reserve(std::size_t bytes) { return right_.reserve(bytes); }
     strait::Result<void> stage(strait::MessageHeader header) { return right_.stage(header); }
     void publish() { right_.publish(); }
+    template <class Write>
+    strait::Result<void> post(strait::MessageHeader header, Write&& write) {
+      return right_.post(header, write);
+    }
     bool arm(std::size_t bytes) { return right_.arm(bytes); }
     strait::Interest interest() const { return right_.interest(); }
     void take_doorbells() { right_.take_doorbells(); }

@@ -10,13 +10,13 @@
 #include "strait/base/deadline.hpp"
 #include "strait/base/fair_share.hpp"
 #include "strait/base/moved_from.hpp"
-#include "strait/base/scoped_flag.hpp"
 #include "strait/channel/delivery.hpp"
-#include "strait/channel/frame_sink.hpp"
 #include "strait/channel/link_waiter.hpp"
+#include "strait/channel/listening.hpp"
 #include "strait/channel/message_name.hpp"
 #include "strait/channel/outbox.hpp"
 #include "strait/channel/peer_watch.hpp"
+#include "strait/channel/status.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/framing/frame_queue.hpp"
@@ -41,20 +41,22 @@ namespace strait::detail {
 template <class TransportT, class SerializerT, ChannelOptions options, class ObserverT>
 class ChannelCore {
  public:
-  enum class State : std::uint8_t { listening, greeting, connected, ended };
+  using State = Status::State;
 
   explicit ChannelCore(HandshakeServer<TransportT> server, ObserverT observer)
       : observer_(std::move(observer)) {
     server_.emplace(std::move(server));
   }
   ChannelCore(const Peer& peer, TransportT link, State state, ObserverT observer)
-      : state_(state), peer_(peer), observer_(std::move(observer)) {
+      : peer_(peer), observer_(std::move(observer)) {
+    status_.enter(state);
     link_.emplace(std::move(link));
-    if (state == State::greeting) handshake_deadline_ = Deadline::after(handshake_timeout);
+    constexpr std::chrono::milliseconds timeout{options.handshake_timeout_ms};
+    if (state == State::greeting) handshake_deadline_ = Deadline::after(timeout);
     outbox_.warm_up();
   }
 
-  State state() const { return state_; }
+  State state() const { return status_.state(); }
   const Peer& peer() const { return peer_; }
   ObserverT& observer() { return observer_; }
 
@@ -74,11 +76,10 @@ class ChannelCore {
                   "strait: this type is larger than ChannelOptions::max_message_bytes.");
     if (payload.size() > options.max_message_bytes) [[unlikely]]
       return Errc::message_too_large;
-    if (writing_ || closing_) [[unlikely]]
-      return closing_ ? Errc::closed : Errc::busy;
-    const ScopedFlag writing(writing_);
-    if (state_ != State::connected || !outbox_.empty()) [[unlikely]]
+    if (status_.has(Status::in_serializer | Status::closing | Status::unconnected) ||
+        !outbox_.empty()) [[unlikely]]
       return send_behind(payload, rights...);
+    const StatusScope now_writing(status_, is_plain_payload<Payload> ? 0 : Status::in_serializer);
     if (!outbox_.admits(*link_, payload.size())) return Errc::queue_full;
     if (const auto sent = outbox_.send(*link_, payload, rights...); !sent) [[unlikely]]
       return note_failure(sent);
@@ -93,8 +94,8 @@ class ChannelCore {
   /// As `Channel::into_right`.
   Result<Right> into_right() {
     if (ended_) return ended_;
-    if (listening_ || writing_) return Errc::busy;
-    if (state_ != State::connected) return Errc::would_block;
+    if (status_.has(Status::in_listener | Status::in_serializer)) return Errc::busy;
+    if (status_.has(Status::unconnected)) return Errc::would_block;
     if (auto flushed = outbox_.flush(*link_); !flushed) return flushed.error();
     if (!outbox_.empty()) return Errc::would_block;
     auto right = link_->detach();
@@ -117,30 +118,25 @@ class ChannelCore {
 
   template <class Listener>
   Result<std::size_t> poll(Listener& listener) {
-    if (listening_) return Errc::busy;
+    if (status_.has(Status::in_listener)) return Errc::busy;
     const StopTaken stop_taken(stop_);
     return handle(listener);
   }
 
   template <class Listener>
   Result<std::size_t> wait(Listener& listener, Deadline deadline) {
-    if (listening_) return Errc::busy;
+    if (status_.has(Status::in_listener)) return Errc::busy;
     const StopTaken stop_taken(stop_);
-    auto handled = handle(listener);
-    if (!handled || *handled != 0 || stop_.raised() || deadline.is_now()) return handled;
     return wait_until(listener, deadline);
   }
 
   template <class Listener>
   Result<void> run(Listener& listener) {
     if (ended_) return ended_;
-    if (listening_) return Errc::busy;
+    if (status_.has(Status::in_listener)) return Errc::busy;
     const StopTaken stop_taken(stop_);
     while (!stop_.raised()) {
-      auto handled = handle(listener);
-      if (handled && *handled == 0 && !stop_.raised()) {
-        handled = wait_until(listener, Deadline::never());
-      }
+      const auto handled = wait_until(listener, Deadline::never());
       if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
     }
     return {};
@@ -149,8 +145,8 @@ class ChannelCore {
   void stop() noexcept { stop_.raise(); }
 
   void close() noexcept {
-    if (listening_) {
-      closing_ = true;
+    if (status_.has(Status::in_listener)) {
+      status_.set(Status::closing);
     } else {
       end(make_error_code(Errc::closed));
       waiter_.renew();  // a loop that waits for this channel shall hear of it
@@ -164,6 +160,7 @@ class ChannelCore {
         waiter_.drop_set();
         return updated.error();
       }
+      status_.set(Status::watched);
     }
     return waiter_.native_handle();
   }
@@ -171,15 +168,15 @@ class ChannelCore {
   /// When to `poll` at the latest though there is nothing to read, because the time of a handshake
   /// is up.
   Deadline handshake_deadline() const {
-    if (state_ == State::listening) return server_->deadline();
-    return state_ == State::greeting ? handshake_deadline_ : Deadline::never();
+    if (status_.state() == State::listening) return server_->deadline();
+    return status_.state() == State::greeting ? handshake_deadline_ : Deadline::never();
   }
 
   /// Sends what there is room for and gives what to wait for until there is more, which messages do
   /// not make ready where room has a descriptor of its own; none when all is sent, or nothing more
   /// can be. It takes wake-ups in, so `flush` before the next wait on `native_handle`.
   Interest await_room() {
-    if (state_ != State::connected || outbox_.empty()) return {};
+    if (status_.has(Status::unconnected) || outbox_.empty()) return {};
     link_->take_doorbells();
     const Armed armed = link_->arm(outbox_.queue());
     if (!outbox_.flush(*link_) || outbox_.empty()) return {};
@@ -190,8 +187,11 @@ class ChannelCore {
   /// Sends behind what waits already, or before there is a peer.
   template <class Payload, class... List>
   [[gnu::noinline]] Result<void> send_behind(const Payload& payload, List&... rights) {
+    if (status_.has(Status::closing)) return Errc::closed;
+    if (status_.has(Status::in_serializer)) return Errc::busy;
     if (ended_) return ended_;
-    TransportT* const link = state_ == State::connected ? &*link_ : nullptr;
+    const StatusScope now_writing(status_, Status::in_serializer);
+    TransportT* const link = status_.has(Status::unconnected) ? nullptr : &*link_;
     if (link != nullptr && !outbox_.admits(*link, payload.size())) return Errc::queue_full;
     if (const auto sent = outbox_.send_behind(link, payload, rights...); !sent) {
       return note_failure(sent);
@@ -201,27 +201,25 @@ class ChannelCore {
   }
 
   /// One that nothing can be sent after is the channel's end, when all that came was received.
-  [[gnu::noinline]] Result<void> note_failure(const Result<void>& sent) {
+  [[gnu::noinline]] Result<void> note_failure(Result<void> sent) {
     if (sent.failed_with(Errc::malformed) || sent.failed_with(Errc::peer_closed)) {
-      unsendable_ = sent.error();
+      status_.fail(Status::unsendable, sent.error());
     }
     return sent;
   }
 
   /// The user's loop has to hear of room now, too.
   [[gnu::noinline]] void wait_for_room() {
-    if (waiter_ && !listening_) static_cast<void>(update_wait_set());
+    if (waiter_ && !status_.has(Status::in_listener)) static_cast<void>(update_wait_set());
   }
-
-  static constexpr std::chrono::milliseconds handshake_timeout{options.handshake_timeout_ms};
 
   Result<void> flush_until(Deadline deadline) {
     for (;;) {
       if (ended_) return ended_;
-      if (state_ != State::connected) {
+      if (status_.has(Status::unconnected)) {
         if (outbox_.empty()) return {};
         shake_hands();
-        if (state_ == State::connected) continue;
+        if (!status_.has(Status::unconnected)) continue;
         if (deadline.passed()) return Errc::timed_out;
         if (auto slept = sleep(deadline); !slept) return slept;
         continue;
@@ -233,97 +231,112 @@ class ChannelCore {
     }
   }
 
+  /// Takes the messages that the link receives.
+  template <class Listener>
+  struct Sink {
+    ChannelCore& core;
+    Listener& listener;
+    std::size_t handled = 0;
+
+    /// False when no more are to be received now.
+    [[gnu::always_inline]] inline bool operator()(const Incoming& message) {
+      observe_receive(core.observer_, message.bytes.size());
+      Result<void> delivered;
+      if (message.rights != nullptr) [[unlikely]]
+        delivered = admit(*message.rights, core.peer_.credentials, options.max_rights);
+      constexpr bool carries_rights = CarriesRights<TransportT>;
+      if (delivered) delivered = deliver<SerializerT, carries_rights>(listener, message);
+      if (!delivered) [[unlikely]]
+        return core.reject(message, delivered);
+      ++handled;
+      return !core.stop_.raised() && !core.status_.has(Status::closing);
+    }
+  };
+
   /// Handles what there is to do.
   template <class Listener>
   Result<std::size_t> handle(Listener& listener) {
-    const bool rung = waiter_ && link_ && link_->disarm();
-    typename LinkWaiter<TransportT>::RenewOnThrow renew{waiter_};
     std::size_t handled = 0;
-    if (!deferred_) [[likely]] {
-      const ScopedFlag listening(listening_);
-      unfinished_ = false;
-      if (state_ != State::connected) [[unlikely]]
-        shake_hands();
-      if (state_ == State::connected) {
-        if (!announced_) handled += announce(listener);
-        unfinished_ = stop_.raised();
-        if (!outbox_.empty()) flush_before_receiving();
-        if (!closing_ && !unfinished_) [[likely]] {
-          Result<void> broken;
-          const auto sink = [&](const Incoming& message) __attribute__((always_inline)) {
-            observe_receive(observer_, message.bytes.size());
-            const Result<void> read = deliver(listener, message);
-            read ? static_cast<void>(++handled) : reject(message, read, broken);
-            return read && !stop_.raised() && !closing_;
-          };
-          const auto received =
-              link_->receive(sink, ReceiveLimits{options.max_message_bytes, options.max_rights});
-          unfinished_ = received.has_value();
-          if (!broken) {
-            end(broken.error());
-          } else if (!received.failed_with(Errc::empty)) {
-            if (!received) end(received.error());
-          } else if (unsendable_) [[unlikely]] {
-            end(unsendable_);
-          }
+    {
+      const bool simple = status_.is(0) && outbox_.empty() && !stop_.raised();
+      Listening listening(status_, waiter_);
+      if (simple || prepare(listener, handled)) [[likely]] {
+        Sink<Listener> sink{*this, listener};
+        const auto received = link_->receive(
+            sink,
+            ReceiveLimits{options.max_message_bytes, options.max_rights, usual_bytes<SerializerT>});
+        handled += sink.handled;
+        if (handled != 0 && status_.is(Status::in_listener) && received.failed_with(Errc::empty))
+            [[likely]] {
+          listening.threw = false;
+          return handled;
         }
+        conclude(received);
       }
-      if (closing_) end(make_error_code(Errc::closed));
+      listening.threw = false;
     }
-    renew.returned = true;
-    return handled != 0 && !waiter_ ? handled : finish(handled, rung);
+    return finish(handled);
+  }
+
+  /// Does what comes before receiving, but in the simplest case. False when there is to be none.
+  template <class Listener>
+  [[gnu::noinline]] bool prepare(Listener& listener, std::size_t& handled) {
+    if (waiter_ && link_ && link_->disarm()) status_.set(Status::rung);
+    if (status_.has(Status::unexpected)) return false;
+    status_.clear(Status::unfinished);
+    if (status_.has(Status::unconnected)) shake_hands();
+    if (status_.has(Status::unconnected)) return false;
+    if (status_.has(Status::unannounced)) handled += announce(listener);
+    if (stop_.raised()) status_.set(Status::unfinished);
+    if (!outbox_.empty()) {
+      // A peer that takes no more may have left messages: the end comes when none is left.
+      if (auto sent = outbox_.flush(*link_); !sent) status_.fail(Status::unsendable, sent.error());
+    }
+    return !status_.has(Status::closing | Status::unfinished);
+  }
+
+  [[gnu::noinline]] void conclude(Result<void> received) {
+    if (received) status_.set(Status::unfinished);
+    if (status_.has(Status::broken)) {
+      end(status_.failure());
+    } else if (!received.failed_with(Errc::empty)) {
+      if (!received) end(received.error());
+    } else if (status_.has(Status::unsendable)) {
+      end(status_.failure());
+    }
   }
 
   /// Tells the listener of the peer, once.
   template <class Listener>
   std::size_t announce(Listener& listener) {
-    announced_ = true;
-    if constexpr (requires { listener.on_connected(peer_); }) {
-      listener.on_connected(peer_);
-      return 1;
-    } else {
-      return 0;
-    }
-  }
-
-  /// A peer that takes no more may have left messages: that is the end only when none is left.
-  [[gnu::noinline]] void flush_before_receiving() {
-    if (auto flushed = outbox_.flush(*link_); !flushed) unsendable_ = flushed.error();
-  }
-
-  template <class Listener>
-  Result<void> deliver(Listener& listener, const Incoming& message) {
-    if (message.rights != nullptr) [[unlikely]] {
-      if (message.rights->size() > options.max_rights) return Errc::too_many_rights;
-      message.rights->for_each([&](Right& right) { right.sender = peer_.credentials; });
-    }
-    if constexpr (std::derived_from<Listener, FrameSink>) {
-      return listener.take(message);
-    } else {
-      return detail::deliver<SerializerT, CarriesRights<TransportT>>(listener, message);
-    }
+    status_.clear(Status::unannounced);
+    constexpr bool is_told = requires { listener.on_connected(peer_); };
+    if constexpr (is_told) listener.on_connected(peer_);
+    return is_told ? 1 : 0;
   }
 
   /// For a message that was not delivered. One that the listener has no callable for is told when
-  /// what came before it has been counted; any other is the end.
-  [[gnu::noinline]] void reject(const Incoming& message, const Result<void>& why,
-                                Result<void>& broken) {
+  /// what came before it has been counted; any other is the end. False: no other is received now.
+  [[gnu::noinline]] bool reject(const Incoming& message, Result<void> why) {
     if (!why.failed_with(Errc::unexpected_message)) {
-      broken = why;
-      return;
+      status_.fail(Status::broken, why.error());
+    } else {
+      status_.set(Status::unexpected);
+      observe_unexpected(observer_, MessageName<SerializerT>::of(message.tag), message.tag,
+                         message.bytes.size());
     }
-    deferred_ = why.error();
-    observe_unexpected(observer_, MessageName<SerializerT>::of(message.tag), message.tag,
-                       message.bytes.size());
+    return false;
   }
 
   /// After all that was handled: looks whether the peer is still there, tells what was put off,
   /// and has the user's loop see what there is to do.
-  [[gnu::noinline]] Result<std::size_t> finish(std::size_t handled, bool rung) {
+  [[gnu::noinline]] Result<std::size_t> finish(std::size_t handled) {
+    if (status_.has(Status::closing)) end(make_error_code(Errc::closed));
     Result<std::size_t> result = handled;
     if (handled == 0) {
-      if (deferred_) {
-        result = std::exchange(deferred_, std::error_code());
+      if (status_.has(Status::unexpected)) {
+        status_.clear(Status::unexpected);
+        result = Errc::unexpected_message;
       } else if (ended_) {
         result = ended_;
       }
@@ -333,41 +346,43 @@ class ChannelCore {
         // Only a system call shows that a peer was killed. A channel that waits makes one before it
         // sleeps; one that polls all the time makes one now and then.
         if (waiter_ || peer_watch_.is_due()) link_->take_doorbells();
-        if (state_ == State::connected && peer_watch_.has_ended(*link_, peer_)) {
+        if (!status_.has(Status::unconnected) && peer_watch_.has_ended(*link_, peer_)) {
           end(make_error_code(Errc::peer_closed));
         }
-      } else if (rung || (waiter_ && unfinished_)) {
+      } else if (status_.has(Status::rung) || (waiter_ && status_.has(Status::unfinished))) {
         // An edge-triggered loop has to hear now of an end that was among what woke it.
         link_->take_doorbells();
       }
     }
+    status_.clear(Status::rung);
     if (waiter_) {
       if (auto updated = update_wait_set(); !updated) return updated.error();
     }
     return result;
   }
 
-  /// For when there was nothing to handle.
+  /// Handles what there is to do, and waits for it while there is nothing.
   template <class Listener>
   Result<std::size_t> wait_until(Listener& listener, Deadline deadline) {
-    // Without a descriptor for the wake-up, a request to stop is looked for now and then.
-    constexpr std::chrono::milliseconds look_again{100};
-    const bool woken = stop_.prepare();
-    while (!stop_.raised()) {
-      const auto until =
-          woken ? deadline : Deadline::earlier(deadline, Deadline::after(look_again));
-      if (auto slept = sleep(until); !slept) return slept.error();
+    for (;;) {
+      // What comes soon is looked for once, by the cheapest look.
+      if (!status_.has(~Status::watched) && outbox_.empty()) waiter_.spin(*link_, deadline);
       auto handled = handle(listener);
-      if (!handled || *handled != 0 || deadline.passed()) return handled;
+      if (!handled || *handled != 0 || stop_.raised() || deadline.passed()) return handled;
+      // Without a descriptor for the wake-up, a request to stop is looked for now and then.
+      constexpr std::chrono::milliseconds look_again{100};
+      const auto until =
+          stop_.prepare() ? deadline : Deadline::earlier(deadline, Deadline::after(look_again));
+      if (stop_.raised()) return handled;
+      if (auto slept = sleep(until); !slept) return slept.error();
     }
-    return std::size_t{0};
   }
 
   /// Goes on with a handshake that is not done, if any is.
   [[gnu::noinline]] void shake_hands() {
-    if (state_ == State::ended) return;
+    if (status_.state() == State::ended) return;
     waiter_.unwatch();
-    state_ == State::listening ? await_hello() : await_welcome();
+    status_.state() == State::listening ? await_hello() : await_welcome();
   }
 
   void await_hello() {
@@ -398,7 +413,7 @@ class ChannelCore {
   }
 
   void connected() {
-    state_ = State::connected;
+    status_.enter(State::connected);
     outbox_.warm_up();
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
   }
@@ -406,7 +421,7 @@ class ChannelCore {
   [[gnu::noinline]] void end(std::error_code why) noexcept {
     if (ended_) return;
     ended_ = why;
-    state_ = State::ended;
+    status_.enter(State::ended);
     withdraw(server_);
     link_.reset();
     outbox_.clear();
@@ -417,13 +432,12 @@ class ChannelCore {
   /// What waits for room: nothing before the handshake is done.
   const FrameQueue& sendable() const {
     static const FrameQueue nothing;
-    return state_ == State::connected ? outbox_.queue() : nothing;
+    return status_.has(Status::unconnected) ? nothing : outbox_.queue();
   }
 
   /// When there is something to do even if nothing comes.
   Deadline due() const {
-    if (state_ == State::listening) return server_->deadline();
-    if (state_ == State::greeting) return handshake_deadline_;
+    if (status_.has(Status::unconnected)) return handshake_deadline();
     if constexpr (requires { link_->retries(); }) {
       if (!outbox_.empty() && link_ && link_->retries()) {
         constexpr std::chrono::milliseconds pause{10};
@@ -437,7 +451,7 @@ class ChannelCore {
   Result<void> sleep(Deadline deadline) {
     if (ended_) return ended_;
     deadline = Deadline::earlier(deadline, due());
-    if (state_ == State::listening) {
+    if (status_.state() == State::listening) {
       return posix::wait_for({server_->interest()}, deadline, stop_.wakeup());
     }
     return waiter_.await_message(*link_, sendable(), deadline, stop_.wakeup());
@@ -446,10 +460,8 @@ class ChannelCore {
   Result<void> sleep_until_room(Deadline deadline) {
     deadline = Deadline::earlier(deadline, due());
     if (!outbox_.empty()) {
-      return waiter_.await_room(*link_, outbox_.queue(), deadline, stop_.wakeup(), [this] {
-        const std::size_t before = outbox_.queue().bytes();
-        return !outbox_.flush(*link_) || outbox_.queue().bytes() != before;
-      });
+      return waiter_.await_room(*link_, outbox_.queue(), deadline, stop_.wakeup(),
+                                [this] { return outbox_.flush_some(*link_); });
     }
     // No wake-up tells that the peer has taken what is out of line.
     constexpr std::chrono::milliseconds pause{1};
@@ -461,26 +473,20 @@ class ChannelCore {
   /// Makes the user's loop see what there is to do.
   Result<void> update_wait_set() {
     Armed armed;
-    if (state_ == State::listening) {
+    if (status_.state() == State::listening) {
       armed.in = server_->interest();
     } else if (link_) {
       armed = link_->arm(sendable());
     }
-    return waiter_.update(armed, armed.ready || ended_ || deferred_ || unfinished_, due());
+    return waiter_.update(
+        armed, armed.ready || ended_ || status_.has(Status::unexpected | Status::unfinished),
+        due());
   }
 
   ResetOnMove<TransportT> link_;
   Outbox<TransportT, options.max_queued_bytes> outbox_;
+  Status status_;
   ClosedOnMove ended_;
-  std::error_code unsendable_;
-  std::error_code deferred_;
-  ValueOnMove<State, State::ended> state_ = State::listening;
-  bool writing_ = false;
-  bool listening_ = false;
-  /// More may be there than the last call has handled.
-  bool unfinished_ = false;
-  bool closing_ = false;
-  bool announced_ = false;
   StopRequest stop_;
   PeerWatch peer_watch_;
   LinkWaiter<TransportT> waiter_;

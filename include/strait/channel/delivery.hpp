@@ -1,12 +1,15 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 #include <utility>
 
+#include "strait/channel/frame_sink.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/memory/out_of_line.hpp"
+#include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
 #include "strait/serializer.hpp"
@@ -80,14 +83,26 @@ class Delivery {
   Result<void> failure_;
 };
 
-/// Reads a message and gives it to the listener.
+/// Gives a message to the listener, or to what takes messages as they are.
 ///
 /// Errors: those of the serializer's `read`; `not_enough_memory` for a buffer to keep.
 template <class SerializerT, bool carries_rights, class Listener>
-Result<void> deliver(Listener& listener, const Incoming& message) {
-  Delivery<SerializerT, Listener, carries_rights> delivery(listener, message);
-  const Result<void> read = SerializerT::read(message.tag, message.bytes, delivery);
-  return delivery.failure() ? read : delivery.failure();
+[[gnu::always_inline]] inline Result<void> deliver(Listener& listener, const Incoming& message) {
+  if constexpr (std::derived_from<Listener, FrameSink>) {
+    return listener.take(message);
+  } else {
+    Delivery<SerializerT, Listener, carries_rights> delivery(listener, message);
+    const Result<void> read = SerializerT::read(message.tag, message.bytes, delivery);
+    return delivery.failure() ? read : delivery.failure();
+  }
+}
+
+/// Says with each right whom it is from. Errors: `too_many_rights`.
+[[gnu::noinline]] inline Result<void> admit(RightList& rights, const PeerCredentials& sender,
+                                            std::size_t most_rights) {
+  if (rights.size() > most_rights) return Errc::too_many_rights;
+  rights.for_each([&](Right& right) { right.sender = sender; });
+  return {};
 }
 
 }  // namespace strait::detail

@@ -23,13 +23,16 @@ namespace strait::detail {
 template <class TransportT>
 class LinkWaiter {
  public:
-  /// Waits for a message, in the way of the transport's wait policy, or for room for what is in the
-  /// queue; it may end early.
+  /// Looks for a message for as long as the transport's wait policy spins.
+  void spin(TransportT& link, Deadline deadline) {
+    spin_([&] { return link.readable(); }, deadline);
+  }
+
+  /// Sleeps until there is a message, or room for what is in the queue; it may end early.
   ///
   /// Errors: the system's.
   Result<void> await_message(TransportT& link, const FrameQueue& queue, Deadline deadline,
                              const posix::Wakeup* stop) {
-    if (spin_([&] { return link.readable(); }, deadline)) return {};
     Result<void> slept;
     const Armed armed = link.arm(queue);
     if (!armed.ready && may_sleep) slept = sleep(link, armed, queue, deadline, stop);
@@ -99,15 +102,6 @@ class LinkWaiter {
   void renew() {
     if (set_ && set_->owner().is_this()) static_cast<void>(set_->renew());
   }
-
-  /// Has the loop look again if a listener throws: there may be messages left.
-  struct RenewOnThrow {
-    LinkWaiter& waiter;
-    bool returned = false;
-    ~RenewOnThrow() {
-      if (!returned) waiter.renew();
-    }
-  };
 
   /// For before what closes descriptors: another thread may have their numbers a moment later, and
   /// so may this channel.

@@ -50,7 +50,8 @@ class Outbox {
   ///
   /// Errors: those of the link.
   template <class Payload, class... List>
-  Result<void> send(TransportT& link, const Payload& payload, List&... rights) {
+  [[gnu::always_inline]] inline Result<void> send(TransportT& link, const Payload& payload,
+                                                  List&... rights) {
     return link.send(payload, queue_, rights...);
   }
 
@@ -82,6 +83,12 @@ class Outbox {
     auto flushed = link.flush(queue_);
     bytes_after_flush_ = queue_.bytes();
     return flushed;
+  }
+
+  /// The same; whether that was something, or nothing can be sent any more.
+  bool flush_some(TransportT& link) {
+    const std::size_t before = queue_.bytes();
+    return !flush(link) || queue_.bytes() != before;
   }
 
   void warm_up() { queue_.warm_up(); }

@@ -54,6 +54,8 @@ namespace strait {
 ///       written, never read, and then staged; or `would_block`, `peer_closed`, `malformed`.
 ///       Without `stage` nothing is sent.
 ///   K8  `stage(header)` ends the reserved message; `publish()` sends all staged ones, in order.
+///       `post(header, write)` does all that for one message, whose body `write(room)` writes, when
+///       none is staged.
 ///       A kernel that can't promise room beforehand sends in `stage`, which then may fail as K7
 ///       does; the message was not sent.
 ///   K9  `send(header, body, region)` sends one message with what it carries, whole or not
@@ -104,6 +106,9 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
   { right.reserve(bytes) } -> std::same_as<Result<std::byte*>>;
   { right.stage(header) } -> std::same_as<Result<void>>;
   { right.publish() } -> std::same_as<void>;
+  {
+    right.post(header, [](std::byte*) {})
+    } -> std::same_as<Result<void>>;
   { right.arm(bytes) } -> std::same_as<bool>;
   { right.interest() } -> std::same_as<Interest>;
   { right.take_doorbells() } -> std::same_as<void>;

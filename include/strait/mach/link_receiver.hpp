@@ -43,94 +43,47 @@ class LinkReceiver {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
-    const std::size_t max_message_bytes = limits.max_message_bytes;
-    if (assembling_ && begun_) [[unlikely]] {
-      if (auto resumed = resume(max_message_bytes); !resumed) return resumed;
+    if (begun_) [[unlikely]] {
+      if (auto resumed = resume(limits.max_message_bytes); !resumed) return resumed;
     }
     if constexpr (requires { in_.set_max_descriptors(limits.max_rights); }) {
       in_.set_max_descriptors(limits.max_rights);
     }
-    std::size_t left = fair_share_bytes;
-    for (int i = 0; i != fair_share && left != 0; ++i) {
-      if constexpr (requires { in_.empty(); }) {
-        // A lone message is the rule, and what comes behind it is not waited for.
-        if (i == 1 && in_.empty()) [[likely]]
-          return Errc::empty;
-      }
-      auto received = in_.peek();
+    std::ptrdiff_t left = fair_share_bytes;
+    for (int batch = 0; left > 0; ++batch) {
+      const auto received = in_.peek();
       if (!received) {
-        if (i < 2 || !received.failed_with(Errc::empty)) return received.outcome();
-        spin_after_batch(i);
-        received = in_.peek();
-        if (!received) return received.outcome();
-      }
-      const MessageHeader& message = *received;
-      if (message.kind == static_cast<std::uint8_t>(Kind::whole) && message.descriptors == 0 &&
-          !assembling_) [[likely]] {
-        // An honest sender cuts what is larger.
-        if (message.bytes > fragment_bytes) [[unlikely]]
-          return Errc::malformed;
-        if (message.bytes > max_message_bytes) [[unlikely]]
-          return Errc::message_too_large;
-        left -= min(left, std::size_t{message.bytes});
-        if (!incoming_.assign(in_.body(), message.bytes)) [[unlikely]]
-          return no_memory();
-        in_.pop(message);
-        if (!sink(Incoming{message.tag, incoming_.bytes()})) return {};
+        if (!received.failed_with(Errc::empty)) return received.outcome();
+        // A lone message is the rule, and what comes behind it is not waited for.
+        if (batch < 2) return Errc::empty;
+        spin_after_batch(batch);
+        batch = -1;
         continue;
       }
-      switch (static_cast<Kind>(message.kind)) {
-        case Kind::whole:
-        case Kind::fragment:
-        case Kind::last_fragment: {
-          const auto kind = static_cast<Kind>(message.kind);
-          if (kind == Kind::whole && assembling_) return Errc::malformed;
-          if (message.descriptors != 0 && (assembling_ || !MachKernelWithDescriptors<KernelT>)) {
-            return Errc::malformed;
-          }
-          if (message.bytes > fragment_bytes) return Errc::malformed;
-          left -= min(left, std::size_t{message.bytes});
-          if (!assembling_) incoming_.clear();
-          if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
-          std::byte* copy = incoming_.extend(message.bytes);
-          if (copy == nullptr) return no_memory();
-          std::memcpy(copy, in_.body(), message.bytes);
-          in_.pop(message);
-          if constexpr (MachKernelWithDescriptors<KernelT>) {
-            if (message.descriptors != 0) [[unlikely]] {
-              left -= min(left, posix::page_size());
-              if (auto taken = take_rights(message.descriptors); !taken) return taken;
-            }
-          }
-          assembling_ = kind == Kind::fragment;
-          if (assembling_) break;
-          const ClearedAfter cleared{rights_};
-          RightList* const rights = rights_.empty() ? nullptr : &rights_;
-          if (!sink(Incoming{message.tag, incoming_.bytes(), rights})) return {};
-          break;
-        }
-        case Kind::region:
-        case Kind::loan:
-        case Kind::forget: {
-          // Mapping it costs more than its few bytes.
-          left -= min(left, posix::page_size());
-          const MessageHeader announced = message;
-          OolReference note;
-          auto lease = take_out_of_line(announced, note, max_message_bytes);
-          if (!lease) return lease.error();
-          if (*lease) {
-            const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
-            const bool more = sink(Incoming{announced.tag, bytes, nullptr, &*lease});
-            lease->reset();  // before `done`, which has the memory serve the next message
-            if constexpr (MachKernelWithRegions<KernelT>) regions_.done();
-            if (!more) return {};
-          }
-          break;
-        }
-        case Kind::welcome:
-        case Kind::refusal:
-        default: return Errc::malformed;
+      const MessageHeader message = *received;
+      left -= fair_share_bytes / fair_share + static_cast<std::ptrdiff_t>(message.bytes);
+      if (!is_plain(message) || assembling_) [[unlikely]] {
+        // To take in what comes beside the message costs more than its bytes.
+        if (message.descriptors != 0 || message.bytes == sizeof(OolReference)) left -= page_cost();
+        const auto more = receive_other(message, sink, limits.max_message_bytes);
+        if (!more) return more.error();
+        if (!*more) return {};
+        continue;
       }
+      if (has_usual_size(message, limits)) [[likely]] {
+        // The compiler makes a few moves of a copy whose size it knows.
+        std::memcpy(usual_, in_.body(), limits.usual_bytes);
+        in_.pop(plain_header(limits.usual_bytes));
+        if (!sink(Incoming{message.tag, {usual_, limits.usual_bytes}})) return {};
+        continue;
+      }
+      if (message.bytes > min(fragment_bytes, limits.max_message_bytes)) [[unlikely]]
+        return too_large(message);
+      if (!incoming_.assign(in_.body(), message.bytes)) [[unlikely]]
+        return no_memory();
+      in_.pop(plain_header(message.bytes));
+      const Incoming incoming{message.tag, incoming_.bytes()};
+      if (!(limits.usual_bytes == 0 ? sink(incoming) : give(sink, incoming))) return {};
     }
     return {};
   }
@@ -179,6 +132,88 @@ class LinkReceiver {
   }
 
  private:
+  /// Whether a message is one piece of plain bytes.
+  static bool is_plain(const MessageHeader& message) {
+    return message.kind == static_cast<std::uint8_t>(Kind::whole) && message.descriptors == 0;
+  }
+
+  static MessageHeader plain_header(std::size_t bytes) {
+    return {.bytes = static_cast<std::uint32_t>(bytes)};
+  }
+
+  static bool has_usual_size(const MessageHeader& message, const ReceiveLimits& limits) {
+    return limits.usual_bytes != 0 && limits.usual_bytes <= sizeof usual_ &&
+           message.bytes == limits.usual_bytes;
+  }
+
+  /// An honest sender cuts what is larger than a fragment.
+  static Errc too_large(const MessageHeader& message) {
+    return message.bytes > fragment_bytes ? Errc::malformed : Errc::message_too_large;
+  }
+
+  /// Receives what is not one piece of plain bytes. False when the sink wants no more.
+  template <class Sink>
+  [[gnu::noinline]] Result<bool> receive_other(MessageHeader message, Sink& sink,
+                                               std::size_t max_message_bytes) {
+    switch (static_cast<Kind>(message.kind)) {
+      case Kind::whole:
+      case Kind::fragment:
+      case Kind::last_fragment: return receive_piece(message, sink, max_message_bytes);
+      case Kind::region:
+      case Kind::loan:
+      case Kind::forget: {
+        OolReference note;
+        auto lease = take_out_of_line(message, note, max_message_bytes);
+        if (!lease) return lease.error();
+        if (!*lease) return true;
+        const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
+        const bool more = give(sink, Incoming{message.tag, bytes, nullptr, &*lease});
+        lease->reset();  // before `done`, which has the memory serve the next message
+        if constexpr (MachKernelWithRegions<KernelT>) regions_.done();
+        return more;
+      }
+      case Kind::welcome:
+      case Kind::refusal:
+      default: return Errc::malformed;
+    }
+  }
+
+  /// A message with rights, or a part of a larger one.
+  template <class Sink>
+  Result<bool> receive_piece(const MessageHeader& message, Sink& sink,
+                             std::size_t max_message_bytes) {
+    const auto kind = static_cast<Kind>(message.kind);
+    if (kind == Kind::whole && assembling_) return Errc::malformed;
+    if (message.descriptors != 0 && (assembling_ || !MachKernelWithDescriptors<KernelT>)) {
+      return Errc::malformed;
+    }
+    if (message.bytes > fragment_bytes) return Errc::malformed;
+    if (!assembling_) incoming_.clear();
+    if (message.bytes > max_message_bytes - incoming_.size()) return Errc::message_too_large;
+    std::byte* copy = incoming_.extend(message.bytes);
+    if (copy == nullptr) return no_memory();
+    std::memcpy(copy, in_.body(), message.bytes);
+    in_.pop(message);
+    if constexpr (MachKernelWithDescriptors<KernelT>) {
+      if (message.descriptors != 0) [[unlikely]] {
+        if (auto taken = take_rights(message.descriptors); !taken) return taken.error();
+      }
+    }
+    assembling_ = kind == Kind::fragment;
+    if (assembling_) return true;
+    const ClearedAfter cleared{rights_};
+    RightList* const rights = rights_.empty() ? nullptr : &rights_;
+    return give(sink, Incoming{message.tag, incoming_.bytes(), rights});
+  }
+
+  /// For what is not usual, while `receive` has the sink's code in it.
+  template <class Sink>
+  [[gnu::noinline]] static bool give(Sink& sink, const Incoming& message) {
+    return sink(message);
+  }
+
+  static std::ptrdiff_t page_cost() { return static_cast<std::ptrdiff_t>(posix::page_size()); }
+
   /// What the sink does not take of a message's rights is closed, also if it throws.
   struct ClearedAfter {
     RightList& rights;
@@ -244,6 +279,8 @@ class LinkReceiver {
   ReceiveRight in_;
   [[no_unique_address]] RegionReceiverOf<KernelT> regions_;
   [[no_unique_address]] LoanReceiverOf<KernelT, typename SendPolicy::method> loans_;
+  /// A message of the usual size, or any other.
+  alignas(payload_alignment) std::byte usual_[256];
   ByteBuffer incoming_;
   /// Of the message that is coming in.
   RightList rights_;

@@ -68,7 +68,7 @@ class LinkSender {
   }
 
   template <class Payload>
-  Result<void> send(const Payload& payload, FrameQueue& queue) {
+  [[gnu::always_inline]] inline Result<void> send(const Payload& payload, FrameQueue& queue) {
     // What is known from the type is decided here, and the other ways are not compiled at all.
     using Size = decltype(payload.size());
     constexpr std::size_t fixed = static_size<Size>;
@@ -238,12 +238,12 @@ class LinkSender {
   }
 
   template <class Payload>
-  Result<void> send_inline(const Payload& payload, FrameQueue& queue) {
-    const auto sent = put(out_, header(Kind::whole, payload.tag(), payload.size()),
-                          [&](std::byte* out) { payload.write_to(out); });
+  [[gnu::always_inline]] inline Result<void> send_inline(const Payload& payload,
+                                                         FrameQueue& queue) {
+    const auto sent = out_.post(header(Kind::whole, payload.tag(), payload.size()),
+                                [&](std::byte* out) { payload.write_to(out); });
     if (!sent) [[unlikely]]
-      return sent.error() == Errc::would_block ? enqueue(queue, payload) : sent;
-    out_.publish();
+      return sent.failed_with(Errc::would_block) ? enqueue(queue, payload) : sent;
     return {};
   }
 

@@ -36,12 +36,7 @@ struct OolReference {
 template <class SendRight>
 Result<void> send_note(SendRight& out, MessageHeader header, const OolReference& note) {
   header.bytes = sizeof note;
-  const auto room = out.reserve(sizeof note);
-  if (!room) return room.error();
-  std::memcpy(*room, &note, sizeof note);
-  if (auto staged = out.stage(header); !staged) return staged;
-  out.publish();
-  return {};
+  return out.post(header, [&](std::byte* room) { std::memcpy(room, &note, sizeof note); });
 }
 
 /// How many regions a receiver keeps for a sender that sends them again and again.

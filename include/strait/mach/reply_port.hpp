@@ -48,10 +48,9 @@ struct ReplyPort {
   static void refuse(typename KernelT::Request&& request, std::span<const std::byte> body) {
     auto out = SendRight::adopt(std::move(request.reply));
     if (!out) return;
-    auto room = out->reserve(body.size());
-    if (!room) return;
-    if (!body.empty()) std::memcpy(*room, body.data(), body.size());
-    if (out->stage(header(MessageKind::refusal, body.size()))) out->publish();
+    static_cast<void>(out->post(header(MessageKind::refusal, body.size()), [&](std::byte* room) {
+      if (!body.empty()) std::memcpy(room, body.data(), body.size());
+    }));
   }
 
   /// What a server said to a request: with the ports of a link, or why there is none.

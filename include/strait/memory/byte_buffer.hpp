@@ -62,11 +62,12 @@ class ByteBuffer {
   }
 
   /// Makes the buffer a copy of `bytes` bytes; false when there is no memory.
-  [[nodiscard]] bool assign(const std::byte* from, std::size_t bytes) {
-    clear();
-    if (!reserve(bytes)) [[unlikely]]
-      return false;
-    std::memcpy(data_, from, bytes);
+  [[nodiscard, gnu::always_inline]] bool assign(const std::byte* from, std::size_t bytes) {
+    if (bytes > capacity_ || capacity_ > large_bytes) [[unlikely]] {
+      clear();
+      if (!reserve(bytes)) return false;
+    }
+    if (bytes != 0) std::memcpy(data_, from, bytes);
     size_ = bytes;
     return true;
   }

@@ -72,6 +72,11 @@ class TrivialSerializer {
  public:
   static constexpr std::uint64_t schema_hash = detail::schema_hash_of<Ts...>();
 
+  /// Not for types so large that copying them takes longer than anything else.
+  static constexpr std::size_t usual_bytes = [](std::size_t first, auto... others) {
+    return first <= 256 && ((others == first) && ...) ? first : 0;
+  }(sizeof(Ts)...);
+
   template <class T>
   static constexpr bool accepts = detail::PlacedIn<T, List>;
 

@@ -87,6 +87,13 @@ class SendRight {
 
   /// Every message is sent as it is staged.
   void publish() {}
+  template <class Write>
+  Result<void> post(const MessageHeader& header, Write&& write) {
+    const auto room = reserve(header.bytes);
+    if (!room) return room.error();
+    write(*room);
+    return stage(header);
+  }
 
   /// Whether a descriptor can travel: files, sockets, pipes and shared memory can, queues of events
   /// can't.

@@ -110,6 +110,19 @@ class SendRight {
     if (const Doorbell wanted = ring_.publish(); wanted != Doorbell::none) [[unlikely]]
       ring(wanted);
   }
+  template <class Write>
+  [[gnu::always_inline]] inline Result<void> post(const MessageHeader& header, Write&& write) {
+    if (hung_up_) [[unlikely]]
+      return Errc::peer_closed;
+    const auto wanted = ring_.post(header, write);
+    if (!wanted) [[unlikely]] {
+      blocked_by_ = Blocked::by_ring;
+      return wanted.outcome();
+    }
+    if (*wanted != Doorbell::none) [[unlikely]]
+      ring(*wanted);
+    return {};
+  }
 
   /// Sends a record with descriptors, which stay the caller's. All or nothing.
   ///
@@ -252,18 +265,17 @@ class ReceiveRight {
   std::size_t queue_bytes() const { return memory_.capacity(); }
 
   bool readable() const { return ring_.readable(); }
-  /// Whether `peek` would say so: cheaper than to ask it.
-  bool empty() const { return !ring_.readable() && !ended_; }
 
   /// The next record.
   ///
   /// Errors: `empty`; `peer_closed` when the sender is gone and all it had sent was seen;
   /// `malformed`.
   Result<MessageHeader> peek() {
+    auto header = ring_.peek();
     // The end was seen before this look at the ring, which shows all that was published before it.
-    if (ended_ && !ring_.readable()) [[unlikely]]
+    if (header.failed_with(Errc::empty) && ended_) [[unlikely]]
       return ended_;
-    return ring_.peek();
+    return header;
   }
 
   /// The body that `peek` saw, in shared memory: copy it before looking at it.

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "strait/base/chrono.hpp"
 #include "strait/mach/message_header.hpp"
@@ -87,65 +88,71 @@ class RingWriter {
   RingWriter(RingControl* control, std::byte* data, std::size_t capacity, std::uint64_t position)
       : control_(control),
         data_(data),
-        capacity_(capacity),
+        mask_(capacity - 1),
+        max_bytes_(max_record_bytes(capacity)),
         tail_(position),
-        seen_head_(position > capacity ? position - capacity : 0) {}
+        seen_head_(position > capacity ? position - capacity : 0),
+        room_(capacity - (tail_ - seen_head_)) {}
 
   std::uint64_t position() const { return tail_; }
 
-  std::size_t max_bytes() const { return max_record_bytes(capacity_); }
+  std::size_t max_bytes() const { return max_bytes_; }
 
   /// Up to where the reader says that it has read, as far as that is possible.
   std::uint64_t reader_position() const {
     // Partner: RingReader::release_space.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
-    return tail_ - head <= capacity_ && head >= seen_head_ ? head : seen_head_;
+    return is_possible(head) ? head : seen_head_;
   }
 
   /// Room for the body of one record, to be written and then published or staged.
   ///
+  ///
   /// Errors: `would_block` without room; `malformed` when the reader's index is impossible;
   /// `message_too_large` over `max_bytes()`.
   Result<std::byte*> reserve(std::size_t bytes) {
-    if (bytes > max_bytes()) [[unlikely]]
+    if (bytes > max_bytes_) [[unlikely]]
       return Errc::message_too_large;
     // The word behind the record is needed, too: it must say that no record follows yet.
     const std::size_t needed = detail::round_up(bytes) + 2 * detail::word_bytes;
-    if (capacity_ - (tail_ - seen_head_) < needed) [[unlikely]] {
-      // Partner: RingReader::release_space. What the reader has read may be overwritten after this.
-      const std::uint64_t head = control_->head.load(std::memory_order_acquire);
-      // Unsigned: a head that runs ahead of the tail or falls behind by a lap is caught alike.
-      if (tail_ - head > capacity_ || head < seen_head_) return Errc::malformed;
-      seen_head_ = head;
-      if (capacity_ - (tail_ - seen_head_) < needed) return Errc::would_block;
+    if (room_ < needed) [[unlikely]] {
+      if (auto seen = see_reader(); !seen) return seen.error();
+      if (room_ < needed) return Errc::would_block;
     }
     return at(tail_) + detail::word_bytes;
   }
 
+  /// Reserves, has `write(std::byte*)` write the body, ends the record and shows it, when none is
+  /// staged. Gives the doorbell that the reader wants for that. Errors: as `reserve`.
+  template <class Write>
+  [[gnu::always_inline]] inline Result<Doorbell> post(const MessageHeader& header, Write&& write) {
+    const auto body = reserve(header.bytes);
+    if (!body) [[unlikely]]
+      return body.error();
+    std::byte* const record = *body - detail::word_bytes;
+    write(*body);
+    step_over(record, header);
+    return show(record, detail::pack(header));
+  }
+
   /// Ends the reserved record without showing it, so that several can be shown by one store.
   [[gnu::always_inline]] void stage(const MessageHeader& header) {
-    const std::uint64_t next = tail_ + detail::word_bytes + detail::round_up(header.bytes);
-    detail::header_word(at(next)).store(0, std::memory_order_relaxed);
+    std::byte* const record = at(tail_);
+    step_over(record, header);
     if (staged_word_ == 0) {
-      staged_at_ = tail_;
+      staged_ = record;
       staged_word_ = detail::pack(header);
     } else {
       // Relaxed: the reader does not look here before the first staged header is published, with
       // release.
-      detail::header_word(at(tail_)).store(detail::pack(header), std::memory_order_relaxed);
+      detail::header_word(record).store(detail::pack(header), std::memory_order_relaxed);
     }
-    tail_ = next;
   }
 
   /// Shows all staged records. Says which doorbell the reader wants for that.
   [[nodiscard]] Doorbell publish() {
     if (staged_word_ == 0) return Doorbell::none;
-    // Partner: RingReader::peek, whose acquire sees every byte written before this.
-    detail::header_word(at(staged_at_)).store(staged_word_, std::memory_order_release);
-    staged_word_ = 0;
-    // Partner: RingReader::arm. Both sides change this one word, so one of them comes second and
-    // sees what the other did before: the writer the wish for a doorbell, or the reader the record.
-    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_acq_rel));
+    return show(staged_, std::exchange(staged_word_, 0));
   }
 
   /// Wakes a reader that sleeps in `RingReader::sleep`.
@@ -159,14 +166,52 @@ class RingWriter {
   }
 
  private:
-  std::byte* at(std::uint64_t position) const { return data_ + (position & (capacity_ - 1)); }
+  /// Steps over the reserved record, and says behind it that no record follows yet.
+  void step_over(std::byte* record, const MessageHeader& header) {
+    const std::size_t size = detail::word_bytes + detail::round_up(header.bytes);
+    // The ring is mapped twice in a row, so this is its place also behind the end.
+    detail::header_word(record + size).store(0, std::memory_order_relaxed);
+    tail_ += size;
+    room_ -= size;
+  }
+
+  Doorbell show(std::byte* record, std::uint64_t word) {
+    // Partner: RingReader::peek, whose acquire sees every byte written before this.
+    detail::header_word(record).store(word, std::memory_order_release);
+    // Partner: RingReader::arm. Both sides change this one word, so one of them comes second and
+    // sees what the other did before: the writer the wish for a doorbell, or the reader the record.
+    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_acq_rel));
+  }
+
+  /// Learns how much the reader has left behind.
+  ///
+  /// Errors: `malformed`.
+  [[gnu::noinline]] Result<void> see_reader() {
+    // Partner: RingReader::release_space. What the reader has read may be overwritten after this.
+    const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+    if (!is_possible(head)) return Errc::malformed;
+    seen_head_ = head;
+    room_ = mask_ + 1 - (tail_ - head);
+    return {};
+  }
+
+  /// Unsigned: a head that runs ahead of the tail or falls behind by a lap is caught alike.
+  bool is_possible(std::uint64_t head) const {
+    return tail_ - head <= mask_ + 1 && head >= seen_head_;
+  }
+
+  std::byte* at(std::uint64_t position) const { return data_ + (position & mask_); }
 
   RingControl* control_ = nullptr;
   std::byte* data_ = nullptr;
-  std::size_t capacity_ = 0;
+  /// One less than the capacity.
+  std::uint64_t mask_ = 0;
+  std::size_t max_bytes_ = 0;
   std::uint64_t tail_ = 0;
   std::uint64_t seen_head_ = 0;
-  std::uint64_t staged_at_ = 0;
+  /// From the tail to what the reader was seen to have not read.
+  std::size_t room_ = 0;
+  std::byte* staged_ = nullptr;
   std::uint64_t staged_word_ = 0;
 };
 
@@ -180,9 +225,11 @@ class RingReader {
   RingReader(RingControl* control, std::byte* data, std::size_t capacity, std::uint64_t position)
       : control_(control),
         data_(data),
-        capacity_(capacity),
+        mask_(capacity - 1),
+        max_bytes_(max_record_bytes(capacity)),
         head_(position),
-        shown_head_(position) {}
+        next_(at(position)),
+        show_at_(position + capacity / 8) {}
 
   std::uint64_t position() const { return head_; }
 
@@ -193,24 +240,25 @@ class RingReader {
   /// Errors: `empty`; `malformed` when the writer made no sense.
   Result<MessageHeader> peek() const {
     const std::uint64_t word = this->word();
-    if (word == 0) return Errc::empty;
+    if ((word & detail::published_bit) == 0) return word == 0 ? Errc::empty : Errc::malformed;
     const MessageHeader header = detail::unpack(word);
-    if ((word & detail::published_bit) == 0 || header.bytes > max_record_bytes(capacity_)) {
+    if (header.bytes > max_bytes_) [[unlikely]]
       return Errc::malformed;
-    }
     return header;
   }
 
   /// Where the body of the record that `peek` saw lies. The writer can change it at any time.
-  const std::byte* body() const { return at(head_) + detail::word_bytes; }
+  const std::byte* body() const { return next_ + detail::word_bytes; }
 
   /// Steps over the record that `peek` saw. Its body may be overwritten from now on. True when
   /// that made room which the writer wants a doorbell for.
   [[nodiscard]] bool pop(const MessageHeader& header) {
-    head_ += detail::word_bytes + detail::round_up(header.bytes);
-    // An eighth is little enough: a writer that waits has half of the ring or more to wait for. But
-    // of what came beside the ring the writer counts every piece.
-    if (head_ - shown_head_ < capacity_ / 8 && header.descriptors == 0) return false;
+    const std::size_t size = detail::word_bytes + detail::round_up(header.bytes);
+    head_ += size;
+    next_ = at(head_);
+    // Of what came beside the ring the writer counts every piece.
+    if (static_cast<std::int64_t>(head_ - show_at_) < 0 && header.descriptors == 0) [[likely]]
+      return false;
     return release_space();
   }
 
@@ -245,8 +293,9 @@ class RingReader {
     return static_cast<std::uint32_t>(doorbell);
   }
 
-  bool release_space() {
-    shown_head_ = head_;
+  [[gnu::noinline]] bool release_space() {
+    // An eighth is little enough: a writer that waits has half of the ring or more to wait for.
+    show_at_ = head_ + mask_ / 8 + 1;
     // Partner: RingWriter::reserve. Every read of the bodies before comes first.
     control_->head.store(head_, std::memory_order_release);
     // Partner: RingWriter::arm.
@@ -255,16 +304,21 @@ class RingReader {
 
   std::uint64_t word() const {
     // Partner: RingWriter::publish.
-    return detail::header_word(at(head_)).load(std::memory_order_acquire);
+    return detail::header_word(next_).load(std::memory_order_acquire);
   }
 
-  std::byte* at(std::uint64_t position) const { return data_ + (position & (capacity_ - 1)); }
+  std::byte* at(std::uint64_t position) const { return data_ + (position & mask_); }
 
   RingControl* control_ = nullptr;
   std::byte* data_ = nullptr;
-  std::size_t capacity_ = 0;
+  /// One less than the capacity.
+  std::uint64_t mask_ = 0;
+  std::size_t max_bytes_ = 0;
   std::uint64_t head_ = 0;
-  std::uint64_t shown_head_ = 0;
+  /// Where that is.
+  std::byte* next_ = nullptr;
+  /// From where on the writer is shown the head.
+  std::uint64_t show_at_ = 0;
 };
 
 }  // namespace strait::linux_mach

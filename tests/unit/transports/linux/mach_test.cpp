@@ -226,10 +226,10 @@ TEST_CASE("a raw channel over a kernel without regions carries everything inline
 // the making of a region from a message that is being sent can be left out.)
 TEST_CASE("sending a small type never compiles the way out of line", "[mach_transport]") {
   using Transport = BasicMachTransport<NoRegionsKernel, OolThreshold<1024>>;
-  using Payload = strait::detail::Payload<TrivialSerializer<Small, Large>, Small>;
   const auto send = [](Transport& transport, const Small& message,
                        strait::detail::FrameQueue& queue) {
-    return transport.send(Payload(message), queue);
+    return transport.send(strait::detail::payload_of<TrivialSerializer<Small, Large>>(message),
+                          queue);
   };
   const auto name = strait_test::unique_name("pair");
   auto server = Transport::listen(name, {}).value();
