@@ -50,16 +50,19 @@ class LinkReceiver {
       in_.set_max_descriptors(limits.max_rights);
     }
     std::ptrdiff_t left = fair_share_bytes;
-    for (int batch = 0; left > 0; ++batch) {
+    bool waited = false;
+    for (int batch = 0; left > 0;) {
       const auto received = in_.peek();
       if (!received) {
         if (!received.failed_with(Errc::empty)) return received.outcome();
         // A lone message is the rule, and what comes behind it is not waited for.
-        if (batch < 2) return Errc::empty;
+        if (waited || batch < 2) return Errc::empty;
         spin_after_batch(batch);
-        batch = -1;
+        waited = true;
         continue;
       }
+      ++batch;
+      waited = false;
       const MessageHeader message = *received;
       left -= fair_share_bytes / fair_share + static_cast<std::ptrdiff_t>(message.bytes);
       if (!is_plain(message) || assembling_) [[unlikely]] {
