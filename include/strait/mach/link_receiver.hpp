@@ -49,7 +49,7 @@ class LinkReceiver {
     if constexpr (requires { in_.set_max_descriptors(limits.max_rights); }) {
       in_.set_max_descriptors(limits.max_rights);
     }
-    std::ptrdiff_t left = fair_share_bytes;
+    std::ptrdiff_t left{fair_share_bytes};
     bool waited = false;
     for (int batch = 0; left > 0;) {
       const auto received = in_.peek();
@@ -64,7 +64,7 @@ class LinkReceiver {
       ++batch;
       waited = false;
       const MessageHeader message = *received;
-      left -= fair_share_bytes / fair_share + static_cast<std::ptrdiff_t>(message.bytes);
+      left -= message_cost + static_cast<std::ptrdiff_t>(message.bytes);
       if (!is_plain(message) || assembling_) [[unlikely]] {
         // To take in what comes beside the message costs more than its bytes.
         if (message.descriptors != 0 || message.bytes == sizeof(OolReference)) left -= page_cost();
@@ -214,6 +214,9 @@ class LinkReceiver {
   [[gnu::noinline]] static bool give(Sink& sink, const Incoming& message) {
     return sink(message);
   }
+
+  /// What a message counts beside its bytes, so that a share has a bounded number of them.
+  static constexpr std::ptrdiff_t message_cost{fair_share_bytes / std::size_t{fair_share}};
 
   static std::ptrdiff_t page_cost() { return static_cast<std::ptrdiff_t>(posix::page_size()); }
 
