@@ -11,6 +11,7 @@
 
 #include "strait/base/hex.hpp"
 #include "strait/os/posix/random.hpp"
+#include "strait/os/posix/secret_file.hpp"
 #include "strait/result.hpp"
 
 namespace strait {
@@ -29,6 +30,29 @@ class Token {
     if (auto filled = posix::fill_random({token.bytes_.data(), size_bytes}); !filled)
       return filled.error();
     return token;
+  }
+
+  /// The token that a file holds, or a fresh one in a file made for it: for programs that are not
+  /// parent and child, but belong to one user. The file is one line that this user alone may read;
+  /// of several programs that come at the same moment, one makes it and all get the same token.
+  ///
+  /// Errors: `permission_denied` if the file is another user's, others may read or write it, or it
+  /// is no plain file; `std::errc::invalid_argument` if it does not hold a token: remove it to have
+  /// it made anew; the system's (its directory has to be there). Blocking: for the disk.
+  static Result<Token> load_or_create(const std::string& path) {
+    // It may vanish between the looks, but hardly over and over.
+    for (int attempts = 0; attempts != 8; ++attempts) {
+      std::array<char, 2 * size_bytes> hex;
+      const auto read = posix::read_secret(path.c_str(), hex);
+      if (read) return from_hex({hex.data(), hex.size()});
+      if (read.error() != std::errc::no_such_file_or_directory) return read.error();
+      const auto token = generate();
+      if (!token) return token;
+      const auto created = posix::create_secret(path, token->to_hex());
+      if (created) return token;
+      if (created.error() != std::errc::file_exists) return created.error();
+    }
+    return std::make_error_code(std::errc::resource_unavailable_try_again);
   }
 
   static Token from_bytes(std::span<const std::byte, size_bytes> bytes) {

@@ -1,14 +1,26 @@
 #include <strait/token.hpp>
 
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <type_traits>
+#include <vector>
 
 #include "support/catch.hpp"
 
+using strait::Errc;
 using strait::Token;
 
 namespace {
@@ -75,4 +87,146 @@ TEST_CASE("no two generated tokens are the same", "[token]") {
   std::set<std::string> seen;
   for (int i = 0; i != 1000; ++i) seen.insert(Token::generate().value().to_hex());
   CHECK(seen.size() == 1000);
+}
+
+// --- in a file -----------------------------------------------------------------------------------
+
+namespace {
+
+/// A directory that is this test's own.
+class Directory {
+ public:
+  Directory() { REQUIRE(::mkdtemp(path_.data()) != nullptr); }
+  ~Directory() { std::filesystem::remove_all(path_); }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  std::string operator/(const char* name) const { return path_ + "/" + name; }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+  }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "token-XXXXXX").string();
+};
+
+void write_file(const std::string& path, const std::string& text, mode_t mode = 0600) {
+  std::ofstream(path) << text;
+  REQUIRE(::chmod(path.c_str(), mode) == 0);
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat status;
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("a token in a file is made once, for this user alone, and is the same from then on",
+          "[token]") {
+  const Directory directory;
+  const std::string path = directory / "token";
+  const mode_t usual = GENERATE(mode_t{0022}, mode_t{0}, mode_t{0777});
+  const mode_t before = ::umask(usual);
+  const auto made = Token::load_or_create(path);
+  ::umask(before);
+  REQUIRE(made);
+  CHECK(mode_of(path) == 0600);
+  CHECK(directory.files() == 1);
+  CHECK(Token::load_or_create(path).value() == *made);
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  CHECK(line == made->to_hex());
+}
+
+TEST_CASE("whoever comes at the same moment gets the same token", "[token]") {
+  const Directory directory;
+  for (int round = 0; round != 20; ++round) {
+    const std::string path = directory / std::to_string(round).c_str();
+    std::array<std::optional<Token>, 4> tokens;
+    std::vector<std::thread> threads;
+    for (auto& token : tokens) {
+      threads.emplace_back([&token, &path] {
+        if (auto loaded = Token::load_or_create(path)) token = *loaded;
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    for (const auto& token : tokens) {
+      REQUIRE(token);
+      CHECK(*token == *tokens[0]);
+    }
+  }
+  CHECK(directory.files() == 20);
+}
+
+TEST_CASE("a token is not taken from a file that others may have written, read or put there",
+          "[token]") {
+  const Directory directory;
+  const std::string path = directory / "token";
+  const auto refused = [&] {
+    return Token::load_or_create(path).error() == Errc::permission_denied;
+  };
+  SECTION("readable by others") {
+    write_file(path, counting + "\n", GENERATE(mode_t{0640}, mode_t{0604}, mode_t{0660}));
+    CHECK(refused());
+  }
+  SECTION("a link to one that would do") {
+    write_file(directory / "other", counting + "\n");
+    REQUIRE(::symlink("other", path.c_str()) == 0);
+    CHECK(refused());
+  }
+  SECTION("a link to nothing") {
+    REQUIRE(::symlink("nothing", path.c_str()) == 0);
+    CHECK(refused());
+    CHECK(directory.files() == 1);
+  }
+  SECTION("a directory") {
+    REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+    CHECK(refused());
+  }
+  SECTION("a FIFO, whose writer never comes") {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    CHECK(refused());
+  }
+  SECTION("another user's") {
+    write_file(path, counting + "\n");
+    // Only root may give a file away.
+    if (::geteuid() == 0) {
+      REQUIRE(::chown(path.c_str(), 65533, 0) == 0);
+      CHECK(refused());
+    }
+  }
+}
+
+TEST_CASE("a file that holds no token is left as it is", "[token]") {
+  const Directory directory;
+  const std::string path = directory / "token";
+  const std::string text =
+      GENERATE(std::string(), counting, counting.substr(1) + "\n", counting + "0\n",
+               counting.substr(0, 63) + "F\n", std::string(65, '\0'));
+  write_file(path, text);
+  CHECK(Token::load_or_create(path).error() == std::errc::invalid_argument);
+  std::ifstream file(path);
+  CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == text);
+}
+
+TEST_CASE("a token for a directory that is not there is an error", "[token]") {
+  const Directory directory;
+  CHECK(Token::load_or_create(directory / "none/token").error() ==
+        std::errc::no_such_file_or_directory);
+  CHECK(directory.files() == 0);
+}
+
+TEST_CASE("no signal comes where files may not grow", "[token]") {
+  const Directory directory;
+  rlimit before;
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit small{10, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const auto token = Token::load_or_create(directory / "token");
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(token.error() == std::errc::file_too_large);
+  CHECK(directory.files() == 0);
 }

@@ -181,8 +181,8 @@ class RegionSender {
     return lease;
   }
 
-  /// Sends the message that lies in `lease`, which stays the caller's; `moved` if he has no more
-  /// use for it.
+  /// Sends the message that lies in `lease`, which stays the caller's; `moved` if it is not needed
+  /// any more.
   ///
   /// Errors: `unsupported` if it is other memory; those of `SendRight::send`; the system's.
   Result<void> send(SendRight& out, const MessageHeader& header, const Lease& lease,

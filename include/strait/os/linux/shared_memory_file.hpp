@@ -3,16 +3,17 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
 #include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/file_size_limit.hpp"
+#include "strait/result.hpp"
 
 namespace strait::linux_mach {
 
@@ -21,21 +22,11 @@ inline constexpr unsigned seals_of_size = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_S
 /// With these not even its maker can change a byte any more.
 inline constexpr unsigned seals_of_content = seals_of_size | F_SEAL_WRITE;
 
-/// Asks for this process's limit on the size of files, beyond which the kernel would do more than
-/// fail: it would raise SIGXFSZ.
-///
-/// Errors: `EFBIG`.
-inline Result<void> check_file_size(std::size_t size) {
-  rlimit limit;
-  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0) return posix::last_error();
-  return size > limit.rlim_cur ? posix::system_error(EFBIG) : Result<void>();
-}
-
 /// A file in memory without a name in any file system.
 ///
 /// Errors: `EFBIG` if it is over this process's limit on the size of files; those of the system.
 inline Result<posix::Descriptor> create_memory_file(const char* label, std::size_t size) {
-  if (auto fits = check_file_size(size); !fits) return fits.error();
+  if (auto fits = posix::check_file_size(size); !fits) return fits.error();
   auto file = posix::adopt_new(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) return posix::last_error();
   if (posix::retry([&] { return ::ftruncate(file.get(), static_cast<off_t>(size)); }) != 0) {
