@@ -22,19 +22,20 @@ using Transport = strait::MachTransport<strait::DefaultSendPolicy, strait::Block
 using Link = strait::Channel<Transport, strait::TrivialSerializer<Add, Sum>>;
 using Server = strait::Acceptor<Link, strait::AcceptorOptions{.max_clients = 100}>;
 
-// An account for each client that is there. A channel's address says which one it is.
+// An account for each client that is there.
 struct Accounts {
   Server& server;
-  std::map<Link*, std::int32_t> totals{};
+  std::map<strait::ClientId, std::int32_t> totals{};
   int left = 0;
 
-  void on_connected(Link& client) { totals[&client] = 0; }
+  void on_connected(Link& client) { totals[server.id(client)] = 0; }
   void operator()(Link& client, const Add& add) {
-    static_cast<void>(client.send(Sum{totals[&client] += add.amount}));  // or on_closed tells
+    static_cast<void>(
+        client.send(Sum{totals[server.id(client)] += add.amount}));  // or on_closed tells
   }
   void on_closed(Link& client, std::error_code) {
-    std::printf("a client leaves with %d\n", static_cast<int>(totals[&client]));
-    totals.erase(&client);
+    std::printf("a client leaves with %d\n", static_cast<int>(totals[server.id(client)]));
+    totals.erase(server.id(client));
     if (++left == 10) server.stop();
   }
 };

@@ -58,6 +58,9 @@ struct ListenerOf {
 
 }  // namespace detail
 
+/// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
+enum class ClientId : std::uint64_t {};
+
 /// One name, many clients with the same token, each with a channel of its own.
 ///
 /// A listener is anything that can be called with a client's channel and a message:
@@ -69,8 +72,8 @@ struct ListenerOf {
 ///
 /// It may also have `on_connected(Link&)`, called once before a client's first message, and
 /// `on_closed(Link&, std::error_code)`, called once when the client's channel has ended, after all
-/// that it had sent. Between the two a channel stays where it is, so its address says which client
-/// it is. A listener may send to, and close, any client's channel. A client that breaks the rules,
+/// that it had sent. Between the two a channel stays where it is; `id` says which client it is. A
+/// listener may send to, and close, any client's channel. A client that breaks the rules,
 /// or sends a message that the listener has no callable for, is closed; the others do not notice.
 ///
 /// While the system has no descriptor or no memory left, clients wait to be let in or are
@@ -147,6 +150,7 @@ class Acceptor {
       closing_ = true;
     } else {
       clients_.clear();
+      handles_.clear();
       detail::withdraw(server_);
     }
   }
@@ -158,17 +162,67 @@ class Acceptor {
   /// How many clients are there.
   std::size_t size() const noexcept { return clients_.size(); }
 
-  /// Calls `visit(ChannelT&)` for each client, to send all of them the same, for instance.
+  /// Calls `visit(ChannelT&)` for each client.
   template <class Visit>
   void for_each(Visit&& visit) {
-    for (auto& [fd, client] : clients_) visit(client);
+    for (auto& [fd, client] : clients_) visit(client.channel);
+  }
+
+  /// Sends the same to each client, and returns how many have taken it. Another one's queue is
+  /// full, or its channel is about to end. Blocking: never.
+  template <class Message>
+  std::size_t send_all(const Message& message) {
+    std::size_t taken = 0;
+    for_each([&](ChannelT& client) { taken += client.send(message).has_value(); });
+    return taken;
+  }
+
+  /// The id of a client that is there, or that `on_closed` tells of.
+  ClientId id(ChannelT& client) const { return clients_.at(client.native_handle().value()).id; }
+
+  /// The client of an id; null when it is gone. For answers that come late.
+  ChannelT* find(ClientId id) noexcept {
+    const auto handle = handles_.find(id);
+    return handle == handles_.end() ? nullptr : &clients_.at(handle->second).channel;
+  }
+
+  /// Gives a client away, with all that it has sent and that was not handled: to a `ChannelProxy`,
+  /// or to another acceptor's `adopt`, on another thread, too. `on_closed` does not tell of it.
+  ///
+  /// Errors: `busy` from inside a listener; `peer_closed` if it is gone.
+  Result<ChannelT> release(ClientId id) {
+    if (listening_) return Errc::busy;
+    const auto handle = handles_.find(id);
+    if (handle == handles_.end()) return Errc::peer_closed;
+    const auto client = clients_.find(handle->second);
+    set_.forget(client->first);
+    ChannelT channel = std::move(client->second.channel);
+    clients_.erase(client);
+    handles_.erase(handle);
+    return channel;
+  }
+
+  /// Serves a channel that is connected already, beside those that came by the name and whatever
+  /// their number. `on_connected` tells of it unless another listener was told.
+  ///
+  /// Errors: the system's, and the channel is closed then.
+  Result<ClientId> adopt(ChannelT channel) {
+    const auto added = add(std::move(channel));
+    if (!added) return added.error();
+    // What has come before it was watched is looked at now.
+    if (auto woken = set_.renew(); !woken) return woken.error();
+    return (*added)->second.id;
   }
 
   ObserverT& observer() noexcept { return observer_; }
 
  private:
+  struct Client {
+    ClientId id;
+    ChannelT channel;
+  };
   /// By the descriptor that says when to poll one.
-  using Clients = std::map<int, ChannelT>;
+  using Clients = std::map<int, Client>;
 
   /// How many clients are accepted or refused in one `poll`: a long backlog does not keep those
   /// waiting that are in.
@@ -282,24 +336,31 @@ class Acceptor {
   }
 
   Result<typename Clients::iterator> admit(detail::Introduced<TransportT> client) {
-    ChannelT channel(std::move(client), false, observer_);
+    return add(ChannelT(std::move(client), false, observer_));
+  }
+
+  Result<typename Clients::iterator> add(ChannelT channel) {
     const auto handle = channel.native_handle();
     if (!handle) return handle.error();
     if (auto watched = set_.watch(Interest::to_read(*handle)); !watched) return watched.error();
-    return clients_.emplace(*handle, std::move(channel)).first;
+    const ClientId id{++last_id_};
+    handles_.emplace(id, *handle);
+    return clients_.emplace(*handle, Client{id, std::move(channel)}).first;
   }
 
   bool is_full_for(std::uint32_t uid) const {
     if (clients_.size() >= options.max_clients) return true;
     if constexpr (options.max_clients_per_user >= options.max_clients) return false;
     std::size_t of_user = 0;
-    for (const auto& [fd, client] : clients_) of_user += client.peer().credentials.uid == uid;
+    for (const auto& [fd, client] : clients_) {
+      of_user += client.channel.peer().credentials.uid == uid;
+    }
     return of_user >= options.max_clients_per_user;
   }
 
   template <class Listener>
   std::size_t serve(typename Clients::iterator at, Listener& listener) {
-    ChannelT& client = at->second;
+    ChannelT& client = at->second.channel;
     const auto handled = client.poll(detail::ListenerOf<ChannelT, Listener>{client, listener});
     if (handled) return *handled;
     client.close();
@@ -307,6 +368,7 @@ class Acceptor {
       listener.on_closed(client, handled.error());
     }
     set_.forget(at->first);  // a forked process may have it open still
+    handles_.erase(at->second.id);
     clients_.erase(at);
     return 1;
   }
@@ -314,6 +376,8 @@ class Acceptor {
   detail::ResetOnMove<detail::HandshakeServer<TransportT>> server_;
   posix::WaitSet set_;
   Clients clients_;
+  std::map<ClientId, int> handles_;
+  std::uint64_t last_id_ = 0;
   /// The clients that have something to say, and were not asked yet from this one on.
   std::array<int, 64> ready_{};
   std::size_t ready_count_ = 0;

@@ -2,6 +2,7 @@
 
 #include "strait/acceptor.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -225,6 +226,89 @@ TEMPLATE_TEST_CASE("a listener may send to, close and count the other clients", 
   CHECK(hall.pump_until([&] {
     return hall.inboxes[1].messages.size() == 1 && hall.inboxes[2].messages.size() == 1;
   }));
+}
+
+TEMPLATE_TEST_CASE("a client's id is never another client's", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  REQUIRE(hall.join_all(2));
+  std::vector<strait::ClientId> ids;
+  hall.server.for_each([&](auto& client) { ids.push_back(hall.server.id(client)); });
+  REQUIRE(ids.size() == 2);
+  CHECK(ids[0] != ids[1]);
+  hall.server.for_each(
+      [&](auto& client) { CHECK(hall.server.find(hall.server.id(client)) == &client); });
+
+  struct Closed {
+    strait::Acceptor<ManyLink<TestType>>& server;
+    std::vector<strait::ClientId> ids{};
+    void operator()(ManyLink<TestType>&, View) {}
+    void on_closed(ManyLink<TestType>& client, std::error_code) {
+      ids.push_back(server.id(client));
+    }
+  };
+  Closed closed{hall.server};
+  hall.clients.clear();
+  hall.inboxes.clear();
+  for (const auto end = Clock::now() + long_enough;
+       hall.server.size() != 0 && Clock::now() < end;) {
+    REQUIRE(hall.server.wait(closed, 10ms));
+  }
+  std::sort(ids.begin(), ids.end());
+  std::sort(closed.ids.begin(), closed.ids.end());
+  CHECK(closed.ids == ids);
+  REQUIRE(hall.join_all(1));
+  for (const auto id : ids) CHECK(hall.server.find(id) == nullptr);
+  hall.server.for_each([&](auto& client) {
+    CHECK(std::find(ids.begin(), ids.end(), hall.server.id(client)) == ids.end());
+  });
+}
+
+TEMPLATE_TEST_CASE("what is sent to all reaches each, and one that can't take it is not counted",
+                   "[acceptor]", STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  REQUIRE(hall.join_all(3));
+  const Bytes news = pattern(100, 7);
+  CHECK(hall.server.send_all(View(news)) == 3);
+  REQUIRE(hall.pump_until([&] {
+    return std::all_of(hall.inboxes.begin(), hall.inboxes.end(), [&](const Inbox& inbox) {
+      return inbox.messages == std::vector<Bytes>{news};
+    });
+  }));
+  bool first = true;
+  hall.server.for_each([&](auto& client) {
+    if (std::exchange(first, false)) client.close();
+  });
+  CHECK(hall.server.send_all(View(news)) == 2);
+}
+
+TEMPLATE_TEST_CASE("a client is handed over with what it had said", "[acceptor]",
+                   STRAIT_TEST_TRANSPORTS) {
+  Hall<TestType> hall;
+  Hall<TestType> other;
+  REQUIRE(hall.join_all(1));
+  strait::ClientId id{};
+  hall.server.for_each([&](auto& client) { id = hall.server.id(client); });
+  const Bytes said = pattern(50, 1);
+  REQUIRE(hall.clients[0]->send(View(said)));
+  auto released = hall.server.release(id);
+  REQUIRE(released);
+  CHECK(hall.server.size() == 0);
+  CHECK(hall.server.release(id).error() == Errc::peer_closed);
+  const auto adopted = other.server.adopt(std::move(*released));
+  REQUIRE(adopted);
+  std::vector<Bytes> heard;
+  const auto listener = [&](ManyLink<TestType>& client, View bytes) {
+    CHECK(other.server.id(client) == *adopted);
+    CHECK(other.server.release(*adopted).error() == Errc::busy);
+    heard.emplace_back(bytes.begin(), bytes.end());
+    CHECK(client.send(bytes));
+  };
+  for (const auto end = Clock::now() + long_enough; heard.empty() && Clock::now() < end;) {
+    REQUIRE(other.server.wait(listener, 10ms));
+  }
+  CHECK(heard == std::vector<Bytes>{said});
+  CHECK(hall.pump_until([&] { return hall.inboxes[0].messages == std::vector<Bytes>{said}; }));
 }
 
 TEMPLATE_TEST_CASE("run serves until it is told to stop, or closes", "[acceptor]",
