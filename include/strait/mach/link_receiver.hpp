@@ -285,8 +285,9 @@ class LinkReceiver {
   ReceiveRight in_;
   [[no_unique_address]] RegionReceiverOf<KernelT> regions_;
   [[no_unique_address]] LoanReceiverOf<KernelT, typename SendPolicy::method> loans_;
-  /// A message of the usual size, or any other.
-  alignas(payload_alignment) std::byte usual_[256];
+  /// A message of the usual size, aligned as most are; no more, or each channel were over-aligned.
+  alignas(std::max_align_t) std::byte usual_[256];
+  /// Any other.
   ByteBuffer incoming_;
   /// Of the message that is coming in.
   RightList rights_;
