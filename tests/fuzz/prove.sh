@@ -29,7 +29,6 @@ ends         | transports/socket.hpp     | s/if (contents.size() != 2) return/if
 struct       | serializers/struct/codec.hpp | s/if (left() < size) return false;//
 struct       | serializers/struct/codec.hpp | s/ \&\& count <= left() . min_bytes//
 struct       | serializers/struct/codec.hpp | s/if (count > left() . sizeof(Element)) return false;//
-struct       | serializers/struct/codec.hpp | s/if (!holds_flat<Element>(at_ + i . sizeof(Element))) return false;//
 mach_message | mach/darwin/message.hpp  | s/if (message.size() < at + sizeof(Body)) return Errc::malformed;//
 mach_message | mach/darwin/message.hpp  | s/if (at > received.size() || received.size() - at < sizeof(AuditTrailer)) return/if (false) return/
 '
