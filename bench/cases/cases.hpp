@@ -17,6 +17,7 @@ Case mach_inline_block_case();
 Case mach_inline_spin_case();
 Case mach_cow_case();
 Case mach_cow_again_case();
+Case mach_ool_case();
 Case mach_loan_case();
 Case mach_loan_spin_case();
 Case mach_cow_block_case();

@@ -21,14 +21,16 @@
 namespace bench {
 
 /// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's;
-/// makes it there once and sends it again and again.
-enum class How { plain, lending, repeating };
+/// makes it there once and sends it again and again, as it is or with its first and last eight bytes
+/// written each time.
+enum class How { plain, lending, repeating, updating };
 
 /// A channel of bytes, used as a program would use it: `send`, and `wait` for what comes.
 template <class TransportT, class ObserverT, How how>
 class LibraryLink {
   static constexpr bool lends = how == How::lending;
   static constexpr bool repeats = how == How::repeating;
+  static constexpr bool updates = how == How::updating;
 
   using Channel =
       strait::Channel<TransportT, strait::RawSerializer, strait::ChannelOptions{}, ObserverT>;
@@ -83,6 +85,29 @@ class LibraryLink {
       again_ = channel_.out_of_line_bytes(bytes).value();
       make(again_.writable().value());
     }
+    check(channel_.send(again_), "send");
+  }
+
+  /// The message that was made first, as long as it is of that size, of which `make` writes no more
+  /// than the first and last eight bytes.
+  template <class Make>
+  void send_updated(std::size_t bytes, const Make& make) requires(updates) {
+    constexpr std::size_t stamp = sizeof(std::uint64_t);
+    if (again_.size() != bytes) {
+      send_whole(bytes, make);
+      return;
+    }
+    const std::size_t size = bytes < stamp ? bytes : stamp;
+    const std::span<std::byte> head = again_.writable(0, size).value();
+    static_cast<void>(again_.writable(bytes - size, size).value());
+    make(std::span(head.data(), bytes));
+    check(channel_.send(again_), "send");
+  }
+  /// The same with all of it written.
+  template <class Make>
+  void send_whole(std::size_t bytes, const Make& make) requires(updates) {
+    if (again_.size() != bytes) again_ = channel_.out_of_line_bytes(bytes).value();
+    make(again_.writable().value());
     check(channel_.send(again_), "send");
   }
 

@@ -20,6 +20,11 @@ Case mach_cow_again_case() {
       "mach-cow-again", "the same, one message sent again and again");
 }
 
+Case mach_ool_case() {
+  return library_case<strait::MachTransport<OutOfLine>, How::updating>(
+      "mach-ool", "one buffer again and again, its first and last eight bytes written each time");
+}
+
 Case mach_cow_block_case() {
   return library_case<strait::MachTransport<OutOfLine, strait::Block>>(
       "mach-cow-block", "the same, sleeping at once");

@@ -93,6 +93,14 @@ concept RepeatingLink = requires(Link& link) {
   link.send_again(std::size_t{}, [](std::span<std::byte>) {});
 };
 
+/// Links that send one message again and again with a little of it written: `send_updated(bytes,
+/// make)` calls `make(room)`, which writes the first and last eight bytes of it.
+template <class Link>
+concept UpdatingLink = requires(Link& link) {
+  link.send_updated(std::size_t{}, [](std::span<std::byte>) {});
+  link.send_whole(std::size_t{}, [](std::span<std::byte>) {});
+};
+
 template <MeasurableLink Link>
 class EndpointOver final : public Endpoint {
  public:
@@ -171,6 +179,8 @@ class EndpointOver final : public Endpoint {
   void send_made(std::size_t bytes, const Make& make) {
     if constexpr (LendingLink<Link>) {
       link_.send_made(bytes, make);
+    } else if constexpr (UpdatingLink<Link>) {
+      link_.send_whole(bytes, make);
     } else {
       const std::span<std::byte> room = payload_.room(bytes);
       make(room);
@@ -185,6 +195,10 @@ class EndpointOver final : public Endpoint {
   template <Work work>
   void send_one(std::size_t bytes) {
     if constexpr (RepeatingLink<Link>) return send_last(bytes);
+    if constexpr (UpdatingLink<Link> && work == Work::hand_off) {
+      return link_.send_updated(
+          bytes, [&](std::span<std::byte> room) { Payload::make<work>(room, sent_++); });
+    }
     send_made(bytes, [&](std::span<std::byte> room) { Payload::make<work>(room, sent_++); });
   }
   void send_last(std::size_t bytes) {

@@ -138,7 +138,7 @@ concept MachKernel = requires(std::string_view name, detail::AcceptLimits limits
 ///       change any more; `Region::create(size)` one to be written at `data()` until `freeze()`.
 ///       From then on, as of a received one, what is written at `data()` is seen by no other
 ///       process. `duplicate()` is the same bytes once more. `protect()`: this view is written to
-///       no more.
+///       no more, until `unprotect()`, after which the region may be one that can't be sent.
 template <class K>
 concept MachKernelWithRegions = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, typename K::Region own,
@@ -148,6 +148,7 @@ concept MachKernelWithRegions = MachKernel<K> &&
   { K::Region::create(bytes) } -> std::same_as<Result<typename K::Region>>;
   { own.freeze() } -> std::same_as<Result<void>>;
   { own.protect() } -> std::same_as<void>;
+  { own.unprotect() } -> std::same_as<void>;
   { region.duplicate() } -> std::same_as<Result<typename K::Region>>;
   { region.data() } -> std::same_as<std::byte*>;
   { region.bytes() } -> std::same_as<std::span<const std::byte>>;

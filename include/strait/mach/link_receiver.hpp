@@ -67,7 +67,10 @@ class LinkReceiver {
       left -= message_cost + static_cast<std::ptrdiff_t>(message.bytes);
       if (!is_plain(message) || assembling_) [[unlikely]] {
         // To take in what comes beside the message costs more than its bytes.
-        if (message.descriptors != 0 || message.bytes == sizeof(OolReference)) left -= page_cost();
+        if (message.descriptors != 0 || message.bytes == sizeof(OolReference) ||
+            is_patch(message)) {
+          left -= page_cost();
+        }
         const auto more = receive_other(message, sink, limits.max_message_bytes);
         if (!more) return more.error();
         if (!*more) return {};
@@ -140,6 +143,10 @@ class LinkReceiver {
     return message.kind == static_cast<std::uint8_t>(Kind::whole) && message.descriptors == 0;
   }
 
+  static bool is_patch(const MessageHeader& message) {
+    return message.kind == static_cast<std::uint8_t>(Kind::patch);
+  }
+
   static MessageHeader plain_header(std::size_t bytes) {
     return {.bytes = static_cast<std::uint32_t>(bytes)};
   }
@@ -175,6 +182,13 @@ class LinkReceiver {
         if constexpr (MachKernelWithRegions<KernelT>) regions_.done();
         return more;
       }
+      case Kind::patch:
+        if constexpr (MachKernelWithRegions<KernelT>) {
+          if (assembling_) return Errc::malformed;
+          if (auto patched = regions_.patch(in_, message); !patched) return patched.error();
+          return true;
+        }
+        return Errc::malformed;
       case Kind::welcome:
       case Kind::refusal:
       default: return Errc::malformed;

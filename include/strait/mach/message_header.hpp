@@ -35,6 +35,7 @@ enum class MessageKind : std::uint8_t {
   refusal,
   loan,
   forget,
+  patch,
 };
 
 }  // namespace detail

@@ -12,8 +12,10 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/base/min_max.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/memory/message_memory.hpp"
+#include "strait/memory/write_log.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {
@@ -30,6 +32,14 @@ struct OolReference {
   Place place = Place::once;
 
   std::span<const std::byte> bytes_of() const { return std::as_bytes(std::span(this, 1)); }
+};
+
+/// What stands before the bytes of a patch: they replace those from `offset` on in a region that the
+/// receiver keeps in this slot. The message that names the slot comes later.
+struct PatchHeader {
+  std::uint64_t offset = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t reserved = 0;
 };
 
 /// Sends a note whose memory the receiver has already.
@@ -78,22 +88,26 @@ class RegionMemory final : public Memory {
       frozen_ = true;
       written_ = !frozen;  // this side has its own bytes by now: they are what counts
       if (!frozen) return frozen.error();
-      renew();
     } else if (written_ || !can_be_sent()) {
       auto copy = Region::copy_of(region_.bytes());
       if (!copy) return copy.error();
       copy_ = std::move(*copy);
       copied_ = true;
       written_ = false;
-      renew();
     }
     return copied_ ? &copy_ : &region_;
   }
-  /// Names the last snapshot, and no other of this process.
-  std::uint64_t snapshot_id() const { return snapshot_id_; }
-  /// Whether it was sent before.
-  bool was_sent() const { return sent_; }
-  void set_sent() { sent_ = true; }
+
+  /// The number of what the memory holds now: what is written later makes another version.
+  std::uint64_t version() {
+    being_written_ = false;
+    return version_;
+  }
+  /// What was written, and in which version.
+  const WriteLog& writes() const { return writes_; }
+  /// The version that was sent last; 0 if none was.
+  std::uint64_t sent_version() const { return sent_version_; }
+  void set_sent() { sent_version_ = version_; }
 
   /// Stands for another region from now on, which came frozen; for its only user.
   void refill(Region region) {
@@ -102,7 +116,8 @@ class RegionMemory final : public Memory {
     copy_ = Region();
     frozen_ = true;
     written_ = copied_ = kept_ = false;
-    renew();
+    sent_version_ = 0;
+    writes_.clear();
   }
 
   /// From now on later messages may be read here, too.
@@ -111,9 +126,29 @@ class RegionMemory final : public Memory {
     region_.protect();
   }
 
-  Result<void> make_writable(Lease& lease) override {
+  /// Makes `lease`, by which the receiver keeps one of these, stand for one that it can patch:
+  /// itself, or a copy if there are buffers that stand for it, too.
+  ///
+  /// Errors: the system's; `lease` is then as it was.
+  static Result<std::byte*> make_patchable(Lease& lease) {
+    auto* memory = in(lease);
+    if (memory->is_shared()) {
+      auto own = memory->region_.duplicate();
+      if (!own) return own.error();
+      Lease other = create(std::move(*own), true);
+      if (!other) return no_memory();
+      lease = std::move(other);
+      memory = in(lease);
+      memory->kept_ = true;
+    }
+    if (!memory->patched_) memory->region_.unprotect();
+    memory->patched_ = memory->written_ = true;
+    return memory->data();
+  }
+
+  Result<void> make_writable(Lease& lease, std::size_t offset, std::size_t bytes) override {
     if (!kept_) {
-      written_ = frozen_;
+      if (frozen_) note_write(offset, bytes);
       return {};
     }
     auto own = region_.duplicate();
@@ -121,7 +156,7 @@ class RegionMemory final : public Memory {
     Lease other = create(std::move(*own), true);
     if (!other) return no_memory();
     lease = std::move(other);
-    return lease->make_writable(lease);
+    return lease->make_writable(lease, offset, bytes);
   }
 
   const void* kind() const noexcept override { return &own_kind; }
@@ -131,7 +166,6 @@ class RegionMemory final : public Memory {
 
   RegionMemory(Region region, bool frozen) : region_(std::move(region)), frozen_(frozen) {
     data_ = region_.data();
-    if (frozen) renew();
   }
 
   void drop() noexcept override {
@@ -149,24 +183,28 @@ class RegionMemory final : public Memory {
     }
   }
 
-  void renew() {
-    static std::atomic<std::uint64_t> last = 0;
-    snapshot_id_ = last.fetch_add(1, std::memory_order_relaxed) + 1;  // only has to be another one
-    sent_ = false;
+  void note_write(std::size_t offset, std::size_t bytes) {
+    if (!being_written_) ++version_;
+    written_ = being_written_ = true;
+    writes_.add(offset, offset + bytes, version_);
   }
 
   Region region_;
   Region copy_;
-  std::uint64_t snapshot_id_ = 0;
+  WriteLog writes_;
+  std::uint64_t version_ = 1;
+  std::uint64_t sent_version_ = 0;
   std::atomic<std::uint32_t> references_ = 1;
   bool frozen_;
   bool written_ = false;
   bool copied_ = false;
-  bool sent_ = false;
+  bool being_written_ = false;
   bool kept_ = false;
+  bool patched_ = false;
 };
 
-/// The sending side: what is sent again is named, once the receiver has it.
+/// The sending side: what is sent again is named, once the receiver has it, and what was written
+/// since is sent before.
 template <class KernelT>
 class RegionSender {
   using SendRight = typename KernelT::SendRight;
@@ -189,17 +227,24 @@ class RegionSender {
                     std::size_t bytes, bool moved) {
     auto* memory = RegionMemory<Region>::in(lease);
     if (memory == nullptr || memory->size() != bytes) return Errc::unsupported;
-    const auto region = memory->snapshot();
-    if (!region) return region.error();
     OolReference note{bytes};
     Kept* kept = find(*memory);
-    if (kept != nullptr && kept->snapshot == memory->snapshot_id()) {
-      note.place = OolReference::Place::cached;
-      note.slot = index(*kept);
-      kept->used = ++sends_;
-      return send_note(out, header, note);
+    if (kept != nullptr) {
+      const auto current = bring_up_to_date(out, *memory, *kept);
+      if (!current) return current.error();
+      if (*current) {
+        note.place = OolReference::Place::cached;
+        note.slot = index(*kept);
+        kept->used = ++sends_;
+        memory->set_sent();
+        return send_note(out, header, note);
+      }
     }
-    if (memory->was_sent() && !moved) {
+    const auto region = memory->snapshot();
+    if (!region) return region.error();
+    const std::uint64_t version = memory->version();
+    const std::uint64_t last = memory->sent_version();
+    if (last != 0 && !moved && (last == version || is_patch(*memory, last))) {
       if (kept == nullptr) kept = &oldest();
       note.place = OolReference::Place::fresh;
       note.slot = index(*kept);
@@ -208,7 +253,7 @@ class RegionSender {
     if (!sent) return sent;
     memory->set_sent();
     if (note.place == OolReference::Place::fresh) {
-      *kept = {memory->share(), memory->snapshot_id(), ++sends_};
+      *kept = {memory->share(), version, ++sends_};
     }
     return {};
   }
@@ -241,9 +286,66 @@ class RegionSender {
  private:
   struct Kept {
     Lease lease;
-    std::uint64_t snapshot = 0;
+    /// What the receiver has of it.
+    std::uint64_t version = 0;
     std::uint64_t used = 0;
   };
+
+  using Sent = RegionMemory<Region>;
+
+  static constexpr std::size_t publish_bytes = std::size_t{4} << 10;
+
+  /// Whether what was written after a version is little enough to travel by itself. Beyond an
+  /// eighth of the buffer, a fresh region is about as cheap.
+  static bool is_patch(const Sent& memory, std::uint64_t version) {
+    return memory.writes().bytes_since(version) <= max(memory.size() / 8, std::size_t{64});
+  }
+
+  /// Sends what was written since the receiver's copy was made or patched. False if that is so much
+  /// that a fresh region is the better way. What is sent twice, since there was no room the first
+  /// time, does no harm: no message names the slot in between.
+  ///
+  /// Errors: `would_block`, `peer_closed`.
+  Result<bool> bring_up_to_date(SendRight& out, Sent& memory, Kept& kept) {
+    const std::uint64_t version = memory.version();
+    if (kept.version == version) return true;
+    const std::size_t piece =
+        min(out.max_inline_bytes() - sizeof(PatchHeader), std::size_t{16} << 10);
+    const std::size_t patches = memory.writes().bytes_since(kept.version);
+    if (!is_patch(memory, kept.version) || patches > 2 * out.max_inline_bytes()) {
+      return false;
+    }
+    Result<void> sent;
+    std::size_t staged_bytes = 0;
+    memory.writes().visit_since(kept.version, [&](std::size_t offset, std::size_t left) {
+      while (left != 0 && sent) {
+        const std::size_t size = min(left, piece);
+        sent = stage_patch(out, {offset, index(kept)}, memory.data() + offset, size);
+        offset += size;
+        left -= size;
+        staged_bytes += size;
+        if (staged_bytes >= publish_bytes) {
+          out.publish();
+          staged_bytes = 0;
+        }
+      }
+      return sent.has_value();
+    });
+    out.publish();
+    if (!sent) return sent.error();
+    kept.version = version;
+    return true;
+  }
+
+  static Result<void> stage_patch(SendRight& out, const PatchHeader& patch, const std::byte* bytes,
+                                  std::size_t size) {
+    const auto room = out.reserve(sizeof patch + size);
+    if (!room) return room.error();
+    std::memcpy(*room, &patch, sizeof patch);
+    std::memcpy(*room + sizeof patch, bytes, size);
+    return out.stage({static_cast<std::uint32_t>(sizeof patch + size), 0,
+                      static_cast<std::uint8_t>(MessageKind::patch), 0});
+  }
 
   Kept* find(const Memory& memory) {
     for (Kept& kept : kept_) {
@@ -325,6 +427,29 @@ class RegionReceiver {
       if (kept) return false;
     }
     return true;
+  }
+
+  /// Writes what a message that was not popped yet brings to a region that is kept here. Buffers
+  /// that a listener keeps stay what they were.
+  ///
+  /// Errors: `malformed`, the system's.
+  Result<void> patch(ReceiveRight& in, const MessageHeader& message) {
+    PatchHeader header;
+    if (message.descriptors != 0 || message.bytes < sizeof header) return Errc::malformed;
+    std::memcpy(&header, in.body(), sizeof header);
+    const std::size_t size = message.bytes - sizeof header;
+    done();  // if a listener has thrown
+    auto* memory =
+        header.slot < kept_regions ? RegionMemory<Region>::in(kept_[header.slot]) : nullptr;
+    if (memory == nullptr || header.offset > memory->size() ||
+        size > memory->size() - header.offset) {
+      return Errc::malformed;
+    }
+    const auto data = RegionMemory<Region>::make_patchable(kept_[header.slot]);
+    if (!data) return data.error();
+    if (size != 0) std::memcpy(*data + header.offset, in.body() + sizeof header, size);
+    in.pop(message);
+    return {};
   }
 
   /// Errors: `malformed`.

@@ -54,11 +54,15 @@ class Memory {
 
   std::byte* data() const noexcept { return data_; }
 
-  /// Makes what `lease` stands for writable without any other process's seeing it; it may stand for
-  /// another memory then, with the same bytes.
+  /// Makes these bytes of what `lease` stands for writable without any other process's seeing it;
+  /// it may stand for another memory then, with the same bytes.
   ///
   /// Errors: the system's; `lease` is then as it was.
-  virtual Result<void> make_writable([[maybe_unused]] Lease& lease) { return {}; }
+  virtual Result<void> make_writable([[maybe_unused]] Lease& lease,
+                                     [[maybe_unused]] std::size_t offset,
+                                     [[maybe_unused]] std::size_t bytes) {
+    return {};
+  }
 
   /// The same for all of one class, so that its maker recognizes it.
   virtual const void* kind() const noexcept = 0;

@@ -50,10 +50,19 @@ class OutOfLineBytes {
   /// way of an older answer is seen here, but may not be when the buffer is sent again.
   ///
   /// Errors: the system's.
-  Result<std::span<std::byte>> writable() {
+  Result<std::span<std::byte>> writable() { return writable(0, size_); }
+
+  /// Some of the bytes, to write. Under copy-on-write a buffer that is sent again costs what was
+  /// asked for in this way since, not all that is in it: the receiver's copy is brought up to date.
+  ///
+  /// Errors: `std::errc::invalid_argument` if the buffer does not hold these bytes; the system's.
+  Result<std::span<std::byte>> writable(std::size_t offset, std::size_t bytes) {
+    if (offset > size_ || bytes > size_ - offset) {
+      return std::make_error_code(std::errc::invalid_argument);
+    }
     if (!lease_) return std::span<std::byte>();
-    if (auto made = lease_->make_writable(lease_); !made) return made.error();
-    return std::span(lease_->data(), size_);
+    if (auto made = lease_->make_writable(lease_, offset, bytes); !made) return made.error();
+    return std::span(lease_->data() + offset, bytes);
   }
 
  private:
@@ -87,6 +96,17 @@ class OutOfLine {
     auto bytes = bytes_.writable();
     if (!bytes) return bytes.error();
     return std::launder(reinterpret_cast<T*>(bytes->data()));
+  }
+
+  /// One member, to write: `writable(&Frame::header)`. As `OutOfLineBytes::writable` of some bytes.
+  template <class Member>
+  Result<Member*> writable(Member T::*member) {
+    const T& whole = **this;
+    const auto* place = reinterpret_cast<const std::byte*>(&(whole.*member));
+    const auto offset = static_cast<std::size_t>(place - data());
+    auto bytes = bytes_.writable(offset, sizeof(Member));
+    if (!bytes) return bytes.error();
+    return &(std::launder(reinterpret_cast<T*>(bytes->data() - offset))->*member);
   }
 
  private:

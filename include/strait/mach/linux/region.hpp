@@ -141,6 +141,13 @@ class Region {
   /// Nothing may be written to this view: others will read it.
   void protect() { ::mprotect(mapping_.data(), mapping_.size(), PROT_READ); }
 
+  /// This view is written to again, and is no longer what its file holds.
+  void unprotect() {
+    ::mprotect(mapping_.data(), mapping_.size(), PROT_READ | PROT_WRITE);
+    file_.reset();
+    share_ = OpenFileShare();
+  }
+
   int descriptor() const { return file_.get(); }
   /// Also of a region that is not mapped here.
   std::size_t size() const { return size_; }
