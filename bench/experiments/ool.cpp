@@ -18,8 +18,8 @@ namespace bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> ool_cases = {
-    "fifo",      "mach-inline",    "mach-cow", "mach-cow-again",
+constexpr std::array<std::string_view, 9> ool_cases = {
+    "fifo",      "mach-inline",    "mach-cow", "mach-cow-again", "mach-ool",
     "mach-loan", "mach-loan-spin", "ring",     "shared-buffer"};
 
 constexpr std::size_t small_bytes = 100;
@@ -30,9 +30,10 @@ struct Comparison {
   std::string_view upper;
   std::string_view lower;
 };
-constexpr std::array<Comparison, 4> handed_over = {
+constexpr std::array<Comparison, 5> handed_over = {
     Comparison{"fifo", "mach-cow"}, Comparison{"fifo", "mach-cow-again"},
-    Comparison{"fifo", "mach-loan"}, Comparison{"mach-inline", "ring"}};
+    Comparison{"mach-cow", "mach-ool"}, Comparison{"fifo", "mach-loan"},
+    Comparison{"mach-inline", "ring"}};
 constexpr std::array<Comparison, 5> worked_on = {
     Comparison{"mach-loan", "shared-buffer"}, Comparison{"mach-loan-spin", "shared-buffer"},
     Comparison{"mach-cow", "shared-buffer"}, Comparison{"mach-inline", "shared-buffer"},

@@ -2,8 +2,10 @@
 
 #include "strait/memory/out_of_line.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
@@ -77,6 +79,42 @@ TEMPLATE_TEST_CASE("a buffer that is sent as it is stays the sender's, who may g
   fill_pattern(old, 77);
   REQUIRE(pair.deliver_to_server(1));
   CHECK(same_bytes(pair.at_server.messages.front(), pattern(size, 5)));
+}
+
+TEMPLATE_TEST_CASE("a buffer of which parts are written arrives whole, again and again",
+                   "[out_of_line]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  auto pair = connected_pair<Link>();
+  constexpr std::size_t size = 20'000;
+  auto buffer = pair.client.out_of_line_bytes(size).value();
+  fill_pattern(buffer.writable().value(), 1);
+  auto expected = pattern(size, 1);
+  std::vector<OutOfLineBytes> kept;
+  std::vector<std::vector<std::byte>> kept_expected;
+  for (std::size_t i = 0; i != 12; ++i) {
+    for (const std::size_t at : {std::size_t{0}, 1000 * i, size - 8}) {
+      const auto part = buffer.writable(at, 8).value();
+      fill_pattern(part, i + at);
+      std::copy(part.begin(), part.end(), expected.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    REQUIRE(pair.client.send(buffer));
+    bool came = false;
+    const auto listener = [&](OutOfLineBytes received) {
+      came = true;
+      CHECK(same_bytes(received.bytes(), expected));
+      if (i % 4 == 0) {
+        kept.push_back(std::move(received));
+        kept_expected.push_back(expected);
+      }
+    };
+    REQUIRE(poll_until(pair.server, listener, [&] {
+      static_cast<void>(pair.client.flush(0ms));
+      return came;
+    }));
+  }
+  for (std::size_t i = 0; i != kept.size(); ++i) {
+    CHECK(same_bytes(kept[i].bytes(), kept_expected[i]));
+  }
 }
 
 TEMPLATE_TEST_CASE("a listener may keep buffers, write to them, and outlive the channel with them",

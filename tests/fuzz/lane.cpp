@@ -107,6 +107,21 @@ void run(Input& input) {
     to_link.store(position, word);
     position = next;
   };
+  const auto patch = [&] {
+    strait::detail::PatchHeader content{};
+    content.slot = input.below(10);
+    content.offset = input.below(2) == 0 ? input.below(200) : input.take<std::uint64_t>();
+    const auto bytes = static_cast<std::uint32_t>(input.below(3) == 0 ? 0 : input.below(250));
+    const auto size =
+        static_cast<std::uint32_t>(input.below(8) == 0 ? input.below(16) : sizeof content + bytes);
+    std::array<std::uint64_t, sizeof content / 8> words;
+    std::memcpy(words.data(), &content, sizeof content);
+    const std::uint64_t body = position + 8;
+    record(lane::detail::pack({size, 7, static_cast<std::uint8_t>(Kind::patch), 0}), size);
+    for (std::size_t i = 0; i != words.size() && 8 * i < size; ++i) {
+      to_link.store(body + 8 * i, words[i]);
+    }
+  };
   const auto note = [&](Kind kind, std::uint8_t descriptors) {
     strait::detail::OolReference content{};
     content.slot = input.below(10);
@@ -212,7 +227,13 @@ void run(Input& input) {
         pass(1);
         note(Kind::region, 1);
         break;
-      case 9: note(input.below(2) == 0 ? Kind::loan : Kind::forget, input.below(2)); break;
+      case 9:
+        switch (input.below(3)) {
+          case 0: note(Kind::loan, input.below(2)); break;
+          case 1: note(Kind::forget, input.below(2)); break;
+          default: patch(); break;
+        }
+        break;
       case 10:
         pass(1);
         note(Kind::loan, 1);

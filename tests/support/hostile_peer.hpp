@@ -102,7 +102,8 @@ enum RecordKind : std::uint8_t {
   welcome,
   refusal,
   loan,
-  forget
+  forget,
+  patch
 };
 
 /// One lane that this peer made: it receives there.

@@ -1,21 +1,19 @@
 #pragma once
 
-// Regions on their way: made, sent, sent again, received, kept.
+// Regions on their way: made, sent, sent again, patched, received, kept.
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <new>
 #include <span>
 #include <system_error>
 #include <utility>
 
 #include "strait/base/min_max.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/mach/region_memory.hpp"
 #include "strait/memory/message_memory.hpp"
-#include "strait/memory/write_log.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {
@@ -34,8 +32,8 @@ struct OolReference {
   std::span<const std::byte> bytes_of() const { return std::as_bytes(std::span(this, 1)); }
 };
 
-/// What stands before the bytes of a patch: they replace those from `offset` on in a region that the
-/// receiver keeps in this slot. The message that names the slot comes later.
+/// What stands before the bytes of a patch, which replace those from `offset` on in the region that
+/// the receiver keeps in this slot. The message that names the slot comes later.
 struct PatchHeader {
   std::uint64_t offset = 0;
   std::uint32_t slot = 0;
@@ -51,157 +49,6 @@ Result<void> send_note(SendRight& out, MessageHeader header, const OolReference&
 
 /// How many regions a receiver keeps for a sender that sends them again and again.
 inline constexpr std::size_t kept_regions = 8;
-
-/// A region with those that use it: buffers, and what keeps it to be sent or read again.
-template <class Region>
-class RegionMemory final : public Memory {
- public:
-  /// A region that is still to be filled, or one that came frozen. A null lease when there is no
-  /// memory.
-  static Lease create(Region region, bool frozen) {
-    return Lease(new (std::nothrow) RegionMemory(std::move(region), frozen));
-  }
-
-  /// What a lease stands for if that is one of these, or a null pointer.
-  static RegionMemory* in(const Lease& lease) {
-    const bool is_one = lease && lease->kind() == &own_kind;
-    return is_one ? static_cast<RegionMemory*>(lease.get()) : nullptr;
-  }
-
-  Lease share() {
-    references_.fetch_add(1, std::memory_order_relaxed);  // the caller has one already
-    return Lease(this);
-  }
-  bool is_shared() const {
-    // Acquire: pairs with `drop` by the others.
-    return references_.load(std::memory_order_acquire) != 1;
-  }
-
-  std::size_t size() const { return region_.bytes().size(); }
-
-  /// What the memory holds now, in a region that never changes.
-  ///
-  /// Errors: the system's.
-  Result<const Region*> snapshot() {
-    if (!frozen_) {
-      const auto frozen = region_.freeze();
-      frozen_ = true;
-      written_ = !frozen;  // this side has its own bytes by now: they are what counts
-      if (!frozen) return frozen.error();
-    } else if (written_ || !can_be_sent()) {
-      auto copy = Region::copy_of(region_.bytes());
-      if (!copy) return copy.error();
-      copy_ = std::move(*copy);
-      copied_ = true;
-      written_ = false;
-    }
-    return copied_ ? &copy_ : &region_;
-  }
-
-  /// The number of what the memory holds now: what is written later makes another version.
-  std::uint64_t version() {
-    being_written_ = false;
-    return version_;
-  }
-  /// What was written, and in which version.
-  const WriteLog& writes() const { return writes_; }
-  /// The version that was sent last; 0 if none was.
-  std::uint64_t sent_version() const { return sent_version_; }
-  void set_sent() { sent_version_ = version_; }
-
-  /// Stands for another region from now on, which came frozen; for its only user.
-  void refill(Region region) {
-    region_ = std::move(region);
-    data_ = region_.data();
-    copy_ = Region();
-    frozen_ = true;
-    written_ = copied_ = kept_ = false;
-    sent_version_ = 0;
-    writes_.clear();
-  }
-
-  /// From now on later messages may be read here, too.
-  void keep() {
-    kept_ = true;
-    region_.protect();
-  }
-
-  /// Makes `lease`, by which the receiver keeps one of these, stand for one that it can patch:
-  /// itself, or a copy if there are buffers that stand for it, too.
-  ///
-  /// Errors: the system's; `lease` is then as it was.
-  static Result<std::byte*> make_patchable(Lease& lease) {
-    auto* memory = in(lease);
-    if (memory->is_shared()) {
-      auto own = memory->region_.duplicate();
-      if (!own) return own.error();
-      Lease other = create(std::move(*own), true);
-      if (!other) return no_memory();
-      lease = std::move(other);
-      memory = in(lease);
-      memory->kept_ = true;
-    }
-    if (!memory->patched_) memory->region_.unprotect();
-    memory->patched_ = memory->written_ = true;
-    return memory->data();
-  }
-
-  Result<void> make_writable(Lease& lease, std::size_t offset, std::size_t bytes) override {
-    if (!kept_) {
-      if (frozen_) note_write(offset, bytes);
-      return {};
-    }
-    auto own = region_.duplicate();
-    if (!own) return own.error();
-    Lease other = create(std::move(*own), true);
-    if (!other) return no_memory();
-    lease = std::move(other);
-    return lease->make_writable(lease, offset, bytes);
-  }
-
-  const void* kind() const noexcept override { return &own_kind; }
-
- private:
-  static constexpr char own_kind = 0;
-
-  RegionMemory(Region region, bool frozen) : region_(std::move(region)), frozen_(frozen) {
-    data_ = region_.data();
-  }
-
-  void drop() noexcept override {
-    // Release: what was done here was done before the memory goes; acquire: for the thread that
-    // lets it go.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
-
-  /// A received region may be here without what it takes to send it on.
-  bool can_be_sent() const {
-    if constexpr (requires { region_.can_be_sent(); }) {
-      return copied_ || region_.can_be_sent();
-    } else {
-      return true;
-    }
-  }
-
-  void note_write(std::size_t offset, std::size_t bytes) {
-    if (!being_written_) ++version_;
-    written_ = being_written_ = true;
-    writes_.add(offset, offset + bytes, version_);
-  }
-
-  Region region_;
-  Region copy_;
-  WriteLog writes_;
-  std::uint64_t version_ = 1;
-  std::uint64_t sent_version_ = 0;
-  std::atomic<std::uint32_t> references_ = 1;
-  bool frozen_;
-  bool written_ = false;
-  bool copied_ = false;
-  bool being_written_ = false;
-  bool kept_ = false;
-  bool patched_ = false;
-};
 
 /// The sending side: what is sent again is named, once the receiver has it, and what was written
 /// since is sent before.

@@ -67,6 +67,13 @@ struct Connected {
   void note(const OolReference& note, std::uint8_t descriptors, std::uint8_t kind = region_kind) {
     peer.out.ring.write(header(kind, sizeof note, descriptors), note.bytes_of());
   }
+  void patch_region(std::uint32_t slot, std::uint64_t offset, std::size_t size,
+                    std::uint8_t descriptors = 0) {
+    const strait::detail::PatchHeader to{offset, slot, 0};
+    std::vector<std::byte> body(sizeof to + size, std::byte{0x5a});
+    std::memcpy(body.data(), &to, sizeof to);
+    peer.out.ring.write(header(patch, static_cast<std::uint32_t>(body.size()), descriptors), body);
+  }
   static constexpr auto region_kind = strait_test::region;
 };
 
@@ -189,6 +196,54 @@ TEST_CASE("a region is kept where there is a place for it, and found there", "[h
   channel.note({0, 3, Place::once}, 0, forget);
   channel.note({103, 3, Place::cached}, 0);
   CHECK(channel.link.poll(listener).error() == Errc::malformed);
+}
+
+TEST_CASE("a patch changes what is kept, within its bounds, and nothing else", "[hostile][mach]") {
+  const auto file = memory_file(5000, strait::linux_mach::seals_of_content);
+  Connected channel;
+  std::vector<std::byte> seen;
+  const auto listener = [&](Bytes bytes) { seen.assign(bytes.begin(), bytes.end()); };
+  channel.region(5000, file.get(), Place::fresh, 2);
+  CHECK(channel.link.poll(listener).value() == 1);
+  auto expected = seen;
+  channel.patch_region(2, 4990, 10);
+  channel.patch_region(2, 0, 1);
+  channel.patch_region(2, 5000, 0);
+  CHECK(channel.link.poll(listener).value() == 0);  // it is no message
+  channel.note({5000, 2, Place::cached}, 0);
+  CHECK(channel.link.poll(listener).value() == 1);
+  std::fill(expected.begin() + 4990, expected.end(), std::byte{0x5a});
+  expected[0] = std::byte{0x5a};
+  CHECK(seen == expected);
+
+  const auto end_after = [&](std::uint32_t slot, std::uint64_t offset, std::size_t size,
+                             std::uint8_t descriptors) {
+    return end_of([&](Connected& c) {
+      c.region(5000, file.get(), Place::fresh, 2);
+      CHECK(c.link.poll(deaf).value() == 2);
+      c.messages = 1;
+      c.patch_region(slot, offset, size, descriptors);
+    });
+  };
+  CHECK(end_after(2, 4991, 10, 0) == Errc::malformed);
+  CHECK(end_after(2, 5001, 0, 0) == Errc::malformed);
+  CHECK(end_after(2, ~std::uint64_t{0}, 1, 0) == Errc::malformed);
+  CHECK(end_after(2, ~std::uint64_t{0} - 7, 16, 0) == Errc::malformed);
+  CHECK(end_after(3, 0, 1, 0) == Errc::malformed);
+  CHECK(end_after(strait::detail::kept_regions, 0, 1, 0) == Errc::malformed);
+  CHECK(end_after(~std::uint32_t{0}, 0, 1, 0) == Errc::malformed);
+  CHECK(end_after(2, 0, 1, 1) == Errc::malformed);
+  // Too short to say where it belongs.
+  CHECK(end_of([](Connected& c) { c.peer.out.ring.write(header(patch, 8), eight); }) ==
+        Errc::malformed);
+  // In the middle of another message.
+  CHECK(end_of([&](Connected& c) {
+          c.region(5000, file.get(), Place::fresh, 2);
+          CHECK(c.link.poll(deaf).value() == 2);
+          c.messages = 1;
+          c.peer.out.ring.write(header(fragment, 8), eight);
+          c.patch_region(2, 0, 1);
+        }) == Errc::malformed);
 }
 
 TEST_CASE("a place that can't be, or is empty, ends the channel", "[hostile][mach]") {
