@@ -84,7 +84,10 @@ class RegionSender {
         note.slot = index(*kept);
         kept->used = ++sends_;
         memory->set_sent();
-        return send_note(out, header, note);
+        // Shown together with the patches, or the receiver would find no message and go to sleep.
+        auto sent = stage(out, header, note, {});
+        out.publish();
+        return sent;
       }
     }
     const auto region = memory->snapshot();
@@ -148,8 +151,8 @@ class RegionSender {
     return memory.writes().bytes_since(version) <= max(memory.size() / 8, std::size_t{64});
   }
 
-  /// Sends what was written since the receiver's copy was made or patched. False if that is so much
-  /// that a fresh region is the better way. What is sent twice, since there was no room the first
+  /// Stages what was written since the receiver's copy was made or patched. False if that is so
+  /// much that a fresh region is the better way. What is sent twice, since there was no room the first
   /// time, does no harm: no message names the slot in between.
   ///
   /// Errors: `would_block`, `peer_closed`.
@@ -162,12 +165,14 @@ class RegionSender {
     if (!is_patch(memory, kept.version) || patches > 2 * out.max_inline_bytes()) {
       return false;
     }
+    constexpr MessageHeader patch_header{.kind = static_cast<std::uint8_t>(MessageKind::patch)};
     Result<void> sent;
     std::size_t staged_bytes = 0;
     memory.writes().visit_since(kept.version, [&](std::size_t offset, std::size_t left) {
       while (left != 0 && sent) {
         const std::size_t size = min(left, piece);
-        sent = stage_patch(out, {offset, index(kept)}, memory.data() + offset, size);
+        sent = stage(out, patch_header, PatchHeader{offset, index(kept)},
+                     std::span<const std::byte>(memory.data() + offset, size));
         offset += size;
         left -= size;
         staged_bytes += size;
@@ -178,20 +183,24 @@ class RegionSender {
       }
       return sent.has_value();
     });
-    out.publish();
-    if (!sent) return sent.error();
+    if (!sent) {
+      out.publish();
+      return sent.error();
+    }
     kept.version = version;
     return true;
   }
 
-  static Result<void> stage_patch(SendRight& out, const PatchHeader& patch, const std::byte* bytes,
-                                  std::size_t size) {
-    const auto room = out.reserve(sizeof patch + size);
+  /// Stages a message of a head and the bytes behind it.
+  template <class Head>
+  static Result<void> stage(SendRight& out, MessageHeader header, const Head& head,
+                            std::span<const std::byte> bytes) {
+    header.bytes = static_cast<std::uint32_t>(sizeof head + bytes.size());
+    const auto room = out.reserve(header.bytes);
     if (!room) return room.error();
-    std::memcpy(*room, &patch, sizeof patch);
-    std::memcpy(*room + sizeof patch, bytes, size);
-    return out.stage({static_cast<std::uint32_t>(sizeof patch + size), 0,
-                      static_cast<std::uint8_t>(MessageKind::patch), 0});
+    std::memcpy(*room, &head, sizeof head);
+    if (!bytes.empty()) std::memcpy(*room + sizeof head, bytes.data(), bytes.size());
+    return out.stage(header);
   }
 
   Kept* find(const Memory& memory) {
