@@ -152,8 +152,8 @@ class RegionSender {
   }
 
   /// Stages what was written since the receiver's copy was made or patched. False if that is so
-  /// much that a fresh region is the better way. What is sent twice, since there was no room the first
-  /// time, does no harm: no message names the slot in between.
+  /// much that a fresh region is the better way. What is sent twice, since there was no room the
+  /// first time, does no harm: no message names the slot in between.
   ///
   /// Errors: `would_block`, `peer_closed`.
   Result<bool> bring_up_to_date(SendRight& out, Sent& memory, Kept& kept) {
