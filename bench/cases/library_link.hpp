@@ -21,8 +21,8 @@
 namespace bench {
 
 /// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's;
-/// makes it there once and sends it again and again, as it is or with its first and last eight bytes
-/// written each time.
+/// makes it there once and sends it again and again, as it is or with its first and last eight
+/// bytes written each time.
 enum class How { plain, lending, repeating, updating };
 
 /// A channel of bytes, used as a program would use it: `send`, and `wait` for what comes.

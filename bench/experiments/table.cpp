@@ -118,8 +118,7 @@ void print_meaning(const LatencyGrid& grid) {
     fmt::print(
         "A loan costs {} us at {} bytes and {} us at {}, where the FIFO takes {} us, and a buffer "
         "out of line that is sent again with 16 bytes of it written {} us: what is lent, or has "
-        "not "
-        "changed, is not copied.\n",
+        "not changed, is not copied.\n",
         cell_text(first), smallest, cell_text(last), largest, cell_text(fifo), cell_text(ool));
   }
 }

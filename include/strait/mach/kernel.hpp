@@ -148,7 +148,7 @@ concept MachKernelWithRegions = MachKernel<K> &&
   { K::Region::create(bytes) } -> std::same_as<Result<typename K::Region>>;
   { own.freeze() } -> std::same_as<Result<void>>;
   { own.protect() } -> std::same_as<void>;
-  { own.unprotect() } -> std::same_as<void>;
+  { own.unprotect() } -> std::same_as<Result<void>>;
   { region.duplicate() } -> std::same_as<Result<typename K::Region>>;
   { region.data() } -> std::same_as<std::byte*>;
   { region.bytes() } -> std::same_as<std::span<const std::byte>>;

@@ -75,7 +75,7 @@ class RegionMemory final : public Memory {
     data_ = region_.data();
     copy_ = Region();
     frozen_ = true;
-    written_ = copied_ = kept_ = false;
+    written_ = copied_ = being_written_ = kept_ = patched_ = false;
     sent_version_ = 0;
     writes_.clear();
   }
@@ -89,7 +89,7 @@ class RegionMemory final : public Memory {
   /// Makes `lease`, by which the receiver keeps one of these, stand for one that it can patch:
   /// itself, or a copy if there are buffers that stand for it, too.
   ///
-  /// Errors: the system's; `lease` is then as it was.
+  /// Errors: the system's; `lease` then stands for the same bytes.
   static Result<std::byte*> make_patchable(Lease& lease) {
     auto* memory = in(lease);
     if (memory->is_shared()) {
@@ -101,7 +101,9 @@ class RegionMemory final : public Memory {
       memory = in(lease);
       memory->kept_ = true;
     }
-    if (!memory->patched_) memory->region_.unprotect();
+    if (!memory->patched_) {
+      if (auto unprotected = memory->region_.unprotect(); !unprotected) return unprotected.error();
+    }
     memory->patched_ = memory->written_ = true;
     return memory->data();
   }

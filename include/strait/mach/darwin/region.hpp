@@ -70,7 +70,7 @@ class Region {
   Result<void> freeze() { return {}; }
   Result<Region> duplicate() const { return copy_of(bytes()); }
   void protect() {}
-  void unprotect() {}
+  Result<void> unprotect() { return {}; }
 
   std::byte* data() const { return memory_.data(); }
   std::span<const std::byte> bytes() const { return {memory_.data(), size_}; }

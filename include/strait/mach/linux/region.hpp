@@ -142,10 +142,15 @@ class Region {
   void protect() { ::mprotect(mapping_.data(), mapping_.size(), PROT_READ); }
 
   /// This view is written to again, and is no longer what its file holds.
-  void unprotect() {
-    ::mprotect(mapping_.data(), mapping_.size(), PROT_READ | PROT_WRITE);
+  ///
+  /// Errors: the system's, such as when it has no memory for the pages that will be written.
+  Result<void> unprotect() {
+    if (::mprotect(mapping_.data(), mapping_.size(), PROT_READ | PROT_WRITE) != 0) {
+      return posix::last_error();
+    }
     file_.reset();
     share_ = OpenFileShare();
+    return {};
   }
 
   int descriptor() const { return file_.get(); }
