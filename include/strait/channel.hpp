@@ -18,6 +18,7 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
+#include "strait/memory/encode_buffer.hpp"
 #include "strait/memory/out_of_line.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
@@ -140,6 +141,7 @@ class Channel {
       constexpr bool moved = !std::is_lvalue_reference_v<Buffer> && !std::is_const_v<Buffer>;
       auto& lease = detail::OutOfLineAccess::lease(const_cast<Plain&>(buffer));
       const auto& message = detail::OutOfLineAccess::message(buffer);
+      if (auto checked = check(message); !checked) return checked;
       auto sent = core_.send(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
           message, lease, moved));
       if constexpr (moved) {
@@ -337,10 +339,28 @@ class Channel {
                     "strait: the channel's serializer does not know this type of message.");
     }
     static_assert(detail::check_message<SerializerT, Message>());
-    return core_.send(detail::payload_of<SerializerT>(message), rights...);
+    if (auto checked = check(message); !checked) return checked;
+    if constexpr (detail::EncodesMessage<SerializerT, Message>) {
+      const auto bytes = encoder_.template encode<SerializerT>(message, options.max_message_bytes);
+      if (!bytes) return bytes.error();
+      const detail::PlainPayload payload(SerializerT::tag(message), bytes->size(), bytes->data());
+      return core_.send(payload, rights...);
+    } else {
+      return core_.send(detail::payload_of<SerializerT>(message), rights...);
+    }
+  }
+
+  template <class Message>
+  static Result<void> check(const Message& message) {
+    if constexpr (detail::ChecksMessage<SerializerT, Message>) {
+      return SerializerT::check(message);
+    } else {
+      return {};
+    }
   }
 
   Core core_;
+  detail::Encoder encoder_;
 };
 
 }  // namespace strait

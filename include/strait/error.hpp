@@ -78,6 +78,9 @@ enum class Errc {
   no_runtime_directory,
   /// A server holds this name, but with another transport. Use the same transport on both sides.
   other_transport,
+  /// The message is not complete, or its serializer's library can't encode it; nothing was sent.
+  /// Set what its type requires.
+  invalid_message,
 };
 
 namespace detail {
@@ -118,6 +121,7 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::no_runtime_directory:
       return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
     case Errc::other_transport: return "the server of this name has another transport";
+    case Errc::invalid_message: return "the message to send is not complete, or can't be encoded";
     default: break;
   }
   return "unknown strait error";

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "strait/result.hpp"
 
 namespace strait {
+
+class EncodeBuffer;
 
 namespace detail {
 
@@ -43,20 +46,37 @@ concept WritesMessage = requires(const M& message, std::byte* out) {
   { S::write(message, out) } -> std::same_as<void>;
 };
 template <class S, class M>  // S6
+concept EncodesMessage = requires(const M& message, EncodeBuffer& out) {
+  { S::encode(message, out) } -> std::same_as<void>;
+};
+template <class S, class M>  // S7
+concept ChecksMessage = requires(const M& message) {
+  { S::check(message) } -> std::same_as<Result<void>>;
+};
+template <class S, class M>  // S8
 concept HasMessageBytes = requires(const M& message) {
   { S::bytes(message) } -> std::convertible_to<std::span<const std::byte>>;
 };
-/// S8, or 0.
+template <class S>  // S9
+concept ReadsMessages = requires(std::uint16_t tag, std::span<const std::byte> bytes,
+                                 AnyListener& listener) {
+  { S::read(tag, bytes, listener) } -> std::same_as<Result<void>>;
+};
+/// S10, or 0.
 template <class S>
 inline constexpr std::size_t usual_bytes = 0;
 template <class S>
   requires requires { S::usual_bytes; }
 inline constexpr std::size_t usual_bytes<S> = S::usual_bytes;
-template <class S>  // S7
-concept ReadsMessages = requires(std::uint16_t tag, std::span<const std::byte> bytes,
-                                 AnyListener& listener) {
-  { S::read(tag, bytes, listener) } -> std::same_as<Result<void>>;
-};
+/// S11, or nothing.
+template <class S>
+std::string_view message_name(std::uint16_t tag) {
+  if constexpr (requires { S::name(tag); }) {
+    return S::name(tag);
+  } else {
+    return {};
+  }
+}
 
 }  // namespace detail
 
@@ -70,14 +90,21 @@ concept ReadsMessages = requires(std::uint16_t tag, std::span<const std::byte> b
 ///       is known from the type, so that the way the message takes can be chosen by the compiler.
 ///   S5  `write(message, out)`: writes just these bytes, never reads `out` (a hostile process may
 ///       see and change it), never writes what was not in the message (padding).
-///   S6  optional, `bytes(message)`: the same bytes, where they lie in the message already.
-///   S7  `read(tag, bytes, listener)`: calls the listener with the message that lies in `bytes`,
+///   S6  instead of S4 and S5, where only encoding tells the size: `encode(message, out)` appends
+///       the bytes to `out`, an `EncodeBuffer` that the channel keeps from message to message.
+///   S7  optional, `check(message)`: success, or why this message can't be sent.
+///   S8  optional, `bytes(message)`: the same bytes, where they lie in the message already.
+///   S9  `read(tag, bytes, listener)`: calls the listener with the message that lies in `bytes`,
 ///       which may be anything that a hostile peer makes up. Errors: `malformed` if it is no
 ///       message, `unexpected_message` if this listener takes no such message. The bytes are
 ///       private to this process and do not change (unless they are lent: see `LoanUpTo`); they end
 ///       with the call, and are aligned to 64 bytes if there are more than 4,096 of them.
-///   S8  optional, `usual_bytes`: the size of the messages when all have the same, which makes
+///   S10 optional, `usual_bytes`: the size of the messages when all have the same, which makes
 ///       receiving them a little faster.
+///   S11 optional, `name(tag)`: what a program calls the messages of this tag, for observers; empty
+///       if it is no tag.
+///
+/// No exception may leave any of these, but what the listener itself throws.
 ///
 /// `examples/custom_serializer.cpp` is a small one.
 template <class S>
@@ -86,7 +113,8 @@ concept Serializer = detail::HasSchema<S> && detail::ReadsMessages<S>;
 /// A serializer that can send an `M`.
 template <class S, class M>
 concept SerializerOf = Serializer<S> && detail::AcceptsMessage<S, M> && detail::TagsMessage<S, M> &&
-    detail::SizesMessage<S, M> && detail::WritesMessage<S, M>;
+    (detail::EncodesMessage<S, M> ||
+     (detail::SizesMessage<S, M> && detail::WritesMessage<S, M>));
 
 namespace detail {
 
@@ -100,7 +128,7 @@ consteval bool check_serializer() {
                 "serializer.hpp.");
   static_assert(ReadsMessages<S>,
                 "strait: a serializer has a static read(std::uint16_t, std::span<const std::byte>, "
-                "listener&), which returns Result<void>: S7 in serializer.hpp.");
+                "listener&), which returns Result<void>: S9 in serializer.hpp.");
   return true;
 }
 
@@ -112,10 +140,10 @@ consteval bool check_message() {
   static_assert(TagsMessage<S, M>,
                 "strait: a serializer has a static tag(const M&), which returns a std::uint16_t: "
                 "S3 in serializer.hpp.");
-  static_assert(SizesMessage<S, M>,
+  static_assert(EncodesMessage<S, M> || SizesMessage<S, M>,
                 "strait: a serializer has a static size(const M&), which returns a std::size_t or "
                 "a std::integral_constant of one: S4 in serializer.hpp.");
-  static_assert(WritesMessage<S, M>,
+  static_assert(EncodesMessage<S, M> || WritesMessage<S, M>,
                 "strait: a serializer has a static write(const M&, std::byte*), which returns "
                 "nothing: S5 in serializer.hpp.");
   return true;

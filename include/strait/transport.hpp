@@ -170,7 +170,7 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       and system calls, so that it takes no longer than a millisecond or so whatever the peer
 ///       does), or none is left (`empty`), or there will be no more: `peer_closed`, which comes
 ///       after all that was sent; `malformed`, `message_too_large`, `bad_region`, which come after
-///       all that was good. The bytes are private, aligned as S7 says, and end with the call.
+///       all that was good. The bytes are private, aligned as S9 says, and end with the call.
 ///       Memory grows with what has arrived, not with what was announced.
 ///
 /// Waiting

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Shows that the fuzzers find faults: for each line of the table below one check is taken out of a
 # copy of the headers, and the target built against that copy has to fail within two minutes, from
-# no corpus at all. Needs clang with its sanitizers. With arguments: only these targets.
+# no corpus at all. Needs clang with its sanitizers, and the libraries of adapters. With arguments: only these targets.
 #
 # A new proof is a line: the target, the header, and what sed does to exactly one line of it.
 set -euo pipefail
@@ -29,12 +29,17 @@ ends         | transports/socket.hpp     | s/if (contents.size() != 2) return/if
 struct       | serializers/struct/codec.hpp | s/if (left() < size) return false;//
 struct       | serializers/struct/codec.hpp | s/ \&\& count <= left() . min_bytes//
 struct       | serializers/struct/codec.hpp | s/if (count > left() . sizeof(Element)) return false;//
+cereal       | serializers/cereal.hpp    | s/if (count > elements_left_) throw/if (false) throw/
+cereal       | serializers/cereal.hpp    | s/if (value > std::byte{1}) throw/if (false) throw/
+cereal       | serializers/cereal.hpp    | s/if (bytes > rest_.size()) throw/if (false) throw/
 mach_message | mach/darwin/message.hpp  | s/if (message.size() < at + sizeof(Body)) return Errc::malformed;//
 mach_message | mach/darwin/message.hpp  | s/if (at > received.size() || received.size() - at < sizeof(AuditTrailer)) return/if (false) return/
 '
 
 sources() {
-  echo "tests/fuzz/$1.cpp tests/support/runtime_dir.cpp"
+  local source=tests/fuzz/$1.cpp
+  [[ -f $source ]] || source=tests/fuzz/adapters/$1.cpp
+  echo "$source tests/support/runtime_dir.cpp"
   [[ $1 != *mach* ]] || echo tests/support/scripted_mach.cpp
 }
 
@@ -64,7 +69,7 @@ while IFS='|' read -r target header expression; do
   SECONDS=0
   TMPDIR=$work "$work/fuzzer" -max_total_time=$seconds -max_len=600 -timeout=20 -artifact_prefix="$work/" \
     "$work/corpus" >"$work/log" 2>&1 || true
-  if why=$(grep -m 1 -E 'does not hold|ERROR: (Addr|Leak|libFuzzer: timeout)|runtime error' "$work/log"); then
+  if why=$(grep -m 1 -E 'does not hold|ERROR: (Addr|Leak|libFuzzer: (timeout|out-of))|runtime error' "$work/log"); then
     echo "found in $SECONDS s ($why): $target | $header | $expression"
   else
     echo "NOT FOUND in $SECONDS s: $target | $header | $expression"

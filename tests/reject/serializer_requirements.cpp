@@ -3,7 +3,7 @@
 // expect: strait: a serializer has a static tag(const M&), which returns a std::uint16_t: S3 in serializer.hpp.
 // expect: strait: a serializer has a static size(const M&), which returns a std::size_t or a std::integral_constant of one: S4 in serializer.hpp.
 // expect: strait: a serializer has a static write(const M&, std::byte*), which returns nothing: S5 in serializer.hpp.
-// expect: strait: a serializer has a static read(std::uint16_t, std::span<const std::byte>, listener&), which returns Result<void>: S7 in serializer.hpp.
+// expect: strait: a serializer has a static read(std::uint16_t, std::span<const std::byte>, listener&), which returns Result<void>: S9 in serializer.hpp.
 
 // The least serializer, without one of its requirements at a time.
 

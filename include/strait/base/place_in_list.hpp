@@ -25,4 +25,9 @@ concept PlacedIn = requires(const List* list) {
   detail::place_in<T>(list);
 };
 
+/// The place of one in the list.
+template <class T, class List>
+inline constexpr std::uint16_t index_in =
+    decltype(detail::place_in<T>(static_cast<const List*>(nullptr)))::value;
+
 }  // namespace strait::detail

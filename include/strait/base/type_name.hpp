@@ -28,6 +28,13 @@ consteval std::string_view type_name() {
   return scope == name.npos ? name : name.substr(scope + 2);
 }
 
+/// The name of the type that stands at `place` in a list; empty if none does.
+template <class... Ts>
+std::string_view name_in_list(std::size_t place) {
+  static constexpr std::string_view names[] = {type_name<Ts>()...};
+  return place < sizeof...(Ts) ? names[place] : std::string_view();
+}
+
 /// A type's name as this compiler spells it, with all its scopes.
 template <class T>
 consteval std::string_view full_type_name() {

@@ -13,7 +13,6 @@
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/link_waiter.hpp"
 #include "strait/channel/listening.hpp"
-#include "strait/channel/message_name.hpp"
 #include "strait/channel/outbox.hpp"
 #include "strait/channel/peer_watch.hpp"
 #include "strait/channel/status.hpp"
@@ -322,7 +321,7 @@ class ChannelCore {
       status_.fail(Status::broken, why.error());
     } else {
       status_.set(Status::unexpected);
-      observe_unexpected(observer_, MessageName<SerializerT>::of(message.tag), message.tag,
+      observe_unexpected(observer_, message_name<SerializerT>(message.tag), message.tag,
                          message.bytes.size());
     }
     return false;

@@ -19,7 +19,6 @@
 #include "strait/base/fair_mutex.hpp"
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/frame_sink.hpp"
-#include "strait/channel/message_name.hpp"
 #include "strait/error.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/memory/byte_buffer.hpp"
@@ -319,7 +318,7 @@ class ProxyCore {
   void observe_unexpected(std::uint16_t tag) {
     const std::lock_guard locked(mutex_);
     detail::observe_unexpected(channel_.observer(),
-                               MessageName<typename ChannelT::serializer>::of(tag), tag,
+                               message_name<typename ChannelT::serializer>(tag), tag,
                                current_.size());
   }
 

@@ -116,7 +116,7 @@ class FrameReader {
 
  private:
   static constexpr std::size_t gulp_bytes = std::size_t{64} << 10;
-  /// Messages up to here may be given unaligned: see S7.
+  /// Messages up to here may be given unaligned: see S9.
   static constexpr std::size_t small_bytes = 4096;
 
   static bool copy(ByteBuffer& to, std::span<const std::byte> bytes) {

@@ -133,15 +133,27 @@ struct OutOfLineAccess {
   static const T& message(const OutOfLine<T>& buffer) {
     return *buffer;
   }
+  template <class B>
+    requires requires(B& buffer) { buffer.out_of_line(); }
+  static const B& message(const B& buffer) { return buffer; }
   static Lease& lease(OutOfLineBytes& buffer) { return buffer.lease_; }
   template <class T>
   static Lease& lease(OutOfLine<T>& buffer) {
     return buffer.bytes_.lease_;
   }
+  template <class B>
+    requires requires(B& buffer) { buffer.out_of_line(); }
+  static Lease& lease(B& buffer) { return buffer.out_of_line().lease_; }
+};
+
+/// A message that is built in such a buffer, which it shows to the library.
+template <class B>
+concept BuiltOutOfLine = requires(B& message) {
+  { message.out_of_line() } -> std::same_as<OutOfLineBytes&>;
 };
 
 template <class B>
-inline constexpr bool is_out_of_line = false;
+inline constexpr bool is_out_of_line = BuiltOutOfLine<B>;
 template <>
 inline constexpr bool is_out_of_line<OutOfLineBytes> = true;
 template <class T>

@@ -5,11 +5,14 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "strait/base/aggregate.hpp"
 #include "strait/base/place_in_list.hpp"
+#include "strait/base/type_name.hpp"
+#include "strait/memory/aligned.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/result.hpp"
 #include "strait/serializer.hpp"
@@ -28,8 +31,6 @@ consteval std::size_t size_of_list(TypeList<Ts...>) {
 
 /// Beyond this, an object that is read is made on the heap.
 inline constexpr std::size_t max_stack_bytes = 16 << 10;
-/// Messages of up to so many bytes may lie anywhere.
-inline constexpr std::size_t max_unaligned_bytes = 4096;
 
 /// Has a sizer or a writer take members, those from `first` on with a digest of their type before.
 template <std::size_t first, class Pass>
@@ -114,8 +115,7 @@ class Serializer {
   static constexpr bool evolves = !std::is_same_v<Base, TypeList<>>;
 
   template <class T>
-  static constexpr std::uint16_t index_of =
-      decltype(detail::place_in<T>(static_cast<const List*>(nullptr)))::value;
+  static constexpr std::uint16_t index_of = index_in<T, List>;
 
   /// The member from which on they have come later, or 0 if none has.
   template <class T>
@@ -140,6 +140,8 @@ class Serializer {
 
   template <class T>
   static constexpr bool accepts = PlacedIn<T, List>;
+
+  static std::string_view name(std::uint16_t tag) { return name_in_list<Ts...>(tag); }
 
   template <PlacedIn<List> T>
   static constexpr std::uint16_t tag(const T&) {
@@ -197,15 +199,9 @@ class Serializer {
   template <class T, class Listener>
   static Result<void> read_as(std::span<const std::byte> bytes, Listener& listener) {
     constexpr std::size_t alignment = in_place<T>() ? alignof(T) : message_schema<T>.view_alignment;
-    if constexpr (alignment > 1) {
-      if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment != 0) {
-        if (bytes.size() > max_unaligned_bytes) return Errc::malformed;  // none is, by S7
-        alignas(payload_alignment) std::byte copy[max_unaligned_bytes];
-        if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());
-        return read_aligned<T>(std::span<const std::byte>(copy, bytes.size()), listener);
-      }
-    }
-    return read_aligned<T>(bytes, listener);
+    return read_at_alignment<alignment>(bytes, [&](std::span<const std::byte> aligned) {
+      return read_aligned<T>(aligned, listener);
+    });
   }
 
   template <class T, class Listener>

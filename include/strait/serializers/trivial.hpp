@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -65,10 +66,6 @@ class TrivialSerializer {
   static_assert((detail::PlacedIn<Ts, List> && ...),
                 "strait: a message type is listed twice in this TrivialSerializer.");
 
-  template <class T>
-  static constexpr std::uint16_t index_of =
-      decltype(detail::place_in<T>(static_cast<const List*>(nullptr)))::value;
-
  public:
   static constexpr std::uint64_t schema_hash = detail::schema_hash_of<Ts...>();
 
@@ -80,9 +77,11 @@ class TrivialSerializer {
   template <class T>
   static constexpr bool accepts = detail::PlacedIn<T, List>;
 
+  static std::string_view name(std::uint16_t tag) { return detail::name_in_list<Ts...>(tag); }
+
   template <class T>
   static constexpr std::uint16_t tag(const T&) {
-    return index_of<T>;
+    return detail::index_in<T, List>;
   }
 
   template <class T>
@@ -120,7 +119,8 @@ class TrivialSerializer {
                   "strait: this listener takes none of the channel's message types.");
     Result<void> result;
     const bool known =
-        ((tag == index_of<Ts> && (result = read_as<Ts>(bytes, listener), true)) || ...);
+        ((tag == detail::index_in<Ts, List> && (result = read_as<Ts>(bytes, listener), true)) ||
+         ...);
     return known ? result : Errc::malformed;
   }
 
@@ -147,7 +147,7 @@ class TrivialSerializer {
       listener(*std::launder(reinterpret_cast<const T*>(bytes.data())));
       return {};
     } else {
-      // Small, by S7.
+      // Small, by S9.
       return read_copy<T>(bytes, listener);
     }
   }
