@@ -83,7 +83,7 @@ class Channel {
     const auto deadline = detail::Deadline::after(timeout);
     constexpr std::chrono::milliseconds longest{60};
     for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
-      auto server = introduce(name, token, deadline);
+      auto server = introduce(name, token, deadline, observer);
       if (server) return Channel(std::move(*server), deadline.is_now(), std::move(observer));
       if (!passes(server.error()) || deadline.passed()) {
         return server.error() == Errc::peer_closed ? make_error_code(Errc::refused)
@@ -298,7 +298,8 @@ class Channel {
       : Channel(Peer{peer.credentials}, std::move(peer.link),
                 greeting ? State::greeting : State::connected, std::move(observer)) {}
   static detail::HandshakeTerms terms(const Token& token) {
-    return {token, SerializerT::schema_hash, detail::wire_options_of<TransportT>(), options.peers};
+    return {token, detail::schema_of<SerializerT>(), detail::wire_options_of<TransportT>(),
+            options.peers};
   }
   static constexpr detail::AcceptLimits accept_limits() {
     return {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms},
@@ -306,6 +307,8 @@ class Channel {
   }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }
   Interest await_room() { return core_.await_room(); }
+  /// Has `native_handle` become ready at this time, too.
+  void wake_by(detail::Deadline deadline) { core_.wake_by(deadline); }
 
  private:
   using Core = detail::ChannelCore<TransportT, SerializerT, options, ObserverT>;
@@ -325,11 +328,12 @@ class Channel {
   ///
   /// Errors: `peer_closed` when the server hung up without an answer; as `connect`.
   static Result<detail::Introduced<TransportT>> introduce(std::string_view name, const Token& token,
-                                                          detail::Deadline deadline) {
+                                                          detail::Deadline deadline,
+                                                          ObserverT& observer) {
     auto found = TransportT::look_up(name);
     if (!found) return found.error();
     return detail::introduce<TransportT>(std::move(*found), terms(token), deadline,
-                                         accept_limits().timeout);
+                                         accept_limits().timeout, observer);
   }
 
   template <class Message, class... List>

@@ -26,7 +26,8 @@ enum class Errc {
   bad_token,
   /// The peer speaks another version of the protocol. Build both sides from the same release.
   version_mismatch,
-  /// The peer's serializer has other message types. Build both sides with the same list of types.
+  /// The peer's serializer has other message types. Build both sides with the same list of types;
+  /// which one differs, an observer's `on_schema_mismatch` tells.
   schema_mismatch,
   /// The peer sent bytes that no honest peer sends. The channel is closed; distrust the peer.
   malformed,
@@ -81,6 +82,8 @@ enum class Errc {
   /// The message is not complete, or its serializer's library can't encode it; nothing was sent.
   /// Set what its type requires.
   invalid_message,
+  /// The peer let go of a call without a reply: it has no callable for it, or dropped its `Reply`.
+  unanswered,
 };
 
 namespace detail {
@@ -121,6 +124,7 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::no_runtime_directory:
       return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
     case Errc::other_transport: return "the server of this name has another transport";
+    case Errc::unanswered: return "the peer has dropped the call without a reply";
     case Errc::invalid_message: return "the message to send is not complete, or can't be encoded";
     default: break;
   }

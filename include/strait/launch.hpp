@@ -160,9 +160,9 @@ struct Launcher {
       for (;;) {
         auto server = ChannelT::transport::look_up(std::move(*input));
         if (server) {
-          auto parent =
-              introduce<typename ChannelT::transport>(std::move(*server), ChannelT::terms(*token),
-                                                      deadline, ChannelT::accept_limits().timeout);
+          auto parent = introduce<typename ChannelT::transport>(
+              std::move(*server), ChannelT::terms(*token), deadline,
+              ChannelT::accept_limits().timeout, observer);
           if (!parent) return parent.error();
           return ChannelT(std::move(*parent), deadline.is_now(), std::move(observer));
         }

@@ -14,6 +14,9 @@ namespace strait {
 ///     void on_send(std::size_t bytes);       a message was accepted by `send`
 ///     void on_receive(std::size_t bytes);    a message is about to be given to the listener
 ///     void on_refused(std::error_code why, const PeerCredentials&);   a client's Hello was refused
+///     void on_schema_mismatch(std::string_view type, std::uint16_t tag);
+///         the peer is refused, or refuses, because this is the first message type that it has
+///         otherwise, or (if `type` is empty) that this side has not
 ///     void on_unexpected(std::string_view type, std::uint16_t tag, std::size_t bytes);
 ///         the listener has no callable for this message; `type` is its name without namespaces,
 ///         empty if the serializer has none; `tag` is its place in `TrivialSerializer`'s list
@@ -38,6 +41,13 @@ void observe_unexpected(Observer& observer, std::string_view type, std::uint16_t
                         std::size_t bytes) {
   if constexpr (requires { observer.on_unexpected(type, tag, bytes); }) {
     observer.on_unexpected(type, tag, bytes);
+  }
+}
+
+template <class Observer>
+void observe_schema_mismatch(Observer& observer, std::string_view type, std::uint16_t tag) {
+  if constexpr (requires { observer.on_schema_mismatch(type, tag); }) {
+    observer.on_schema_mismatch(type, tag);
   }
 }
 

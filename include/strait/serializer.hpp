@@ -103,6 +103,8 @@ std::string_view message_name(std::uint16_t tag) {
 ///       receiving them a little faster.
 ///   S11 optional, `name(tag)`: what a program calls the messages of this tag, for observers; empty
 ///       if it is no tag.
+///   S12 optional, `type_hashes`: an array of a `std::uint64_t` for each type, by its tag, so that
+///       a peer with another schema learns which type differs.
 ///
 /// No exception may leave any of these, but what the listener itself throws.
 ///
@@ -113,8 +115,7 @@ concept Serializer = detail::HasSchema<S> && detail::ReadsMessages<S>;
 /// A serializer that can send an `M`.
 template <class S, class M>
 concept SerializerOf = Serializer<S> && detail::AcceptsMessage<S, M> && detail::TagsMessage<S, M> &&
-    (detail::EncodesMessage<S, M> ||
-     (detail::SizesMessage<S, M> && detail::WritesMessage<S, M>));
+    (detail::EncodesMessage<S, M> || (detail::SizesMessage<S, M> && detail::WritesMessage<S, M>));
 
 namespace detail {
 

@@ -18,7 +18,7 @@ frames       | framing/frame_reader.hpp  | s/max(gulp_bytes, 2 \* large_.size())
 frames       | os/posix/socket.hpp         | s/(MSG_CTRUNC | MSG_TRUNC)/MSG_TRUNC/
 handshake    | handshake/hello.hpp     | s/if (bytes.size() != sizeof hello) return Errc::malformed;//
 handshake    | handshake/hello.hpp     | s/if (Token::from_bytes(hello.token) != token) return/if (false) return/
-handshake    | handshake/hello.hpp     | s/if (bytes.size() != sizeof welcome) return/if (bytes.size() < sizeof welcome) return/
+handshake    | handshake/hello.hpp     | s/if (bytes.size() != sizeof welcome + .*) {/if (false) {/
 handshake    | framing/frame_stream.hpp  | s/ || !is_plain(header)//
 handshake    | transports/socket.hpp     | s/return rights.size() == 0 ? hello : Errc::malformed;/return hello;/
 rendezvous   | handshake/hello.hpp     | s/if (hello.options.queue_bytes != options.queue_bytes) return/if (false) return/

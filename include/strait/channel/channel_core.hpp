@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <system_error>
@@ -163,6 +162,8 @@ class ChannelCore {
     }
     return waiter_.native_handle();
   }
+
+  void wake_by(Deadline deadline) { waiter_.wake_by(deadline, due()); }
 
   /// When to `poll` at the latest though there is nothing to read, because the time of a handshake
   /// is up.
@@ -401,7 +402,8 @@ class ChannelCore {
   }
 
   void await_welcome() {
-    const auto welcome = detail::read_welcome(*link_, peer_.credentials, options.peers);
+    const auto welcome = detail::read_welcome(*link_, peer_.credentials, options.peers,
+                                              schema_of<SerializerT>(), observer_);
     if (welcome) {
       connected();
     } else if (welcome.error() != Errc::empty) {

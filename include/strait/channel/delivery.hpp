@@ -35,6 +35,8 @@ concept Takes = TakesMessage<Listener, Message, More...> ||
 template <class SerializerT, class Listener, bool carries_rights>
 class Delivery {
  public:
+  using listener_type = Listener;
+
   /// What of its rights and memory the listener does not take stays with the message.
   Delivery(Listener& listener, const Incoming& message)
       : listener_(listener), rights_(message.rights), memory_(message.memory) {}

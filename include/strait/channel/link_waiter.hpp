@@ -92,10 +92,16 @@ class LinkWaiter {
     if (auto changed = posix::watch_instead(*set_, watched_.out, wanted.out); !changed) {
       return changed;
     }
-    set_->wake_at(due);
+    set_->wake_at(Deadline::earlier(due, wake_by_));
     if (ready) return set_->renew();
     set_->clear();
     return {};
+  }
+
+  /// Has the set show at this time, too, that there is something to do.
+  void wake_by(Deadline deadline, Deadline due) {
+    wake_by_ = deadline;
+    if (set_) set_->wake_at(Deadline::earlier(due, wake_by_));
   }
 
   /// Has the loop look again. Not that of the process which this one was forked from.
@@ -138,6 +144,7 @@ class LinkWaiter {
   [[no_unique_address]] Spinner<WaitPolicy> spin_;
   ResetOnMove<posix::WaitSet> set_;
   Interests watched_;
+  Deadline wake_by_ = Deadline::never();
 };
 
 }  // namespace strait::detail

@@ -27,8 +27,8 @@ Result<Introduced<TransportT>> say_hello(typename TransportT::Connector server,
     credentials = server.credentials();
     if (auto checked = check_peer(credentials, terms.peers); !checked) return checked.error();
   }
-  auto link =
-      std::move(server).hello(encode_hello(terms.schema_hash, terms.token, terms.options).bytes());
+  auto link = std::move(server).hello(
+      encode_hello(terms.schema.hash, terms.token, terms.options, terms.schema.digests).bytes());
   if (!link) return link.error();
   return Introduced<TransportT>{std::move(*link), credentials};
 }
@@ -36,9 +36,11 @@ Result<Introduced<TransportT>> say_hello(typename TransportT::Connector server,
 /// Takes the server's answer.
 ///
 /// Errors: `empty` until it is there; why the client is refused; `peer_closed` if the server hung
-/// up without an answer; `permission_denied` if its user is not allowed.
-template <class TransportT>
-Result<void> read_welcome(TransportT& link, PeerCredentials& credentials, PeerPolicy peers) {
+/// up without an answer; `permission_denied` if its user is not allowed. Of a `schema_mismatch` the
+/// observer hears where it is.
+template <class TransportT, class Observer>
+Result<void> read_welcome(TransportT& link, PeerCredentials& credentials, PeerPolicy peers,
+                          const Schema& schema, Observer& observer) {
   const auto answer = link.welcome();
   if (!answer) return answer.error();
   if constexpr (!TellsCredentials<typename TransportT::Connector>) {
@@ -46,23 +48,28 @@ Result<void> read_welcome(TransportT& link, PeerCredentials& credentials, PeerPo
     // Before what it says counts.
     if (auto checked = check_peer(credentials, peers); !checked) return checked;
   }
-  return check_welcome(answer->bytes());
+  auto checked = check_welcome(answer->bytes());
+  if (checked.failed_with(Errc::schema_mismatch)) {
+    tell_mismatch(schema, digests_of_welcome(answer->bytes()), observer);
+  }
+  return checked;
 }
 
 /// Says Hello and, unless the deadline is now, waits for the answer until then, or until the usual
 /// time of a handshake is up.
 ///
 /// Errors: as above; `handshake_timeout`; the system's.
-template <class TransportT>
+template <class TransportT, class Observer>
 Result<Introduced<TransportT>> introduce(typename TransportT::Connector server,
                                          const HandshakeTerms& terms, Deadline deadline,
-                                         std::chrono::milliseconds usual) {
+                                         std::chrono::milliseconds usual, Observer& observer) {
   auto peer = say_hello<TransportT>(std::move(server), terms);
   if (!peer || deadline.is_now()) return peer;
   const auto until = Deadline::earlier(deadline, Deadline::after(usual));
   const FrameQueue nothing;
   for (;;) {
-    const auto welcome = read_welcome(peer->link, peer->credentials, terms.peers);
+    const auto welcome =
+        read_welcome(peer->link, peer->credentials, terms.peers, terms.schema, observer);
     if (welcome) return peer;
     if (welcome.error() != Errc::empty) return welcome.error();
     if (until.passed()) return Errc::handshake_timeout;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "strait/handshake/handshake_bytes.hpp"
+#include "strait/handshake/schema.hpp"
 #include "strait/os/posix/user.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -15,7 +16,7 @@
 namespace strait::detail {
 
 inline constexpr std::uint64_t protocol_magic = 0x7469'6172'7473'0a1a;
-inline constexpr std::uint32_t protocol_version = 3;
+inline constexpr std::uint32_t protocol_version = 4;
 
 /// The options of a transport that both sides must have alike.
 struct WireOptions {
@@ -40,7 +41,7 @@ constexpr WireOptions wire_options_of() {
 /// What a client has to show to be let in, and which peers both sides allow.
 struct HandshakeTerms {
   Token token;
-  std::uint64_t schema_hash;
+  Schema schema;
   WireOptions options;
   PeerPolicy peers;
 };
@@ -53,10 +54,12 @@ struct Hello {
   std::uint64_t schema_hash = 0;
   std::byte token[Token::size_bytes] = {};
   WireOptions options;
+  TypeDigests digests;
 };
-static_assert(sizeof(Hello) == 72 && sizeof(Hello) <= HandshakeBytes::capacity);
+static_assert(sizeof(Hello) == 120 && sizeof(Hello) <= HandshakeBytes::capacity);
 
-/// What the server answers: `status` is 0 or the `Errc` for which the client is refused.
+/// What the server answers: `status` is 0 or the `Errc` for which the client is refused. If that is
+/// `schema_mismatch`, its own `TypeDigests` follow.
 struct Welcome {
   std::uint64_t magic = protocol_magic;
   std::uint32_t version = protocol_version;
@@ -65,18 +68,42 @@ struct Welcome {
 static_assert(sizeof(Welcome) == 16);
 
 inline HandshakeBytes encode_hello(std::uint64_t schema_hash, const Token& token,
-                                   const WireOptions& options = {}) {
+                                   const WireOptions& options = {},
+                                   const TypeDigests& digests = {}) {
   Hello hello;
   hello.schema_hash = schema_hash;
+  hello.digests = digests;
   hello.options = options;
   std::memcpy(hello.token, token.bytes().data(), Token::size_bytes);
   return HandshakeBytes({reinterpret_cast<const std::byte*>(&hello), sizeof hello});
 }
 
-inline HandshakeBytes encode_welcome(std::error_code status) {
-  Welcome welcome;
-  welcome.status = static_cast<std::uint32_t>(status.value());
-  return HandshakeBytes({reinterpret_cast<const std::byte*>(&welcome), sizeof welcome});
+inline HandshakeBytes encode_welcome(std::error_code status, const TypeDigests& digests = {}) {
+  struct {
+    Welcome welcome;
+    TypeDigests digests;
+  } answer;
+  answer.welcome.status = static_cast<std::uint32_t>(status.value());
+  answer.digests = digests;
+  const bool tells_types = status == Errc::schema_mismatch;
+  return HandshakeBytes({reinterpret_cast<const std::byte*>(&answer),
+                         tells_types ? sizeof answer : sizeof answer.welcome});
+}
+
+/// Those of a Hello or Welcome that was found to be of another schema.
+template <class Message>
+TypeDigests digests_behind(std::size_t offset, const Message& bytes) {
+  TypeDigests digests;
+  if (bytes.size() == offset + sizeof digests) {
+    std::memcpy(&digests, bytes.data() + offset, sizeof digests);
+  }
+  return digests;
+}
+inline TypeDigests digests_of_hello(std::span<const std::byte> bytes) {
+  return digests_behind(offsetof(Hello, digests), bytes);
+}
+inline TypeDigests digests_of_welcome(std::span<const std::byte> bytes) {
+  return digests_behind(sizeof(Welcome), bytes);
 }
 
 /// Errors: `malformed`, `version_mismatch`, `bad_token`, `schema_mismatch`, `send_policy_mismatch`,
@@ -102,8 +129,12 @@ inline Result<void> check_hello(std::span<const std::byte> bytes, std::uint64_t 
 /// Errors: `malformed`, `version_mismatch`, and why the server refused.
 inline Result<void> check_welcome(std::span<const std::byte> bytes) {
   Welcome welcome;
-  if (bytes.size() != sizeof welcome) return Errc::malformed;
+  if (bytes.size() < sizeof welcome) return Errc::malformed;
   std::memcpy(&welcome, bytes.data(), sizeof welcome);
+  const bool tells_types = welcome.status == static_cast<std::uint32_t>(Errc::schema_mismatch);
+  if (bytes.size() != sizeof welcome + (tells_types ? sizeof(TypeDigests) : 0)) {
+    return Errc::malformed;
+  }
   if (welcome.magic != protocol_magic) return Errc::malformed;
   if (welcome.status == 0) {
     return welcome.version == protocol_version ? Result<void>() : Errc::version_mismatch;

@@ -27,6 +27,14 @@ struct Introduced {
   PeerCredentials credentials;
 };
 
+/// Has an observer hear of the type in which a peer's schema differs, if that is seen.
+template <class Observer>
+void tell_mismatch(const Schema& schema, const TypeDigests& peers, Observer& observer) {
+  if (const auto tag = first_difference(schema.digests, peers)) {
+    observe_schema_mismatch(observer, schema.name(*tag), *tag);
+  }
+}
+
 /// The server's half of the handshake: claims a name, and lets each client in or turns it away and
 /// says why.
 template <class TransportT>
@@ -60,7 +68,7 @@ class HandshakeServer {
     }
     const PeerCredentials credentials = request->credentials;
     const bool came = !request->failure;
-    auto link = answer(std::move(*request), is_full);
+    auto link = answer(std::move(*request), is_full, observer);
     if (link) return std::optional<Client>(Client{std::move(*link), credentials});
     turned_away_ = link.error();
     observe_refused(observer, turned_away_, credentials);
@@ -107,16 +115,20 @@ class HandshakeServer {
     server_.emplace(std::move(server));
   }
 
-  template <class IsFull>
-  Result<TransportT> answer(typename TransportT::Request request, const IsFull& is_full) const {
+  template <class IsFull, class Observer>
+  Result<TransportT> answer(typename TransportT::Request request, const IsFull& is_full,
+                            Observer& observer) const {
     if (request.failure) return request.failure;
     if (auto checked = check_peer(request.credentials, terms_.peers); !checked) {
       return checked.error();
     }
     auto why =
-        check_hello(request.hello(), terms_.schema_hash, terms_.token, terms_.options).error();
+        check_hello(request.hello(), terms_.schema.hash, terms_.token, terms_.options).error();
     if (!why && is_full(request.credentials)) why = Errc::refused;
-    const auto status = encode_welcome(why);
+    if (why == Errc::schema_mismatch) {
+      tell_mismatch(terms_.schema, digests_of_hello(request.hello()), observer);
+    }
+    const auto status = encode_welcome(why, terms_.schema.digests);
     if (!why) return std::move(request).welcome(status.bytes());
     std::move(request).refuse(status.bytes());
     return why;

@@ -127,7 +127,8 @@ class ConnectStep {
       peer_->link.take_doorbells();
     }
     const auto welcome =
-        detail::read_welcome(peer_->link, peer_->credentials, ChannelT::channel_options.peers);
+        detail::read_welcome(peer_->link, peer_->credentials, ChannelT::channel_options.peers,
+                             detail::schema_of<typename ChannelT::serializer>(), observer_);
     if (welcome) {
       unwatch();
       return ChannelT(std::move(*peer_), false, std::move(observer_));

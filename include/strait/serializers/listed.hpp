@@ -56,6 +56,8 @@ class ListedMessages {
     return hash;
   }();
 
+  static constexpr std::uint64_t type_hashes[] = {normal_type_name_hash<Ts>()...};
+
   static std::string_view name(std::uint16_t tag) { return name_in_list<Ts...>(tag); }
 
   template <class Listener>

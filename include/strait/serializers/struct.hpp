@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -137,6 +138,7 @@ class Serializer {
 
  public:
   static constexpr std::uint64_t schema_hash = hash_of_list<Ts...>(Base());
+  static constexpr std::array type_hashes = hashes_of_list<Ts...>(Base());
 
   template <class T>
   static constexpr bool accepts = PlacedIn<T, List>;

@@ -69,6 +69,8 @@ class TrivialSerializer {
  public:
   static constexpr std::uint64_t schema_hash = detail::schema_hash_of<Ts...>();
 
+  static constexpr std::uint64_t type_hashes[] = {detail::structure_hash<Ts>()...};
+
   /// Not for types so large that copying them takes longer than anything else.
   static constexpr std::size_t usual_bytes = [](std::size_t first, auto... others) {
     return first <= 256 && ((others == first) && ...) ? first : 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -290,6 +291,17 @@ consteval std::uint64_t hash_of_list(TypeList<Base...>) requires(sizeof...(Base)
   schema.add('+');
   (..., schema.add(describe_message<Base, base_members<Base>()>()));
   return schema.hash;
+}
+
+// Those of each type that the hash of the list is made of.
+template <class... Ts>
+consteval std::array<std::uint64_t, sizeof...(Ts)> hashes_of_list(TypeList<>) {
+  return {message_schema<Ts>.hash...};
+}
+template <class... Ts, class... Base>
+consteval std::array<std::uint64_t, sizeof...(Base)> hashes_of_list(TypeList<Base...>) requires(
+    sizeof...(Base) > 0) {
+  return {describe_message<Base, base_members<Base>()>().hash...};
 }
 
 }  // namespace strait::detail::structs
