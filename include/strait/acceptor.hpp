@@ -15,6 +15,7 @@
 #include "strait/acceptor_options.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/calls/frame.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
@@ -35,6 +36,8 @@ namespace detail {
 /// that one takes, a message alone or with rights, in place or in a buffer to keep.
 template <class ChannelT, class Listener>
 struct ListenerOf {
+  static constexpr bool takes_calls = TakesCalls<Listener>;
+
   ChannelT& channel;
   Listener& listener;
 
@@ -86,6 +89,8 @@ class Acceptor {
   using ObserverT = typename ChannelT::observer_type;
 
  public:
+  using channel_type = ChannelT;
+
   /// Claims a name. Each client's channel gets a copy of the observer.
   ///
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.

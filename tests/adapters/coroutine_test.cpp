@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "adapters/links.hpp"
+#include "strait/answering.hpp"
+#include "strait/caller.hpp"
 #include "strait/overloaded.hpp"
 #include "strait/rights/shared_memory.hpp"
 #include "support/catch.hpp"
@@ -611,4 +613,62 @@ TEST_CASE("a task throws where its result is asked for", "[coroutine]") {
   auto failing = outer();
   REQUIRE(failing.done());
   CHECK_THROWS_AS(failing.result(), std::system_error);
+}
+
+namespace {
+
+struct Asked {
+  std::uint64_t number;
+};
+struct Told {
+  std::uint64_t number;
+};
+using CallLink =
+    strait::Channel<strait::MachTransport<>, strait::Calls<strait::TrivialSerializer<Asked, Told>>>;
+
+/// Runs by itself, as far as it comes.
+struct Detached {
+  struct promise_type {
+    Detached get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept { std::terminate(); }
+  };
+};
+
+Detached ask(strait::Caller<CallLink>& caller, std::vector<Result<Told>>& told) {
+  for (std::uint64_t i = 0; i != 3; ++i) {
+    told.push_back(co_await caller.call<Told>(Asked{i}, long_enough));
+  }
+  told.push_back(co_await caller.call<Told>(Asked{100}, 5ms));
+  caller.close();
+  told.push_back(co_await caller.call<Told>(Asked{0}, long_enough));
+}
+
+}  // namespace
+
+TEST_CASE("a coroutine awaits its calls", "[coroutine][calls]") {
+  auto [left, right] = CallLink::pair().value();
+  strait::Caller caller(std::move(left));
+  std::optional<strait::Reply<CallLink>> kept;
+  auto answers = strait::answering(right, [&](const Asked& asked, strait::Reply<CallLink> reply) {
+    if (asked.number == 100) {
+      kept = std::move(reply);  // until the caller has given up
+      return;
+    }
+    reply.send(Told{asked.number + 1}).value();
+  });
+  std::vector<Result<Told>> told;
+  ask(caller, told);
+  while (told.size() < 4) {
+    static_cast<void>(right.poll(answers).value());
+    static_cast<void>(caller.poll().value());
+  }
+  // Closing from inside is done when the call that was handled has ended.
+  static_cast<void>(caller.poll());
+  REQUIRE(told.size() == 5);
+  for (std::uint64_t i = 0; i != 3; ++i) CHECK(told[i].value().number == i + 1);
+  CHECK(told[3].error() == Errc::timed_out);
+  CHECK(told[4].error() == Errc::closed);
 }

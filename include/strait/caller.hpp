@@ -1,0 +1,300 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "strait/base/deadline.hpp"
+#include "strait/calls/frame.hpp"
+#include "strait/calls/table.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/peer.hpp"
+#include "strait/result.hpp"
+#include "strait/serializers/calls.hpp"
+
+namespace strait {
+
+namespace detail {
+
+/// Takes no message.
+struct NoListener {};
+
+template <class SerializerT>
+inline constexpr bool makes_calls = false;
+template <class SerializerT>
+inline constexpr bool makes_calls<Calls<SerializerT>> = true;
+
+/// A listener that has replies go to their calls, and passes on the rest.
+template <class ChannelT, class Listener>
+struct ReplyListener {
+  static constexpr bool takes_calls = true;
+  static constexpr bool takes_calls_alone = std::is_same_v<Listener, NoListener>;
+
+  ChannelT& channel;
+  CallTable& calls;
+  Listener& listener;
+
+  void operator()(IncomingCall in) {
+    if (in.trailer.kind != CallKind::call) {
+      in.result = calls.reply(in);
+    } else if constexpr (TakesCalls<Listener>) {
+      listener(in);
+    } else {
+      // Its caller shall not wait for what does not come.
+      static_cast<void>(
+          channel.send(OutgoingCall<Nothing>{Nothing(), {CallKind::unanswered, in.trailer.id}}));
+    }
+  }
+  template <class... Arguments>
+    requires std::invocable<Listener&, Arguments...>
+  void operator()(Arguments&&... arguments) { listener(std::forward<Arguments>(arguments)...); }
+  void on_connected(const Peer& peer) requires requires { listener.on_connected(peer); }
+  { listener.on_connected(peer); }
+};
+
+/// A call's handler for one that takes a `Result<Reply>`.
+template <class Reply, class OnReply>
+struct ResultHandler {
+  OnReply on_reply;
+
+  void operator()(const Reply& reply) { on_reply(Result<Reply>(reply)); }
+  void operator()(std::error_code why) {
+    if (why) on_reply(Result<Reply>(why));
+  }
+};
+
+/// Suspends a coroutine until a call has ended.
+template <class CallerT, class Reply, class Message>
+class CallAwaiter {
+ public:
+  CallAwaiter(CallerT& caller, const Message& request, std::chrono::nanoseconds timeout)
+      : caller_(caller), request_(request), timeout_(timeout) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <class Handle>
+  bool await_suspend(Handle handle) {
+    const auto resume = [this, handle](Result<Reply> reply) mutable {
+      reply_ = std::move(reply);
+      handle.resume();
+    };
+    const auto made = caller_.template call<Reply>(request_, timeout_, resume);
+    if (!made) reply_ = made.error();
+    return made.has_value();
+  }
+  Result<Reply> await_resume() { return std::move(reply_); }
+
+ private:
+  CallerT& caller_;
+  Message request_;
+  std::chrono::nanoseconds timeout_;
+  Result<Reply> reply_ = Errc::closed;
+};
+
+}  // namespace detail
+
+/// Makes calls over a channel, each answered by a reply of its own: many may be under way, and
+/// their replies come in any order. The channel's serializer is a `Calls`.
+///
+///     caller.call<Sum>(Add{1, 2}, 200ms, [](strait::Result<Sum> sum) { ... });
+///
+/// A call that was made ends exactly once: with its reply, or with why there is none: `timed_out`,
+/// `operation_canceled`, `unanswered` (the peer let go of it), `unexpected_message` (the handler
+/// takes no reply of this type), or what ended the channel. Its handler runs inside `poll`, `wait`
+/// or `run`, or inside `cancel` or `close`, and may make calls and cancel some. A caller that is
+/// destroyed destroys its handlers uncalled, since what they refer to may be gone: `close` it
+/// before where something waits for them.
+///
+/// A peer that replies to what was not asked, or twice, is `malformed`. One that never replies
+/// keeps the place of a call that has timed out, of which a caller has a million.
+///
+/// It stands for the channel in loops: they take it where they take a channel, and the times of
+/// calls are among what makes its `native_handle` ready. Nothing is allocated for a call whose
+/// handler has no more than 64 bytes, once there have been as many.
+///
+/// Threads: one at a time. Do not move or destroy it inside a handler.
+template <class ChannelT>
+class Caller {
+  static_assert(detail::makes_calls<typename ChannelT::serializer>,
+                "strait: a Caller's channel has a Calls serializer, such as "
+                "Calls<TrivialSerializer<Add, Sum>>.");
+  using Messages = typename ChannelT::serializer::Messages;
+
+ public:
+  explicit Caller(ChannelT channel) : channel_(std::move(channel)) {}
+
+  /// Calls the peer. `on_reply` takes the messages that may be the reply (`const Sum&`), as a
+  /// listener does, and a `std::error_code` that says why there is none.
+  ///
+  /// Errors: those of `Channel::send`; `queue_full` with a million calls under way. There is no
+  /// call then, and `on_reply` is not called.
+  template <class Message, class Rep, class Period, class OnReply>
+  Result<CallId> call(const Message& request, std::chrono::duration<Rep, Period> timeout,
+                      OnReply on_reply) {
+    return begin(request, timeout, std::move(on_reply), false);
+  }
+
+  /// The same where one type of reply alone is taken: `on_reply` takes a `Result<Reply>`.
+  template <class Reply, class Message, class Rep, class Period, class OnReply>
+  Result<CallId> call(const Message& request, std::chrono::duration<Rep, Period> timeout,
+                      OnReply on_reply) {
+    static_assert(std::invocable<OnReply&, Result<Reply>>,
+                  "strait: what is done with a call's reply takes a Result of it.");
+    return begin(request, timeout, detail::ResultHandler<Reply, OnReply>{std::move(on_reply)},
+                 false);
+  }
+
+  /// The same for a coroutine, which goes on inside `poll`, `wait` or `run`:
+  /// `strait::Result<Sum> sum = co_await caller.call<Sum>(Add{1, 2}, 200ms);`
+  ///
+  /// The reply is a copy: one with views of the message is for a handler.
+  template <class Reply, class Message, class Rep, class Period>
+  auto call(const Message& request, std::chrono::duration<Rep, Period> timeout) {
+    constexpr std::chrono::hours longest{24 * 365};
+    const auto capped = timeout < longest ? std::chrono::ceil<std::chrono::nanoseconds>(timeout)
+                                          : std::chrono::nanoseconds(longest);
+    return detail::CallAwaiter<Caller, Reply, Message>(*this, request, capped);
+  }
+
+  /// Calls for a stream of replies. `on_reply` takes each of them, and at the end, or at `timeout`,
+  /// a `std::error_code`, which is zero when the last one has come.
+  template <class Message, class Rep, class Period, class OnReply>
+  Result<CallId> stream(const Message& request, std::chrono::duration<Rep, Period> timeout,
+                        OnReply on_reply) {
+    return begin(request, timeout, std::move(on_reply), true);
+  }
+
+  /// Ends a call with `operation_canceled`; the peer is not told. False if it has ended before.
+  bool cancel(CallId id) {
+    const bool cancelled = calls_.give_up(id, std::make_error_code(std::errc::operation_canceled));
+    channel_.wake_by(calls_.next_deadline());
+    return cancelled;
+  }
+
+  /// How many calls are under way.
+  std::size_t calls_under_way() const { return calls_.waiting(); }
+
+  /// As `Channel::send`, of what is no call.
+  template <class Message>
+  Result<void> send(Message&& message) {
+    return channel_.send(std::forward<Message>(message));
+  }
+
+  /// As `Channel::poll`. The listener takes what the peer sends besides; with `answering` also its
+  /// calls. Calls that end by their time count as handled.
+  template <class Listener>
+  Result<std::size_t> poll(Listener&& listener) {
+    const std::size_t expired = expire();
+    detail::ReplyListener<ChannelT, std::remove_reference_t<Listener>> all{channel_, calls_,
+                                                                           listener};
+    return conclude(channel_.poll(all), expired);
+  }
+  Result<std::size_t> poll() { return poll(nobody()); }
+
+  /// As `Channel::wait`.
+  template <class Listener, class Rep, class Period>
+  Result<std::size_t> wait(Listener&& listener, std::chrono::duration<Rep, Period> duration) {
+    return wait_until(listener, detail::Deadline::after(duration)).handled;
+  }
+  template <class Rep, class Period>
+  Result<std::size_t> wait(std::chrono::duration<Rep, Period> duration) {
+    return wait(nobody(), duration);
+  }
+
+  /// As `Channel::run`.
+  template <class Listener>
+  Result<void> run(Listener&& listener) {
+    for (;;) {
+      const auto [handled, stopped] = wait_until(listener, detail::Deadline::never());
+      if (stopped) return {};
+      if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
+    }
+  }
+  Result<void> run() { return run(nobody()); }
+
+  Result<NativeHandle> native_handle() {
+    auto handle = channel_.native_handle();
+    channel_.wake_by(calls_.next_deadline());
+    return handle;
+  }
+
+  /// As `Channel::close`; calls that are under way end with `closed`.
+  void close() noexcept {
+    channel_.close();
+    calls_.end_all(make_error_code(Errc::closed));
+  }
+
+  /// The channel, for all else; not to be polled by itself.
+  ChannelT& channel() noexcept { return channel_; }
+
+ private:
+  static detail::NoListener& nobody() {
+    static detail::NoListener none;
+    return none;
+  }
+
+  template <class Message, class Rep, class Period, class OnReply>
+  Result<CallId> begin(const Message& request, std::chrono::duration<Rep, Period> timeout,
+                       OnReply on_reply, bool streams) {
+    static_assert(std::invocable<OnReply&, std::error_code>,
+                  "strait: what is done with a call's reply takes a std::error_code, too, which "
+                  "says why there is none.");
+    const auto deadline = detail::Deadline::after(timeout);
+    auto id =
+        calls_.add(detail::ReplyHandler::make<Messages>(std::move(on_reply)), deadline, streams);
+    if (!id) return id;
+    const auto sent =
+        channel_.send(detail::OutgoingCall<Message>{request, {detail::CallKind::call, *id}});
+    if (!sent) {
+      calls_.remove(*id);
+      return sent.error();
+    }
+    if (calls_.next_deadline() == deadline) channel_.wake_by(deadline);
+    return id;
+  }
+
+  /// Ends the calls whose time is up, not those that their handlers make meanwhile.
+  std::size_t expire() {
+    std::size_t expired = 0;
+    for (std::size_t most = calls_.waiting(); expired != most && calls_.expire_one();) ++expired;
+    return expired;
+  }
+
+  Result<std::size_t> conclude(Result<std::size_t> handled, std::size_t expired) {
+    if (!handled && handled.error() != Errc::unexpected_message && handled.error() != Errc::busy) {
+      expired += calls_.waiting();
+      calls_.end_all(handled.error());
+    }
+    channel_.wake_by(calls_.next_deadline());
+    if (handled) return *handled + expired;
+    return expired != 0 ? Result<std::size_t>(expired) : handled;
+  }
+
+  struct Waited {
+    Result<std::size_t> handled;
+    bool stopped;
+  };
+  template <class Listener>
+  Waited wait_until(Listener& listener, detail::Deadline deadline) {
+    for (;;) {
+      if (const std::size_t expired = expire()) {
+        channel_.wake_by(calls_.next_deadline());
+        return {expired, false};
+      }
+      const auto until = detail::Deadline::earlier(deadline, calls_.next_deadline());
+      constexpr std::chrono::hours long_time{24};
+      detail::ReplyListener<ChannelT, std::remove_reference_t<Listener>> all{channel_, calls_,
+                                                                             listener};
+      const auto handled = conclude(channel_.wait(all, until.left_up_to(long_time)), 0);
+      if (!handled || *handled != 0 || deadline.passed()) return {handled, false};
+      if (!until.is_never() && !until.passed()) return {handled, true};
+    }
+  }
+
+  ChannelT channel_;
+  detail::CallTable calls_;
+};
+
+}  // namespace strait
