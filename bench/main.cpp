@@ -29,6 +29,8 @@ constexpr Experiment experiments[] = {
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
+    {"serializers", "messages with parts, by each serializer", bench::run_serializers},
+    {"calls", "a call and its reply beside a bare round trip", bench::run_calls},
     {"allocations", "how often sending and receiving goes to the heap", bench::run_allocations},
 };
 

@@ -30,6 +30,13 @@ std::span<const Case> all_cases() {
       shared_buffer_case(),
       pipe_bridged_case(),
       cache_line_case(),
+      order_raw_case(),
+      order_struct_case(),
+      order_owned_case(),
+      order_fixed_trivial_case(),
+      order_fixed_struct_case(),
+      call_case(),
+      call_bare_case(),
 #ifdef STRAIT_BENCH_HAS_WAKE_UPS
       futex_case(),
       eventfd_case(),
@@ -44,6 +51,16 @@ std::span<const Case> all_cases() {
 #endif
 #ifdef STRAIT_BENCH_HAS_NNG
       nng_ipc_case(),
+#endif
+#ifdef STRAIT_BENCH_HAS_SERIALIZERS
+      order_protobuf_case(),
+      order_protobuf_zmq_case(),
+      order_flatbuffers_case(),
+      order_flatbuffers_loan_case(),
+      order_capnproto_case(),
+      order_msgpack_case(),
+      order_cereal_case(),
+      order_json_case(),
 #endif
   };
   return cases;

@@ -27,6 +27,14 @@ Case mach_block_case();
 // The library with its receiving on another thread.
 Case mach_bridged_case();
 Case pipe_bridged_case();
+// Messages with parts, and calls.
+Case order_raw_case();
+Case order_struct_case();
+Case order_owned_case();
+Case order_fixed_trivial_case();
+Case order_fixed_struct_case();
+Case call_case();
+Case call_bare_case();
 // What the system itself can do.
 Case cache_line_case();
 Case futex_case();
@@ -37,5 +45,14 @@ Case unix_seqpacket_case();
 Case boost_mq_case();
 Case zmq_ipc_case();
 Case nng_ipc_case();
+// Messages with parts; those of other libraries where the build has these.
+Case order_protobuf_case();
+Case order_protobuf_zmq_case();
+Case order_flatbuffers_case();
+Case order_flatbuffers_loan_case();
+Case order_capnproto_case();
+Case order_msgpack_case();
+Case order_cereal_case();
+Case order_json_case();
 
 }  // namespace bench

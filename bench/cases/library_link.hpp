@@ -20,6 +20,31 @@
 
 namespace bench {
 
+/// Waits for the second process, which it invites, to join a channel.
+template <class Channel>
+Channel host_channel(const std::function<void(Invitation)>& invite) {
+  static int made = 0;
+  const std::string name =
+      "strait-bench-" + std::to_string(::getpid()) + '-' + std::to_string(made++);
+  const strait::Token token = strait::Token::generate().value();
+  Channel channel = Channel::listen(name, token).value();
+  // The control socket is as private as the standard input a parent would use.
+  invite({name + '\n' + token.to_hex(), {}});
+  while (channel.waiting_connect()) {
+    const auto waited = channel.wait([](const auto&) {}, std::chrono::milliseconds{10});
+    if (!waited) throw std::system_error(waited.error(), "handshake");
+  }
+  return channel;
+}
+
+template <class Channel>
+Channel join_channel(const Invitation& invitation) {
+  const std::size_t line_end = invitation.text.find('\n');
+  const std::string name = invitation.text.substr(0, line_end);
+  const auto token = strait::Token::from_hex(invitation.text.substr(line_end + 1)).value();
+  return Channel::connect(name, token, std::chrono::seconds{10}).value();
+}
+
 /// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's;
 /// makes it there once and sends it again and again, as it is or with its first and last eight
 /// bytes written each time.
@@ -42,26 +67,11 @@ class LibraryLink {
 
  public:
   static std::unique_ptr<Endpoint> host(const std::function<void(Invitation)>& invite) {
-    static int made = 0;
-    const std::string name =
-        "strait-bench-" + std::to_string(::getpid()) + '-' + std::to_string(made++);
-    const strait::Token token = strait::Token::generate().value();
-    Channel channel = Channel::listen(name, token).value();
-    // The control socket is as private as the standard input a parent would use.
-    invite({name + '\n' + token.to_hex(), {}});
-    while (channel.waiting_connect()) {
-      check(channel.wait([](std::span<const std::byte>) {}, std::chrono::milliseconds{10}),
-            "handshake");
-    }
-    return make_endpoint(LibraryLink(std::move(channel)));
+    return make_endpoint(LibraryLink(host_channel<Channel>(invite)));
   }
 
   static std::unique_ptr<Endpoint> join(const Invitation& invitation) {
-    const std::size_t line_end = invitation.text.find('\n');
-    const std::string name = invitation.text.substr(0, line_end);
-    const auto token = strait::Token::from_hex(invitation.text.substr(line_end + 1)).value();
-    return make_endpoint(
-        LibraryLink(Channel::connect(name, token, std::chrono::seconds{10}).value()));
+    return make_endpoint(LibraryLink(join_channel<Channel>(invitation)));
   }
 
   void send(std::span<const std::byte> message) {

@@ -1,113 +1,16 @@
-#include <zmq.h>
+#include "cases/zmq_link.hpp"
 
-#include <cerrno>
 #include <memory>
-#include <stdexcept>
-#include <string>
-
-#include "cases/cases.hpp"
-#include "harness/guard.hpp"
+#include <utility>
 
 namespace bench {
 
-namespace {
-
-[[noreturn]] void throw_zmq(const char* what) {
-  throw std::runtime_error(std::string(what) + ": " + zmq_strerror(zmq_errno()));
+Case zmq_ipc_case() {
+  return {"zmq-ipc", "ZeroMQ, a PAIR over ipc://",
+          [](bool, const std::function<void(Invitation)>& invite) {
+            return host_zmq(invite, make_endpoint<ZmqLink>);
+          },
+          [](bool, Invitation invitation) { return join_zmq(invitation, make_endpoint<ZmqLink>); }};
 }
-
-struct EndContext {
-  void operator()(void* context) const noexcept { zmq_ctx_term(context); }
-};
-struct CloseSocket {
-  void operator()(void* socket) const noexcept { zmq_close(socket); }
-};
-
-class ZmqLink {
- public:
-  ZmqLink() : context_(zmq_ctx_new()) {
-    if (!context_) throw_zmq("zmq_ctx_new");
-    socket_.reset(zmq_socket(context_.get(), ZMQ_PAIR));
-    if (!socket_) throw_zmq("zmq_socket");
-    // Each side queues so many messages before a sender waits.
-    constexpr int high_water_messages = 10'000;
-    set(ZMQ_SNDHWM, high_water_messages);
-    set(ZMQ_RCVHWM, high_water_messages);
-    set(ZMQ_LINGER, 0);
-  }
-
-  void bind(const std::string& url) {
-    if (zmq_bind(socket_.get(), url.c_str()) != 0) throw_zmq("zmq_bind");
-  }
-  void connect(const std::string& url) {
-    if (zmq_connect(socket_.get(), url.c_str()) != 0) throw_zmq("zmq_connect");
-  }
-
-  /// For the first message alone: later ones are the guard's.
-  void receive_within(int milliseconds) {
-    set(ZMQ_RCVTIMEO, milliseconds);
-    receive(1, [](std::span<const std::byte>) {});
-    set(ZMQ_RCVTIMEO, -1);
-  }
-
-  // One copy, into a message of the library's.
-  void send(std::span<const std::byte> message) {
-    while (zmq_send(socket_.get(), message.data(), message.size(), 0) < 0) {
-      if (zmq_errno() != EINTR) throw_zmq("zmq_send");
-    }
-  }
-
-  void flush() noexcept {}
-
-  // Looked at where the library put it.
-  template <class Handle>
-  std::size_t receive(std::size_t, const Handle& handle) {
-    Message message;
-    while (zmq_msg_recv(&message.raw, socket_.get(), 0) < 0) {
-      if (zmq_errno() != EINTR) throw_zmq("zmq_msg_recv");
-    }
-    handle(std::span<const std::byte>(static_cast<const std::byte*>(zmq_msg_data(&message.raw)),
-                                      zmq_msg_size(&message.raw)));
-    return 1;
-  }
-
- private:
-  struct Message {
-    Message() { zmq_msg_init(&raw); }
-    ~Message() { zmq_msg_close(&raw); }
-    Message(const Message&) = delete;
-    Message& operator=(const Message&) = delete;
-    zmq_msg_t raw;
-  };
-
-  void set(int option, int value) {
-    if (zmq_setsockopt(socket_.get(), option, &value, sizeof value) != 0) throw_zmq("option");
-  }
-
-  std::unique_ptr<void, EndContext> context_;
-  std::unique_ptr<void, CloseSocket> socket_;
-};
-
-std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
-  guard::PrivateDirectory directory;
-  const std::string url = "ipc://" + directory.path_for("zmq");
-  ZmqLink link;
-  link.bind(url);
-  invite({url, {}});
-  link.receive_within(10'000);
-  return make_endpoint(std::move(link));
-}
-
-std::unique_ptr<Endpoint> join(bool, Invitation invitation) {
-  ZmqLink link;
-  link.connect(invitation.text);
-  constexpr std::byte joined[1] = {};
-  link.send(joined);
-  return make_endpoint(std::move(link));
-}
-
-}  // namespace
-
-Case zmq_ipc_case() { return {"zmq-ipc", "ZeroMQ, a PAIR over ipc://", host, join}; }
 
 }  // namespace bench

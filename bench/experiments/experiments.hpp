@@ -30,6 +30,10 @@ int run_bridge(const Options& options);
 int run_ool(const Options& options);
 /// What a channel costs over which nothing comes.
 int run_idle(const Options& options);
+/// What serializers, strait's own and those of other libraries, make of messages with parts.
+int run_serializers(const Options& options);
+/// A call and its reply beside a bare round trip.
+int run_calls(const Options& options);
 /// How often sending and receiving goes to the heap.
 int run_allocations(const Options& options);
 

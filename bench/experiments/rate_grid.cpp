@@ -33,6 +33,10 @@ void RateGrid::measure_round(Session& session, Progress& progress, double work_e
     const std::size_t bytes = sizes_[i];
     for (std::size_t j = 0; j < cases_.size(); ++j) {
       Cell& cell = cells_[i * cases_.size() + j];
+      if (bytes > cases_[j]->largest_bytes) {
+        progress.done(work_each);
+        continue;
+      }
       progress.announce(fmt::format("{}, {} B", cases_[j]->name, bytes));
       const auto stream = [&](std::size_t count) {
         const Sizes all_alike = {.count = count, .all_bytes = bytes, .largest_bytes = bytes};
@@ -64,7 +68,9 @@ std::optional<double> RateGrid::ratio(std::size_t size_index, std::string_view n
   };
   const Cell* const upper = find(name);
   const Cell* const lower = find(over);
-  if (upper == nullptr || lower == nullptr) return {};
+  if (upper == nullptr || lower == nullptr || upper->rates.empty() || lower->rates.empty()) {
+    return {};
+  }
   std::vector<double> ratios;
   for (std::size_t i = 0; i < upper->rates.size(); ++i) {
     ratios.push_back(upper->rates[i] / lower->rates[i]);
@@ -76,6 +82,7 @@ void RateGrid::write(CsvFile& csv, std::string_view experiment) const {
   for (std::size_t i = 0; i < sizes_.size(); ++i) {
     for (std::size_t j = 0; j < cases_.size(); ++j) {
       const Cell& cell = cells_[i * cases_.size() + j];
+      if (cell.rates.empty()) continue;
       csv.write({.experiment = experiment,
                  .case_name = cases_[j]->name,
                  .bytes = sizes_[i],
@@ -97,7 +104,8 @@ void RateGrid::print() const {
   for (std::size_t i = 0; i < sizes_.size(); ++i) {
     fmt::print("{:>8}", sizes_[i]);
     for (std::size_t j = 0; j < cases_.size(); ++j) {
-      fmt::print("{:>{}}", short_number(rate(i, j) / 1000), widths[j]);
+      const bool measured = !cells_[i * cases_.size() + j].rates.empty();
+      fmt::print("{:>{}}", measured ? short_number(rate(i, j) / 1000) : "-", widths[j]);
     }
     fmt::print("\n");
   }

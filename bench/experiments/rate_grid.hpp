@@ -25,7 +25,8 @@ class RateGrid {
   /// work times `work_each`.
   void measure_round(Session& session, Progress& progress, double work_each = 1);
 
-  /// The median over the rounds.
+  /// The median over the rounds; there must have been some, as there are not for what is more than
+  /// the case carries.
   double rate(std::size_t size_index, std::size_t case_index) const;
 
   /// How many times as many messages one case moves as another: the median over the rounds. None if
