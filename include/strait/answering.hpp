@@ -47,8 +47,8 @@ class Answering;
 }  // namespace detail
 
 /// What a listener owes to a call that has come over `Source`, a channel or an acceptor. It may be
-/// moved away and used later; its source outlives it, and is not moved meanwhile. When it is destroyed, or assigned to, with no last reply sent, the caller hears
-/// that it is `unanswered`.
+/// moved away and used later; its source outlives it, and is not moved meanwhile. When it is
+/// destroyed, or assigned to, with no last reply sent, the caller hears that it is `unanswered`.
 ///
 /// Ownership: the right to reply. Threads: those of the channel.
 template <class Source>
