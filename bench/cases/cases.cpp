@@ -56,7 +56,7 @@ std::span<const Case> all_cases() {
       order_protobuf_case(),
       order_protobuf_zmq_case(),
       order_flatbuffers_case(),
-      order_flatbuffers_loan_case(),
+      frame_flatbuffers_loan_case(),
       order_capnproto_case(),
       order_msgpack_case(),
       order_cereal_case(),

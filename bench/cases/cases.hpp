@@ -49,7 +49,7 @@ Case nng_ipc_case();
 Case order_protobuf_case();
 Case order_protobuf_zmq_case();
 Case order_flatbuffers_case();
-Case order_flatbuffers_loan_case();
+Case frame_flatbuffers_loan_case();
 Case order_capnproto_case();
 Case order_msgpack_case();
 Case order_cereal_case();

@@ -110,24 +110,35 @@ struct FlatBuffersCodec : OrderParts {
   strait::FlatBufferMessage<order_flatbuffers::Order> order;
 };
 
-/// Built in lent memory. Of the lines the first and the last are written, as by the cases that hand
-/// memory over.
-struct LentFlatBuffersCodec : FlatBuffersCodec {
+/// A frame that is built in lent memory. Of its pixels the first and the last are written, as by the
+/// cases that hand memory over.
+struct FrameCodec {
+  using Frame = order_flatbuffers::Frame;
+  using Serializer = strait::FlatBuffersSerializer<Frame>;
+  // For what a table has besides.
+  static constexpr std::size_t more_bytes = 64;
+
+  void prepare(std::size_t bytes) { pixels = bytes; }
   template <class Channel>
   strait::Result<void> send(Channel& channel, std::uint64_t number) {
-    strait::FlatBufferInPlace<order_flatbuffers::Order> in_place(
-        channel.out_of_line_bytes(lines.size() * sizeof(lines[0]) + 1024).value());
-    auto& builder = in_place.builder();
-    std::int32_t* its_lines = nullptr;
-    const auto list = builder.CreateUninitializedVector(lines.size(), &its_lines);
-    its_lines[0] = lines.front();
-    its_lines[lines.size() - 1] = lines.back();
-    const auto its_customer = builder.CreateString(customer);
-    const auto its_item = builder.CreateString(item);
-    const auto finished = in_place.finish(
-        order_flatbuffers::CreateOrder(builder, number, its_customer, its_item, list, discount));
-    return finished ? channel.send(std::move(in_place)) : finished;
+    strait::FlatBufferInPlace<Frame> frame(channel.out_of_line_bytes(pixels + more_bytes).value());
+    auto& builder = frame.builder();
+    std::uint8_t* its_pixels = nullptr;
+    const auto list = builder.CreateUninitializedVector(pixels, 1, &its_pixels);
+    its_pixels[0] = its_pixels[pixels - 1] = static_cast<std::uint8_t>(number);
+    const auto finished = frame.finish(order_flatbuffers::CreateFrame(builder, number, list));
+    return finished ? channel.send(std::move(frame)) : finished;
   }
+  void check(const Frame& came, std::uint64_t number) const {
+    const auto& its_pixels = *came.pixels();
+    const auto byte = static_cast<std::uint8_t>(number);
+    if (came.number() != number || its_pixels.size() != pixels || its_pixels[0] != byte ||
+        its_pixels[static_cast<unsigned>(pixels - 1)] != byte) {
+      throw std::runtime_error("a frame is not what was sent");
+    }
+  }
+
+  std::size_t pixels = 0;
 };
 
 struct CapnpCodec : OrderParts {
@@ -221,10 +232,10 @@ Case order_protobuf_zmq_case() {
 Case order_flatbuffers_case() {
   return order_case<FlatBuffersCodec, Mach>("order-flatbuffers", "FlatBuffers");
 }
-Case order_flatbuffers_loan_case() {
+Case frame_flatbuffers_loan_case() {
   using Lending = strait::MachTransport<strait::OolThreshold<1, strait::Loan>>;
-  return order_case<LentFlatBuffersCodec, Lending>("order-flatbuffers-loan",
-                                                   "FlatBuffers, built in lent memory");
+  return order_case<FrameCodec, Lending>("frame-flatbuffers-loan",
+                                         "FlatBuffers, built in lent memory");
 }
 Case order_capnproto_case() {
   return order_case<CapnpCodec, Mach>("order-capnproto", "Cap'n Proto");

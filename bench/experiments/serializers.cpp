@@ -33,11 +33,11 @@ constexpr std::array<std::string_view, 13> order_cases = {"order-raw",
                                                           "order-cereal",
                                                           "order-json",
                                                           "order-protobuf-zmq",
-                                                          "order-flatbuffers-loan"};
+                                                          "frame-flatbuffers-loan"};
 
 /// In lent memory the size is no matter, so one that is large is measured, beside bare loans.
 constexpr std::size_t lent_bytes = std::size_t{1} << 20;
-constexpr std::array<std::string_view, 2> lent_cases = {"order-flatbuffers-loan", "mach-loan"};
+constexpr std::array<std::string_view, 2> lent_cases = {"frame-flatbuffers-loan", "mach-loan"};
 
 bool is_lent(const Case& one) {
   return std::find(lent_cases.begin(), lent_cases.end(), one.name) != lent_cases.end();
@@ -61,7 +61,7 @@ void print_ratios(const LatencyGrid& latencies, const RateGrid& rates,
       {"order-fixed-struct", "order-fixed-trivial", 200},
       {"order-protobuf-zmq", "order-protobuf", 200},
       {"order-protobuf-zmq", "order-protobuf", 65'536},
-      {"order-flatbuffers-loan", "mach-loan", lent_bytes},
+      {"frame-flatbuffers-loan", "mach-loan", lent_bytes},
   };
   fmt::print("\nRatios, each the median over the rounds\n\n{:<48}{:>9}{:>16}{:>16}\n", "", "bytes",
              "latency, median", "stream");

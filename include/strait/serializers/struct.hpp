@@ -140,6 +140,11 @@ class Serializer {
   static constexpr std::uint64_t schema_hash = hash_of_list<Ts...>(Base());
   static constexpr std::array type_hashes = hashes_of_list<Ts...>(Base());
 
+  /// When all are of the same few bytes: as `TrivialSerializer`'s.
+  static constexpr std::size_t usual_bytes = [](std::size_t first, auto... others) {
+    return first <= 256 && ((others == first) && ...) ? first : 0;
+  }((in_place<Ts>() ? sizeof(Ts) : SIZE_MAX)...);
+
   template <class T>
   static constexpr bool accepts = PlacedIn<T, List>;
 
