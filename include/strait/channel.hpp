@@ -145,7 +145,7 @@ class Channel {
       auto sent = core_.send(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
           message, lease, moved));
       if constexpr (moved) {
-        if (sent) buffer = Plain();
+        if (sent) detail::OutOfLineAccess::give_away(buffer);
       }
       return sent;
     }

@@ -36,15 +36,12 @@ const auto read_all = [](const flat::Request& message) {
 };
 
 /// An image of so many pixels, written where it will be read.
-template <class Link>
-FlatBufferInPlace<flat::Image> image(Link& link, std::size_t room, std::size_t pixels) {
-  FlatBufferInPlace<flat::Image> message(link.out_of_line_bytes(room).value());
+void build_image(FlatBufferInPlace<flat::Image>& message, std::size_t room, std::size_t pixels) {
   std::uint8_t* place = nullptr;
   const auto vector = message.builder().CreateUninitializedVector(pixels, 1, &place);
   for (std::size_t i = 0; i != pixels; ++i) place[i] = static_cast<std::uint8_t>(i);
   const auto finished = message.finish(flat::CreateImage(message.builder(), vector));
   CHECK(finished.has_value() == (pixels < room));
-  return message;
 }
 
 void check(const flat::Image& came, std::size_t pixels) {
@@ -63,7 +60,8 @@ void send_in_place() {
   auto [client, server] = Link::pair().value();
   const std::byte* built_at = nullptr;
   for (const std::size_t room : {std::size_t{1} << 20, std::size_t{1'000'001}}) {
-    auto message = image(client, room, 900'000);
+    FlatBufferInPlace<flat::Image> message(client.out_of_line_bytes(room).value());
+    build_image(message, room, 900'000);
     built_at = message.bytes().data();
     CHECK(message.finished());
     client.send(std::move(message)).value();
@@ -81,7 +79,8 @@ void send_in_place() {
   }
   CHECK(built_at != nullptr);
   // One that has outgrown its room is not sent.
-  auto large = image(client, 1000, 5000);
+  FlatBufferInPlace<flat::Image> large(client.out_of_line_bytes(1000).value());
+  build_image(large, 1000, 5000);
   CHECK(client.send(std::move(large)).failed_with(Errc::invalid_message));
 }
 
@@ -113,7 +112,8 @@ TEST_CASE("flatbuffers: a message that is not finished is not sent", "[adapters]
   auto [client, server] = Link::pair().value();
   FlatBufferMessage<flat::Request> message;
   CHECK(client.send(message).failed_with(Errc::invalid_message));
-  CHECK(client.send(FlatBufferInPlace<flat::Request>()).failed_with(Errc::invalid_message));
+  CHECK(client.send(FlatBufferInPlace<flat::Request>(strait::OutOfLineBytes()))
+            .failed_with(Errc::invalid_message));
   message.finish(flat::CreateRequest(message.builder()));
   client.send(message).value();
   message.clear();

@@ -134,6 +134,14 @@ struct OutOfLineAccess {
     return *buffer;
   }
   template <class B>
+  static void give_away(B& buffer) {
+    if constexpr (requires { buffer.was_sent(); }) {
+      buffer.was_sent();
+    } else {
+      buffer = B();
+    }
+  }
+  template <class B>
     requires requires(B& buffer) { buffer.out_of_line(); }
   static const B& message(const B& buffer) { return buffer; }
   static Lease& lease(OutOfLineBytes& buffer) { return buffer.lease_; }
@@ -150,6 +158,7 @@ struct OutOfLineAccess {
 template <class B>
 concept BuiltOutOfLine = requires(B& message) {
   { message.out_of_line() } -> std::same_as<OutOfLineBytes&>;
+  message.was_sent();
 };
 
 template <class B>

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -49,91 +48,84 @@ class FlatBufferMessage {
 };
 
 /// The same in a buffer of `Channel::out_of_line_bytes`, so that the receiver reads the message
-/// where it was built: `send(std::move(message))`. All of the buffer is sent, also what the message
-/// has not used of it. A message that outgrows it is built in other memory, and is not sent.
+/// where it was built: `send(std::move(message))`, after which there is nothing in it. All of the
+/// buffer is sent, also what the message has not used of it. A message that outgrows it is built in
+/// other memory, and is not sent.
 ///
 /// Ownership: the buffer's. It is not built on any more when it has been sent.
 template <class Root>
 class FlatBufferInPlace {
  public:
-  FlatBufferInPlace() = default;
   explicit FlatBufferInPlace(OutOfLineBytes buffer)
-      : building_(std::make_unique<Building>(std::move(buffer))) {}
+      : buffer_(std::move(buffer)),
+        allocator_(room_in(buffer_)),
+        builder_(allocator_.room().empty() ? 1024 : allocator_.room().size(), &allocator_) {}
+  FlatBufferInPlace(const FlatBufferInPlace&) = delete;
+  FlatBufferInPlace& operator=(const FlatBufferInPlace&) = delete;
 
-  flatbuffers::FlatBufferBuilder& builder() { return building_->builder; }
+  flatbuffers::FlatBufferBuilder& builder() { return builder_; }
 
   /// The message is complete, and can be sent. Errors: `message_too_large` if it has outgrown the
   /// buffer.
   Result<void> finish(flatbuffers::Offset<Root> root) {
-    building_->builder.Finish(root);
-    return building_->move_root_to_front();
+    builder_.Finish(root);
+    // A builder fills its memory from the end. All of it is one message when what it begins with
+    // leads to the root.
+    const std::span<std::byte> room = allocator_.room();
+    const auto* const front = reinterpret_cast<const std::uint8_t*>(room.data());
+    const std::uint8_t* const begin = builder_.GetBufferPointer();
+    if (begin + builder_.GetSize() != front + room.size()) return Errc::message_too_large;
+    const auto its_root = flatbuffers::ReadScalar<flatbuffers::uoffset_t>(begin);
+    const auto unused = static_cast<flatbuffers::uoffset_t>(begin - front);
+    flatbuffers::WriteScalar(room.data(), unused + its_root);
+    finished_ = true;
+    return {};
   }
 
-  bool finished() const { return building_ != nullptr && building_->finished; }
-  std::span<const std::byte> bytes() const {
-    return building_ ? building_->buffer.bytes() : std::span<const std::byte>();
-  }
+  bool finished() const { return finished_; }
+  std::span<const std::byte> bytes() const { return buffer_.bytes(); }
 
   /// For the library.
-  OutOfLineBytes& out_of_line() { return building_ ? building_->buffer : nothing_; }
+  OutOfLineBytes& out_of_line() { return buffer_; }
+  void was_sent() {
+    finished_ = false;
+    buffer_ = {};
+  }
 
  private:
   /// Gives out the buffer first, and other memory to what has outgrown that.
   class Allocator final : public flatbuffers::Allocator {
    public:
-    explicit Allocator(std::span<std::byte> buffer) : buffer_(buffer) {}
+    explicit Allocator(std::span<std::byte> room) : room_(room) {}
+
+    std::span<std::byte> room() const { return room_; }
 
     std::uint8_t* allocate(std::size_t bytes) override {
-      if (bytes == buffer_.size() && !std::exchange(given_, true)) {
-        return reinterpret_cast<std::uint8_t*>(buffer_.data());
+      if (bytes == room_.size() && !std::exchange(given_, true)) {
+        return reinterpret_cast<std::uint8_t*>(room_.data());
       }
       return new std::uint8_t[bytes];
     }
     void deallocate(std::uint8_t* from, std::size_t) override {
-      if (from != reinterpret_cast<std::uint8_t*>(buffer_.data())) delete[] from;
+      if (from != reinterpret_cast<std::uint8_t*>(room_.data())) delete[] from;
     }
 
    private:
-    std::span<std::byte> buffer_;
+    std::span<std::byte> room_;
     bool given_ = false;
   };
 
-  struct Building {
-    explicit Building(OutOfLineBytes taken)
-        : buffer(std::move(taken)),
-          room(room_in(buffer)),
-          allocator(room),
-          builder(room.empty() ? 1024 : room.size(), &allocator) {}
+  /// FlatBuffers are aligned as seen from their end.
+  static std::span<std::byte> room_in(OutOfLineBytes& buffer) {
+    const auto all = buffer.writable();
+    constexpr std::size_t alignment = detail::payload_alignment;
+    return all ? all->first(all->size() / alignment * alignment) : std::span<std::byte>();
+  }
 
-    /// FlatBuffers are aligned as seen from their end.
-    static std::span<std::byte> room_in(OutOfLineBytes& buffer) {
-      const auto all = buffer.writable();
-      constexpr std::size_t alignment = detail::payload_alignment;
-      return all ? all->first(all->size() / alignment * alignment) : std::span<std::byte>();
-    }
-
-    /// A builder fills its memory from the end. All of it is one message when what it begins with
-    /// leads to the root.
-    Result<void> move_root_to_front() {
-      const std::uint8_t* const begin = builder.GetBufferPointer();
-      const auto* const front = reinterpret_cast<const std::uint8_t*>(room.data());
-      if (begin + builder.GetSize() != front + room.size()) return Errc::message_too_large;
-      const auto root = flatbuffers::ReadScalar<flatbuffers::uoffset_t>(begin);
-      const auto unused = static_cast<flatbuffers::uoffset_t>(begin - front);
-      flatbuffers::WriteScalar(room.data(), unused + root);
-      finished = true;
-      return {};
-    }
-
-    OutOfLineBytes buffer;
-    std::span<std::byte> room;
-    Allocator allocator;
-    flatbuffers::FlatBufferBuilder builder;
-    bool finished = false;
-  };
-
-  std::unique_ptr<Building> building_;
-  OutOfLineBytes nothing_;
+  OutOfLineBytes buffer_;
+  Allocator allocator_;
+  flatbuffers::FlatBufferBuilder builder_;
+  bool finished_ = false;
 };
 
 namespace detail {
