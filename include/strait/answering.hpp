@@ -123,7 +123,10 @@ class Answering {
   /// `before`: what the listener takes in front of the message.
   template <class Messages, class Source, class... Before>
   void answer(const IncomingCall& in, ReplyTarget<Source> target, Before&... before) {
-    if (in.trailer.kind != CallKind::call) return;  // a reply to what this side has not asked
+    if (in.trailer.kind != CallKind::call) {
+      in.result = Errc::malformed;  // a reply, where nothing was asked
+      return;
+    }
     Reply<Source> reply(target, in.trailer.id);
     Sink<Source, Before...> sink{handlers_, reply, std::tie(before...)};
     in.result = Messages::read(in.tag, in.bytes, sink);

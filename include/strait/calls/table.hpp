@@ -187,32 +187,33 @@ class CallTable {
     // Its handler may make and give up calls, this one too, so it is not in the table meanwhile.
     ReplyHandler handler = std::move(slots_[place].handler);
     const bool streams = slots_[place].streams;
-    if (!last && !streams) {
+    const auto end = [&](std::error_code why) {
       stop_waiting(place);
       slots_[place].state = State::given_up;
-      handler.end(make_error_code(Errc::unexpected_message));
-      return {};
-    }
-    if (last) {
-      stop_waiting(place);
-      release(place);
-    }
-    const Result<void> read = handler.reply(in.tag, in.bytes);
-    if (last) {
-      if (!read) {
-        handler.end(read.error());
-      } else if (streams) {
-        handler.end({});
+      handler.end(why);
+    };
+    if (!last) {
+      if (!streams) {
+        end(make_error_code(Errc::unexpected_message));
+        return {};
       }
-    } else if (slots_[place].state != State::waiting) {
-      // Its handler has given the call up, which could not be told yet.
-      handler.end(slots_[place].why);
-    } else if (!read) {
-      stop_waiting(place);
-      slots_[place].state = State::given_up;
+      const Returned returned{slots_[place], handler};
+      const Result<void> read = handler.reply(in.tag, in.bytes);
+      if (slots_[place].state != State::waiting) {
+        // Its handler has given the call up, which could not be told yet.
+        handler.end(slots_[place].why);
+      } else if (!read) {
+        end(read.error());
+      }
+      return read.failed_with(Errc::malformed) ? read : Result<void>();
+    }
+    stop_waiting(place);
+    release(place);
+    const Result<void> read = handler.reply(in.tag, in.bytes);
+    if (!read) {
       handler.end(read.error());
-    } else {
-      slots_[place].handler = std::move(handler);
+    } else if (streams) {
+      handler.end({});
     }
     return read.failed_with(Errc::malformed) ? read : Result<void>();
   }
@@ -229,6 +230,15 @@ class CallTable {
     std::uint32_t in_heap = nowhere;
     State state = State::free;
     bool streams = false;
+  };
+
+  /// Puts the handler of a call that goes on back to its place, also when it throws.
+  struct Returned {
+    Slot& slot;
+    ReplyHandler& handler;
+    ~Returned() {
+      if (slot.state == State::waiting) slot.handler = std::move(handler);
+    }
   };
 
   std::uint32_t slot_count() const { return static_cast<std::uint32_t>(slots_.size()); }
