@@ -130,7 +130,8 @@ class Caller {
   ///
   /// Errors: those of `Channel::send`; `queue_full` with a million calls under way. There is no
   /// call then, and `on_reply` is not called.
-  template <class Message, class Rep, class Period, class OnReply>
+  template <class... None, class Message, class Rep, class Period, class OnReply>
+    requires(sizeof...(None) == 0)
   Result<CallId> call(const Message& request, std::chrono::duration<Rep, Period> timeout,
                       OnReply on_reply) {
     return begin(request, timeout, std::move(on_reply), false);

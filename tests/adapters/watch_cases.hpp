@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "adapters/links.hpp"
+#include "strait/answering.hpp"
+#include "strait/caller.hpp"
 #include "support/catch.hpp"
 
 using namespace strait_test;
@@ -181,4 +183,27 @@ TEST_CASE("an acceptor is watched as a channel is", "[watch]") {
   client.send(Number{9}).value();
   run_until(loop, [&] { return !heard.numbers.empty(); });
   CHECK(heard.numbers[0] == 9);
+}
+
+TEMPLATE_TEST_CASE("replies to calls, and their times, come in the loop", "[watch][calls]",
+                   strait::MachTransport<>, strait::SocketTransport) {
+  using CallLink = strait::Channel<TestType, strait::Calls<strait::TrivialSerializer<Number>>>;
+  Loop loop;
+  auto ends = CallLink::pair().value();
+  strait::Caller caller(std::move(ends.first));
+  std::vector<strait::Reply<CallLink>> never;
+  const auto answer = [&](const Number& asked, strait::Reply<CallLink> reply) {
+    if (asked.value != 1) return never.push_back(std::move(reply));
+    reply.send(Number{asked.value + 1}).value();
+  };
+  const auto asking = loop.start(caller, [](const Number&) { FAIL("no call"); });
+  const auto answering = loop.start(ends.second, strait::answering(ends.second, answer));
+  std::vector<strait::Result<Number>> results;
+  const auto keep = [&](strait::Result<Number> result) { results.push_back(result); };
+  caller.template call<Number>(Number{1}, long_enough, keep).value();
+  caller.template call<Number>(Number{5}, 20ms, keep).value();
+  run_until(loop, [&] { return results.size() == 2; });
+  CHECK(results[0].value().value == 2);
+  CHECK(results[1].error() == Errc::timed_out);
+  CHECK(never.size() == 1);
 }
