@@ -12,9 +12,12 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -166,19 +169,43 @@ TEST_CASE("caller: a call whose time is up ends once, and its late reply is no f
   CHECK(ends.outcomes.errors.size() == 1);
 }
 
-TEST_CASE("caller: times end in their order, whatever the order of the calls", "[calls]") {
-  auto ends = Ends<>::make();
-  std::vector<int> ended;
-  std::vector<CallId> ids;
-  for (const int ms : {40, 10, 30, 20, 15, 35, 25}) {
-    const auto handler =
-        strait::overloaded{[](const Sum&) {}, [&, ms](std::error_code) { ended.push_back(ms); }};
-    ids.push_back(ends.caller.call(Add{}, ms * 1ms, handler).value());
+TEST_CASE("caller: the next time is that of the earliest call, whatever comes and goes",
+          "[calls]") {
+  using strait::detail::CallTable;
+  using strait::detail::Deadline;
+  using strait::detail::ReplyHandler;
+  CallTable table;
+  std::vector<std::pair<CallId, Deadline>> calls;
+  std::mt19937 random(7);
+  int ended = 0;
+  for (int step = 0; step != 3000; ++step) {
+    if (calls.empty() || random() % 3 != 0) {
+      const auto deadline = Deadline::after(std::chrono::seconds(1000 + random() % 1000));
+      auto handler = ReplyHandler::make<Messages>(
+          strait::overloaded{[](const Sum&) {}, [&](std::error_code) { ++ended; }});
+      calls.emplace_back(table.add(std::move(handler), deadline, false).value(), deadline);
+    } else {
+      const std::size_t which = random() % calls.size();
+      REQUIRE(table.give_up(calls[which].first, make_error_code(Errc::closed)));
+      calls.erase(calls.begin() + static_cast<std::ptrdiff_t>(which));
+    }
+    Deadline earliest = Deadline::never();
+    for (const auto& call : calls) earliest = Deadline::earlier(earliest, call.second);
+    REQUIRE(table.next_deadline() == earliest);
   }
-  CHECK(ends.caller.cancel(ids[3]));
-  CHECK(!ends.caller.cancel(ids[3]));
-  while (ends.caller.calls_under_way() != 0) ends.hear();
-  CHECK(ended == std::vector{20, 10, 15, 25, 30, 35, 40});
+  REQUIRE(table.waiting() == calls.size());
+  table.end_all(make_error_code(Errc::closed));
+  CHECK(table.next_deadline().is_never());
+  CHECK(table.waiting() == 0);
+}
+
+TEST_CASE("caller: all whose time is up end, and no others", "[calls]") {
+  auto ends = Ends<>::make();
+  ends.caller.call(Add{}, 1h, ends.outcomes.handler()).value();
+  for (int i = 0; i != 5; ++i) ends.caller.call(Add{}, 1ms, ends.outcomes.handler()).value();
+  while (ends.caller.calls_under_way() != 1) ends.hear();
+  REQUIRE(ends.outcomes.errors.size() == 5);
+  for (const auto error : ends.outcomes.errors) CHECK(error == Errc::timed_out);
 }
 
 TEST_CASE("caller: the time of a call makes its handle ready", "[calls]") {
