@@ -2,6 +2,13 @@
 # installed yet, and is quiet when there are none. With Homebrew it installs what they are called
 # there. With STRAIT_NO_INSTALL set it only says what is missing, and fails. It keeps to what the
 # bash of macOS (3.2) knows.
+
+# What the adapters of event loops and of serializers' libraries are tested against.
+adapter_packages=(libasio-dev libboost-dev libglib2.0-dev libuv1-dev pkg-config libprotobuf-dev
+  protobuf-compiler libflatbuffers-dev flatbuffers-compiler libcapnp-dev capnproto
+  libmsgpack-cxx-dev libcereal-dev nlohmann-json3-dev)
+[[ $(uname) != Linux ]] || adapter_packages+=(libsystemd-dev)
+
 install_missing() {
   if command -v dpkg-query >/dev/null; then
     install_missing_debian "$@"
@@ -73,6 +80,12 @@ brew_formulas() {
     libasio-dev) echo asio ;;
     libglib2.0-dev) echo glib ;;
     libuv1-dev) echo libuv ;;
+    libprotobuf-dev) echo protobuf ;;
+    libflatbuffers-dev) echo flatbuffers ;;
+    libcapnp-dev) echo capnp ;;
+    libmsgpack-cxx-dev) echo msgpack-cxx ;;
+    libcereal-dev) echo cereal ;;
+    nlohmann-json3-dev) echo nlohmann-json ;;
     gnuplot-nox) echo gnuplot ;;
   esac
 }
