@@ -24,7 +24,7 @@ struct TooLarge {
   std::int64_t value;
 };
 using Messages = strait::TrivialSerializer<Add, Sum, TooLarge>;
-using Link = strait::Channel<strait::MachTransport<>, strait::Calls<Messages>>;
+using Link = strait::Channel<strait::SocketTransport, strait::Calls<Messages>>;
 
 /// What is returned is the reply.
 std::variant<Sum, TooLarge> add(const Add& asked) {

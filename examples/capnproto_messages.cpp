@@ -10,7 +10,7 @@
 
 using namespace std::chrono_literals;
 using Link =
-    strait::Channel<strait::MachTransport<>, strait::CapnpSerializer<search::Query, search::Hits>>;
+    strait::Channel<strait::SocketTransport, strait::CapnpSerializer<search::Query, search::Hits>>;
 
 int main() {
   auto [client, server] = Link::pair().value();

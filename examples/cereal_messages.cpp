@@ -35,7 +35,7 @@ class Directory {
   std::vector<std::string> files_;
   std::unique_ptr<Directory> outer_;
 };
-using Link = strait::Channel<strait::MachTransport<>, strait::CerealSerializer<Directory>>;
+using Link = strait::Channel<strait::SocketTransport, strait::CerealSerializer<Directory>>;
 
 int main() {
   auto [sender, receiver] = Link::pair().value();

@@ -1,9 +1,12 @@
 // My messages come from a .fbs file, and are large: schemas/camera.fbs, of which flatc makes
 // camera_generated.h. A frame is built in the memory in which it will be read.
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include <strait/serializers/flatbuffers.hpp>
@@ -19,7 +22,14 @@ constexpr std::uint32_t width = 1280;
 constexpr std::uint32_t height = 720;
 
 int main() {
-  auto [sensor, viewer] = Link::pair().value();
+  const auto token = strait::Token::generate().value();
+  const std::string name = "camera-" + std::to_string(::getpid());
+  auto viewer = Link::listen(name, token).value();
+  auto sensor = Link::connect(name, token).value();
+  while (sensor.waiting_connect() || viewer.waiting_connect()) {
+    viewer.poll([](const camera::Frame&) {}).value();
+    sensor.poll([](const camera::Frame&) {}).value();
+  }
   int shown = 0;
   for (std::uint64_t number = 1; number <= 3; ++number) {
     // Some more than the pixels: what else is in the table needs room, too.

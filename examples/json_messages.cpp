@@ -9,7 +9,7 @@
 #include <strait/strait.hpp>
 
 using namespace std::chrono_literals;
-using Link = strait::Channel<strait::MachTransport<>, strait::JsonSerializer>;
+using Link = strait::Channel<strait::SocketTransport, strait::JsonSerializer>;
 
 int main() {
   auto [client, server] = Link::pair().value();

@@ -20,7 +20,7 @@ struct Hits {
   std::map<std::string, std::vector<int>> lines;
   MSGPACK_DEFINE_MAP(lines)
 };
-using Link = strait::Channel<strait::MachTransport<>, strait::MsgpackSerializer<Query, Hits>>;
+using Link = strait::Channel<strait::SocketTransport, strait::MsgpackSerializer<Query, Hits>>;
 
 int main() {
   auto [client, server] = Link::pair().value();

@@ -9,7 +9,7 @@
 #include "search.pb.h"
 
 using namespace std::chrono_literals;
-using Link = strait::Channel<strait::MachTransport<>,
+using Link = strait::Channel<strait::SocketTransport,
                              strait::ProtobufSerializer<search::Query, search::Hits>>;
 
 int main() {

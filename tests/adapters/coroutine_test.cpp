@@ -649,8 +649,9 @@ Detached ask(strait::Caller<CallLink>& caller, std::vector<Result<Told>>& told) 
 }  // namespace
 
 TEST_CASE("a coroutine awaits its calls", "[coroutine][calls]") {
-  auto [left, right] = CallLink::pair().value();
-  strait::Caller caller(std::move(left));
+  auto ends = link_pair<CallLink>();
+  CallLink& right = ends.second;
+  strait::Caller caller(std::move(ends.first));
   std::optional<strait::Reply<CallLink>> kept;
   auto answers = strait::answering(right, [&](const Asked& asked, strait::Reply<CallLink> reply) {
     if (asked.number == 100) {

@@ -55,6 +55,7 @@ void check(const flat::Image& came, std::size_t pixels) {
 }
 
 template <class TransportT>
+  requires strait::PassesEnds<TransportT>
 void send_in_place() {
   using Link = strait::Channel<TransportT, Both>;
   auto [client, server] = Link::pair().value();
@@ -83,6 +84,10 @@ void send_in_place() {
   build_image(large, 1000, 5000);
   CHECK(client.send(std::move(large)).failed_with(Errc::invalid_message));
 }
+
+/// Not every system's transport has pairs of ends.
+template <class TransportT>
+void send_in_place() {}
 
 }  // namespace
 

@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE("replies to calls, and their times, come in the loop", "[watc
                    strait::MachTransport<>, strait::SocketTransport) {
   using CallLink = strait::Channel<TestType, strait::Calls<strait::TrivialSerializer<Number>>>;
   Loop loop;
-  auto ends = CallLink::pair().value();
+  auto ends = link_pair<CallLink>();
   strait::Caller caller(std::move(ends.first));
   std::vector<strait::Reply<CallLink>> never;
   const auto answer = [&](const Number& asked, strait::Reply<CallLink> reply) {

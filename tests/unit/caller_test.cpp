@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/runtime_dir.hpp"
 
 namespace caller_test {
 
@@ -59,6 +60,21 @@ template <class TransportT>
 using LinkOver = Channel<TransportT, Calls<Messages>>;
 using Link = LinkOver<strait::LoopbackTransport>;
 
+/// Two ends in one process, over a transport that may have no pairs of them.
+template <class LinkT>
+std::pair<LinkT, LinkT> connected() {
+  const auto name = strait_test::unique_name("caller");
+  const auto token = strait::Token::generate().value();
+  auto server = LinkT::listen(name, token).value();
+  auto client = LinkT::connect(name, token).value();
+  const auto ignore = [](const auto&) {};
+  while (server.waiting_connect() || client.waiting_connect()) {
+    static_cast<void>(server.poll(ignore).value());
+    static_cast<void>(client.poll(ignore).value());
+  }
+  return {std::move(client), std::move(server)};
+}
+
 /// What became of calls, in the order in which they ended.
 struct Outcomes {
   std::vector<std::int32_t> sums;
@@ -71,7 +87,6 @@ struct Outcomes {
   std::size_t ended() const { return sums.size() + errors.size(); }
 };
 
-/// Two ends in one process.
 template <class TransportT = strait::LoopbackTransport>
 struct Ends {
   using LinkT = LinkOver<TransportT>;
@@ -80,7 +95,7 @@ struct Ends {
   Outcomes outcomes;
 
   static Ends make() {
-    auto [a, b] = LinkT::pair().value();
+    auto [a, b] = connected<LinkT>();
     return {Caller<LinkT>(std::move(a)), std::move(b), {}};
   }
   template <class Handlers>
@@ -445,7 +460,7 @@ struct Length {
 TEST_CASE("caller: messages of any size, with all that a serializer takes", "[calls]") {
   using Strings = strait::StructSerializer<Named, Length>;
   using StringLink = Channel<strait::MachTransport<>, Calls<Strings>>;
-  auto [a, b] = StringLink::pair().value();
+  auto [a, b] = connected<StringLink>();
   Caller caller(std::move(a));
   auto server = answering(b, [](const Named& asked) {
     return Length{asked.name.size(), std::string_view(asked.name).substr(0, 3)};
