@@ -50,6 +50,8 @@ class Channel {
   static_assert(options.max_message_bytes <= (std::size_t{1} << 30),
                 "strait: max_message_bytes is 1 GiB at the most.");
 
+  using NameT = detail::NameOf<TransportT>;
+
  public:
   using transport = TransportT;
   using serializer = SerializerT;
@@ -60,7 +62,7 @@ class Channel {
   /// before that is queued. The name is free again once the client is there.
   ///
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
-  [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
+  [[nodiscard]] static Result<Channel> listen(NameT name, const Token& token,
                                               ObserverT observer = {}) {
     auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(), name);
     if (!server) return server.error();
@@ -77,7 +79,7 @@ class Channel {
   /// `send_policy_mismatch`, `queue_size_mismatch`, `refused`, `handshake_timeout`.
   /// Blocking: up to `timeout`, for the server to appear and to answer; never by default.
   template <class Rep = std::int64_t, class Period = std::milli>
-  [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
+  [[nodiscard]] static Result<Channel> connect(NameT name, const Token& token,
                                                std::chrono::duration<Rep, Period> timeout = {},
                                                ObserverT observer = {}) {
     const auto deadline = detail::Deadline::after(timeout);
@@ -295,8 +297,8 @@ class Channel {
       : core_(std::move(server), std::move(observer)) {}
   /// To a client that was let in, or to a server, which has let this process in unless `greeting`.
   Channel(detail::Introduced<TransportT> peer, bool greeting, ObserverT observer)
-      : Channel(Peer{peer.credentials}, std::move(peer.link),
-                greeting ? State::greeting : State::connected, std::move(observer)) {}
+      : Channel(peer.peer(), std::move(peer.link), greeting ? State::greeting : State::connected,
+                std::move(observer)) {}
   static detail::HandshakeTerms terms(const Token& token) {
     return {token, detail::schema_of<SerializerT>(), detail::wire_options_of<TransportT>(),
             options.peers};
@@ -314,7 +316,7 @@ class Channel {
   using Core = detail::ChannelCore<TransportT, SerializerT, options, ObserverT>;
   using State = typename Core::State;
 
-  Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
+  Channel(const Peer& peer, TransportT&& link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
 
   /// Whether another attempt to connect may succeed.
@@ -327,10 +329,16 @@ class Channel {
   /// Says Hello to a server and, unless the deadline is now, waits for its answer.
   ///
   /// Errors: `peer_closed` when the server hung up without an answer; as `connect`.
-  static Result<detail::Introduced<TransportT>> introduce(std::string_view name, const Token& token,
+  static Result<detail::Introduced<TransportT>> introduce(const NameT& name, const Token& token,
                                                           detail::Deadline deadline,
                                                           ObserverT& observer) {
-    auto found = TransportT::look_up(name);
+    auto found = [&] {
+      if constexpr (requires { TransportT::look_up(name, token); }) {
+        return TransportT::look_up(name, token);
+      } else {
+        return TransportT::look_up(name);
+      }
+    }();
     if (!found) return found.error();
     return detail::introduce<TransportT>(std::move(*found), terms(token), deadline,
                                          accept_limits().timeout, observer);

@@ -61,6 +61,13 @@ class LoopbackTransport;
 template <class T>
 class BridgedTransport;
 
+struct Curve;
+struct Plaintext;
+template <class SecurityT = Curve>
+class BasicZmqTransport;
+/// Past one machine: `transports/zmq.hpp`, which needs libzmq.
+using ZmqTransport = BasicZmqTransport<>;
+
 class OutOfLineBytes;
 template <class T>
 class OutOfLine;

@@ -393,8 +393,8 @@ class ChannelCore {
         return;
       }
       if (*client) {
+        peer_ = (*client)->peer();
         link_.emplace(std::move((*client)->link));
-        peer_.credentials = (*client)->credentials;
         withdraw(server_);
         return connected();
       }

@@ -1,0 +1,273 @@
+#pragma once
+
+#include <zmq.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
+#include "strait/base/hex.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/poll.hpp"
+#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/posix/thread.hpp"
+#include "strait/os/wait_set.hpp"
+#include "strait/peer.hpp"
+#include "strait/result.hpp"
+#include "strait/transports/zmq/message.hpp"
+
+namespace strait::detail {
+
+/// How long what was sent may take to leave this process after its link has been closed.
+inline constexpr std::chrono::milliseconds zmq_linger{2000};
+
+/// What the thread of a context does something for.
+class ZmqServed {
+ public:
+  /// Takes in what has come. True when there may be more.
+  virtual bool serve() = 0;
+  /// Whether a client with this key may come in.
+  virtual bool admits(const PublicKey& key) = 0;
+
+ protected:
+  ~ZmqServed() = default;
+};
+
+/// Contexts that are about to end, each on a thread of its own: what was sent has to leave the
+/// process before it ends.
+class ZmqEndings {
+ public:
+  static ZmqEndings& instance() {
+    static ZmqEndings endings;
+    return endings;
+  }
+  ~ZmqEndings() {
+    if (!owner_.is_this()) return;
+    std::unique_lock lock(mutex_);
+    ended_.wait_for(lock, 2 * zmq_linger, [this] { return count_ == 0; });
+  }
+
+  void begin() {
+    const std::lock_guard locked(mutex_);
+    ++count_;
+  }
+  void end() {
+    const std::lock_guard locked(mutex_);
+    --count_;
+    ended_.notify_all();
+  }
+
+ private:
+  ZmqEndings() = default;
+
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  int count_ = 0;
+  posix::OwnerProcess owner_;
+};
+
+/// A context of libzmq's, and a thread for what can't wait until a channel's owner comes by: to say
+/// which clients' keys are let in, and to share out what comes for several links of one socket.
+class ZmqContext {
+ public:
+  /// The one of this process, which lives as long as somebody has it.
+  ///
+  /// Errors: the system's.
+  static Result<std::shared_ptr<ZmqContext>> get() {
+    struct Current {
+      std::mutex mutex;
+      std::weak_ptr<ZmqContext> context;
+    };
+    static_cast<void>(ZmqEndings::instance());  // ends after all that uses it
+    static Current current;
+    const std::lock_guard locked(current.mutex);
+    auto context = current.context.lock();
+    if (context && context->owner_.is_this()) return context;
+    auto core = std::make_shared<Core>();
+    core->context = ::zmq_ctx_new();
+    if (core->context == nullptr) return zmq_failure();
+    ::zmq_ctx_set(core->context, ZMQ_MAX_SOCKETS, 8192);
+    context = std::make_shared<ZmqContext>(std::move(core));
+    current.context = context;
+    return context;
+  }
+
+  struct Core;
+  explicit ZmqContext(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  ZmqContext(const ZmqContext&) = delete;
+  ZmqContext& operator=(const ZmqContext&) = delete;
+  /// Leaves the end to a thread, as it waits for the network.
+  ~ZmqContext() {
+    if (!owner_.is_this()) return;
+    ZmqEndings::instance().begin();
+    const auto ending = posix::start_thread(std::make_shared<Ending>(Ending{core_}));
+    if (ending) {
+      ending->detach();
+    } else {
+      ZmqEndings::instance().end();  // no thread is left: the system takes it all back
+    }
+  }
+
+  void* get_raw() const { return core_->context; }
+
+  /// Has the thread decide which clients come to the sockets of a domain.
+  ///
+  /// Errors: the system's.
+  Result<void> guard(const std::string& domain, std::weak_ptr<ZmqServed> gate) {
+    if (auto started = core_->start(core_); !started) return started;
+    const std::lock_guard locked(core_->mutex);
+    core_->gates[domain] = std::move(gate);
+    return {};
+  }
+  void unguard(const std::string& domain) {
+    const std::lock_guard locked(core_->mutex);
+    core_->gates.erase(domain);
+  }
+
+  /// Has the thread serve `served` whenever `fd` is readable. Errors: the system's.
+  Result<void> watch(int fd, std::weak_ptr<ZmqServed> served) {
+    if (auto started = core_->start(core_); !started) return started;
+    const std::lock_guard locked(core_->mutex);
+    core_->served[fd] = std::move(served);
+    return core_->set.watch(Interest::to_read(fd));
+  }
+  void forget(int fd) {
+    const std::lock_guard locked(core_->mutex);
+    core_->set.forget(fd);
+    core_->served.erase(fd);
+  }
+
+  struct Core {
+    void* context = nullptr;
+    /// Guards the two maps, and what the thread is started with.
+    std::mutex mutex;
+    std::map<std::string, std::weak_ptr<ZmqServed>> gates;
+    std::map<int, std::weak_ptr<ZmqServed>> served;
+    posix::WaitSet set;
+    ZmqSocket zap;
+    bool started = false;
+    std::atomic<bool> stopping = false;
+    posix::Thread thread;
+
+    Result<void> start(const std::shared_ptr<Core>& self) {
+      const std::lock_guard locked(mutex);
+      if (started) return {};
+      auto created = posix::wait_set_with_signal();
+      if (!created) return created.error();
+      auto socket = ZmqSocket::create(context, ZMQ_REP);
+      if (!socket) return socket.error();
+      if (auto lingers = socket->set(ZMQ_LINGER, 0); !lingers) return lingers;
+      if (::zmq_bind(socket->get(), "inproc://zeromq.zap.01") != 0) return zmq_failure();
+      if (auto watched = created->watch(Interest::to_read(socket->descriptor())); !watched) {
+        return watched;
+      }
+      set = std::move(*created);
+      zap = std::move(*socket);
+      auto running = posix::start_thread(self);
+      if (!running) {
+        zap.close();
+        return running.error();
+      }
+      thread = *running;
+      started = true;
+      return {};
+    }
+
+    /// The thread.
+    void run() {
+      std::array<int, 64> ready;
+      std::vector<std::shared_ptr<ZmqServed>> unfinished;  // has more than its turn was for
+      while (!stopping) {
+        const auto until = unfinished.empty() ? Deadline::never() : Deadline::now();
+        const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, until);
+        const auto count = set.ready(ready);
+        if (!slept || !count) return;
+        answer_requests();
+        auto turn = std::exchange(unfinished, {});
+        for (std::size_t i = 0; i != *count; ++i) {
+          if (auto one = find(served, ready[i])) turn.push_back(std::move(one));
+        }
+        for (auto& one : turn) {
+          if (one->serve()) unfinished.push_back(std::move(one));
+        }
+      }
+    }
+
+    template <class Map, class Key>
+    std::shared_ptr<ZmqServed> find(const Map& map, const Key& key) {
+      const std::lock_guard locked(mutex);
+      const auto found = map.find(key);
+      return found == map.end() ? nullptr : found->second.lock();
+    }
+
+    /// Speaks ZAP: https://rfc.zeromq.org/spec/27
+    void answer_requests() {
+      for (;;) {
+        std::array<ZmqMessage, 7>
+            request;  // version, id, domain, address, identity, mechanism, key
+        std::size_t parts = 0;
+        bool more = true;
+        while (more) {
+          ZmqMessage part;
+          if (!zap.receive(part)) return;
+          more = part.more();
+          if (parts != request.size()) request[parts++] = std::move(part);
+        }
+        PublicKey key;
+        const auto gate = find(gates, std::string(request[2].text()));
+        const bool whole = parts == request.size() && request[6].size() == key.bytes.size();
+        if (whole) std::memcpy(key.bytes.data(), request[6].data(), key.bytes.size());
+        const bool admitted = gate && whole && gate->admits(key);
+        // Of a server that has just gone nothing is said of keys: the connection is closed.
+        const std::string_view refusal = gate ? "400" : "300";
+        static_cast<void>(zap.send("1.0", ZMQ_SNDMORE));
+        static_cast<void>(zap.send(request[1].text(), ZMQ_SNDMORE));
+        static_cast<void>(zap.send(admitted ? "200" : refusal, ZMQ_SNDMORE));
+        static_cast<void>(zap.send(admitted ? "OK" : "not allowed", ZMQ_SNDMORE));
+        // Every message of this connection tells it as its user.
+        static_cast<void>(zap.send(admitted ? to_hex(key) : std::string(), ZMQ_SNDMORE));
+        static_cast<void>(zap.send("", 0));
+      }
+    }
+
+    static std::string to_hex(const PublicKey& key) {
+      std::string hex(2 * key.bytes.size(), '0');
+      write_hex(key.bytes, hex.data());
+      return hex;
+    }
+  };
+
+ private:
+  struct Ending {
+    std::shared_ptr<Core> core;
+    void run() {
+      core->stopping = true;
+      if (core->started) {
+        core->set.interrupt();
+        core->thread.join();
+        core->zap.close();
+      }
+      while (::zmq_ctx_term(core->context) != 0 && ::zmq_errno() == EINTR) {
+      }
+      ZmqEndings::instance().end();
+    }
+  };
+
+  std::shared_ptr<Core> core_;
+  posix::OwnerProcess owner_;
+};
+
+}  // namespace strait::detail

@@ -1,0 +1,532 @@
+#pragma once
+
+#include <zmq.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/posix/fork_mark.hpp"
+#include "strait/os/posix/gathered.hpp"
+#include "strait/os/wait_set.hpp"
+#include "strait/peer.hpp"
+#include "strait/result.hpp"
+#include "strait/transports/zmq/context.hpp"
+#include "strait/transports/zmq/message.hpp"
+#include "strait/transports/zmq/monitor.hpp"
+#include "strait/transports/zmq/wire.hpp"
+
+namespace strait::detail {
+
+/// One end of a link, as its socket's hub knows it. All of it is the hub's to guard.
+struct ZmqLinkState {
+  /// What a ROUTER calls this peer; empty at the one peer of a DEALER.
+  std::string routing_id;
+  /// The connection's descriptor, by which alone a socket's monitor says that it has ended.
+  int connection = -1;
+  PublicKey key;
+  /// The peer's Hello; then at a client the server's Welcome.
+  HandshakeBytes handshake;
+  bool hello_sent = false;
+  bool welcome_came = false;
+  bool welcome_taken = false;
+  /// Both have said all that comes before data.
+  bool linked = false;
+  std::error_code ended;
+
+  std::uint64_t next_in = 0;
+  std::uint64_t next_out = 0;
+  std::size_t credit = zmq_credit;
+  /// Parts of the stream, in order, and what they cost the peer.
+  std::vector<ZmqMessage> inbox;
+  std::size_t inbox_cost = 0;
+
+  posix::WaitSet wakeup;
+  bool armed = false;
+  bool wants_room = false;
+
+  void signal() {
+    if (armed) static_cast<void>(wakeup.signal());
+  }
+  void end(std::error_code why) {
+    if (ended) return;
+    ended = why;
+    signal();
+  }
+};
+
+/// One of libzmq's sockets and the links that share it: a server's ROUTER has many, a client's
+/// DEALER one.
+///
+/// A socket is used by one thread at a time, hence the mutex. What comes for any link is taken in by
+/// whoever looks, and the owner of the link that it is for is woken. The one party that a socket has
+/// (the only link, or a server without links) waits for the socket itself, which costs no wake-up
+/// more than libzmq does. When there are several, the context's thread waits for it: then a link
+/// is woken for its own messages only, and depends on no other link's owner. That costs a
+/// wake-up.
+class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHub> {
+ public:
+  using State = ZmqLinkState;
+  enum class Role { server, client };
+
+  ZmqHub(std::shared_ptr<ZmqContext> context, ZmqSocket socket, Role role)
+      : role_(role), context_(std::move(context)), socket_(std::move(socket)) {}
+  ~ZmqHub() {
+    if (!is_this_process()) return;
+    if (!domain_.empty()) context_->unguard(domain_);
+    forget_watched();
+  }
+  ZmqHub(const ZmqHub&) = delete;
+  ZmqHub& operator=(const ZmqHub&) = delete;
+
+  bool is_this_process() const { return mark_.is_this_process(); }
+  std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
+  ZmqSocket& socket() { return socket_; }
+
+  /// Errors: the system's.
+  Result<void> monitor(int events) { return monitor_.start(context_->get_raw(), socket_, events); }
+
+  /// Has the context's thread admit clients with these keys.
+  Result<void> guard(std::string domain, std::vector<PublicKey> admitted) {
+    admitted_ = std::move(admitted);
+    domain_ = std::move(domain);
+    return context_->guard(domain_, weak_from_this());
+  }
+
+  // From here on with the lock held.
+
+  /// A server's beginning and end.
+  Result<void> open(std::size_t max_waiting) {
+    auto wakeup = posix::wait_set_with_signal();
+    if (!wakeup) return wakeup.error();
+    server_wakeup_ = std::move(*wakeup);
+    max_waiting_ = max_waiting;
+    listening_ = true;
+    return update_watch();
+  }
+  void close() {
+    if (!listening_) return;
+    listening_ = false;
+    for (const auto& waiting : waiting_) drop(*waiting);
+    waiting_.clear();
+    refused_.clear();
+    static_cast<void>(update_watch());
+  }
+  Interest interest() const { return Interest::to_read(server_wakeup_.native_handle()); }
+
+  /// A client that has said Hello; null when there is none.
+  std::shared_ptr<State> next_waiting() {
+    while (pump(nullptr)) {
+    }
+    if (waiting_.empty() && refused_.empty()) server_wakeup_.clear();
+    if (waiting_.empty()) return nullptr;
+    auto client = std::move(waiting_.front());
+    waiting_.pop_front();
+    return client;
+  }
+  /// Whether a client came that had no key to come in with.
+  bool next_refused(PublicKey& key) {
+    if (refused_.empty()) return false;
+    key = refused_.front();
+    refused_.pop_front();
+    return true;
+  }
+
+  /// Makes the client's link, to be followed by `Welcome`'s bytes.
+  Result<void> welcome(State& client, std::span<const std::byte> bytes) {
+    if (client.ended) return client.ended;
+    auto wakeup = posix::wait_set_with_signal();
+    if (!wakeup) return wakeup.error();
+    client.wakeup = std::move(*wakeup);
+    if (auto sent = send(client, ZmqKind::welcome, bytes); !sent) return sent;
+    client.linked = true;
+    ++linked_;
+    return update_watch();
+  }
+  void refuse(State& client, std::span<const std::byte> bytes) {
+    if (!client.ended) static_cast<void>(send(client, ZmqKind::welcome, bytes));
+    drop(client);
+  }
+
+  /// A client's one link, which will say Hello.
+  Result<std::shared_ptr<State>> connect(const HandshakeBytes& hello, const PublicKey& server) {
+    auto wakeup = posix::wait_set_with_signal();
+    if (!wakeup) return wakeup.error();
+    auto state = std::make_shared<State>();
+    state->wakeup = std::move(*wakeup);
+    state->handshake = hello;
+    state->key = server;
+    links_.emplace(std::string(), state);
+    linked_ = 1;
+    if (auto watched = update_watch(); !watched) return watched.error();
+    return state;
+  }
+
+  /// Ends a link, which nothing can follow.
+  void leave(State& link) {
+    if (role_ == Role::server) {
+      --linked_;
+      unwatch(link);
+      drop(link);
+      static_cast<void>(update_watch());
+      return;
+    }
+    if (link.hello_sent && !link.ended) static_cast<void>(send(link, ZmqKind::bye, {}));
+    link.end(make_error_code(Errc::closed));
+    forget_watched();
+    monitor_.stop();
+    // Before Hello there is nothing that has to go out.
+    if (!link.hello_sent) static_cast<void>(socket_.set(ZMQ_LINGER, 0));
+    socket_.close();
+  }
+
+  /// Sends as much of the stream as there is credit for, and says how much that was.
+  ///
+  /// Errors: why the link has ended; `not_enough_memory`, and nothing was sent.
+  Result<std::size_t> write(State& link, std::span<const posix::GatheredPart> parts) {
+    if (link.ended) return link.ended;
+    std::size_t left = 0;
+    for (const auto& part : parts) left += part.iov_len;
+    std::size_t written = 0;
+    std::size_t at = 0;    // the part that is being sent
+    std::size_t gone = 0;  // and how much of it has been
+    while (left != 0 && link.credit >= zmq_min_cost) {
+      const std::size_t size = min(min(left, zmq_part_bytes), link.credit);
+      ZmqMessage message(sizeof(ZmqHeader) + size);
+      if (message.size() == 0) return written != 0 ? Result<std::size_t>(written) : no_memory();
+      std::byte* out = message.data() + sizeof(ZmqHeader);
+      for (std::size_t room = size; room != 0;) {
+        const std::size_t here = min(room, parts[at].iov_len - gone);
+        if (here != 0)
+          std::memcpy(out, static_cast<const std::byte*>(parts[at].iov_base) + gone, here);
+        out += here;
+        room -= here;
+        gone += here;
+        if (gone == parts[at].iov_len) {
+          ++at;
+          gone = 0;
+        }
+      }
+      if (auto sent = send(link, ZmqKind::data, message); !sent) return sent.error();
+      link.credit -= zmq_cost(size);
+      written += size;
+      left -= size;
+    }
+    look_after_send();
+    return written;
+  }
+
+  /// Gives back credit for what was taken.
+  void give_credit(State& link, std::size_t amount) {
+    if (link.ended) return;
+    ZmqMessage message(sizeof(ZmqHeader));
+    if (message.size() == 0) return link.end(no_memory());
+    static_cast<void>(send(link, ZmqKind::credit, message, amount));
+    look_after_send();
+  }
+
+  /// Takes in what has come, a fair share of it. `looking` is the link whose owner does so and need
+  /// not be woken. True when there may be more.
+  bool pump(State* looking) {
+    if (!socket_) return false;
+    const bool was_armed = looking != nullptr && std::exchange(looking->armed, false);
+    const bool more = receive_all();
+    if (role_ == Role::client) {
+      update_client(*links_.begin()->second, more);
+    } else {
+      monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
+      probe_suspects();
+    }
+    if (looking != nullptr) looking->armed = was_armed;
+    return more;
+  }
+
+  // Called by the context's thread, without the lock.
+
+  bool serve() override {
+    const auto locked = lock();
+    return pump(nullptr);
+  }
+
+  bool admits(const PublicKey& key) override {
+    const auto locked = lock();
+    if (std::find(admitted_.begin(), admitted_.end(), key) != admitted_.end()) return true;
+    if (listening_ && refused_.size() < max_waiting_) {
+      refused_.push_back(key);
+      static_cast<void>(server_wakeup_.signal());
+    }
+    return false;
+  }
+
+ private:
+  /// Turns of the loop that one `pump` does at the most.
+  static constexpr int max_messages = 512;
+
+  bool receive_all() {
+    for (int i = 0; i != max_messages; ++i) {
+      ZmqMessage id;
+      ZmqMessage message;
+      if (role_ == Role::server && !socket_.receive(id)) return false;
+      if (!socket_.receive(message)) return false;
+      bool whole = true;  // no honest peer's message has several frames
+      while (message.more()) {
+        whole = false;
+        if (!socket_.receive(message)) return false;
+      }
+      dispatch(id, message, whole);
+    }
+    return true;
+  }
+
+  void dispatch(ZmqMessage& id, ZmqMessage& message, bool whole) {
+    ZmqHeader header{};
+    whole = whole && message.size() >= sizeof header;
+    if (whole) std::memcpy(&header, message.data(), sizeof header);
+    const auto found = links_.find(id.text());
+    if (found == links_.end()) {
+      if (whole && header.kind == ZmqKind::hello && header.number == 0) welcome_hello(id, message);
+      return;
+    }
+    State& link = *found->second;
+    if (link.ended) return;
+    if (!whole || header.number != link.next_in++ || !take(link, header, message)) {
+      link.end(make_error_code(Errc::malformed));
+    }
+  }
+
+  /// Of a client that was not there before.
+  void welcome_hello(ZmqMessage& id, ZmqMessage& message) {
+    auto client = std::make_shared<State>();
+    client->routing_id = id.text();
+    client->next_in = 1;
+    client->connection = ::zmq_msg_get(message.get(), ZMQ_SRCFD);
+    client->handshake = HandshakeBytes(message.bytes().subspan(sizeof(ZmqHeader)));
+    client->key = key_of(message);
+    // The ends of earlier connections are told before this one's beginning: see monitor.hpp.
+    monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
+    if (!listening_ || waiting_.size() >= max_waiting_) {
+      static_cast<void>(send(*client, ZmqKind::bye, {}));
+      return;
+    }
+    links_.emplace(client->routing_id, client);
+    waiting_.push_back(std::move(client));
+    static_cast<void>(server_wakeup_.signal());
+  }
+
+  /// False for what no honest peer sends.
+  bool take(State& link, const ZmqHeader& header, ZmqMessage& message) {
+    const std::size_t bytes = message.size() - sizeof header;
+    switch (header.kind) {
+      case ZmqKind::data:
+        link.inbox_cost += zmq_cost(bytes);
+        if (!link.linked || link.inbox_cost > zmq_credit) return false;
+        if (bytes == 0 || bytes > zmq_part_bytes) return false;
+        link.inbox.push_back(std::move(message));
+        link.signal();
+        return true;
+      case ZmqKind::credit:
+        link.credit += header.credit;
+        if (link.wants_room) link.signal();
+        return link.linked && link.credit <= zmq_credit;
+      case ZmqKind::bye: link.end(make_error_code(Errc::peer_closed)); return true;
+      case ZmqKind::welcome:
+        if (role_ != Role::client || link.welcome_came) return false;
+        link.handshake = HandshakeBytes(message.bytes().subspan(sizeof header));
+        link.welcome_came = true;
+        link.linked = true;
+        link.signal();
+        static_cast<void>(update_watch());
+        return true;
+      case ZmqKind::probe: return true;
+      case ZmqKind::hello:
+      default: return false;
+    }
+  }
+
+  static PublicKey key_of(ZmqMessage& message) {
+    PublicKey key;
+    const char* hex = ::zmq_msg_gets(message.get(), "User-Id");
+    if (hex == nullptr || std::strlen(hex) != 2 * key.bytes.size()) return key;
+    for (std::size_t i = 0; i != key.bytes.size(); ++i) {
+      const auto high = hex_digits.find(hex[2 * i]);
+      const auto low = hex_digits.find(hex[2 * i + 1]);
+      key.bytes[i] = static_cast<std::byte>(high << 4 | low);
+    }
+    return key;
+  }
+
+  /// A client's way from a connection that is not there to a link, and to its end.
+  void update_client(State& link, bool more) {
+    if (!link.hello_sent && !link.ended) {
+      // There is room as soon as there is a connection: see ZMQ_IMMEDIATE.
+      const auto sent = send(link, ZmqKind::hello, link.handshake.bytes());
+      if (!sent) monitor_.read([&](const auto& event) { link.end(event.failure()); });
+      link.hello_sent = sent.has_value();
+    }
+    if (!link.hello_sent || link.ended) return;
+    if (monitor_) {
+      forget_watched();
+      monitor_.stop();  // from here on the socket itself shows the end
+      static_cast<void>(update_watch());
+    }
+    if (more) return;
+    // Without a connection there is no room. When that is so, all that came has been taken in.
+    const int events = socket_.events();
+    if ((events & ZMQ_POLLIN) != 0) {
+      pump(nullptr);
+    } else if ((events & ZMQ_POLLOUT) == 0) {
+      link.end(make_error_code(Errc::peer_closed));
+    }
+  }
+
+  /// A connection has ended: its link ends when all that had come is taken in.
+  void note_end(std::uint32_t connection) {
+    for (const auto& [id, link] : links_) {
+      if (link->connection == static_cast<int>(connection) && !link->ended) {
+        link->connection = -1;
+        suspects_.push_back(link);
+      }
+    }
+  }
+
+  /// Asks libzmq, which says only to who sends that a peer is gone. It says so before all that had
+  /// come is taken in, so this goes on until nothing has come.
+  void probe_suspects() {
+    for (std::size_t i = 0; i != suspects_.size();) {
+      State& link = *suspects_[i];
+      if (!link.ended && send(link, ZmqKind::probe, {})) {
+        ++i;  // its end will wake this again
+        continue;
+      }
+      const auto gone = std::move(suspects_[i]);
+      suspects_.erase(suspects_.begin() + static_cast<std::ptrdiff_t>(i));
+      gone->end(make_error_code(Errc::peer_closed));
+    }
+  }
+
+  Result<void> send(State& link, ZmqKind kind, std::span<const std::byte> bytes) {
+    ZmqMessage message(sizeof(ZmqHeader) + bytes.size());
+    if (message.size() == 0) return no_memory();
+    if (!bytes.empty()) std::memcpy(message.data() + sizeof(ZmqHeader), bytes.data(), bytes.size());
+    return send(link, kind, message);
+  }
+
+  /// Sends a message whose front is room for the header.
+  Result<void> send(State& link, ZmqKind kind, ZmqMessage& message, std::size_t credit = 0) {
+    const ZmqHeader header{kind, static_cast<std::uint32_t>(credit), link.next_out};
+    std::memcpy(message.data(), &header, sizeof header);
+    Result<void> sent;
+    if (role_ == Role::server) sent = socket_.send(link.routing_id, ZMQ_SNDMORE);
+    if (sent) sent = socket_.send(message);
+    if (sent) {
+      ++link.next_out;
+      return {};
+    }
+    // An honest peer has taken what it gave credit for, so libzmq always has room.
+    if (sent.failed_with(Errc::would_block)) return Errc::malformed;
+    return Errc::peer_closed;
+  }
+
+  /// Sending may have used up the edge that tells of messages: see `ZmqSocket::descriptor`.
+  void look_after_send() {
+    if ((socket_.events() & ZMQ_POLLIN) != 0) pump(nullptr);
+  }
+
+  /// Tells a client that there is no more, and knows it no longer.
+  void drop(State& client) {
+    if (!client.ended) static_cast<void>(send(client, ZmqKind::bye, {}));
+    client.end(make_error_code(Errc::closed));
+    std::erase_if(suspects_, [&](const auto& link) { return link.get() == &client; });
+    const auto found = links_.find(client.routing_id);
+    if (found != links_.end() && found->second.get() == &client) links_.erase(found);
+  }
+
+  // Who waits for the socket.
+
+  Result<void> update_watch() {
+    if (role_ == Role::client) {
+      State& link = *links_.begin()->second;
+      return link.linked ? watch_by(&link.wakeup) : watch_by_context();
+    }
+    if (linked_ + (listening_ ? 1 : 0) > 1) return watch_by_context();
+    if (listening_) return watch_by(&server_wakeup_);
+    for (const auto& [id, link] : links_) {
+      if (link->linked) return watch_by(&link->wakeup);
+    }
+    return watch_by(nullptr);
+  }
+
+  Result<void> watch_by(posix::WaitSet* watcher) {
+    forget_watched();
+    if (watcher == nullptr) return {};
+    watcher_ = watcher;
+    for (const int fd : {socket_.descriptor(), monitor_.descriptor()}) {
+      if (fd < 0) continue;
+      watched_.push_back(fd);
+      if (auto watched = watcher->watch(Interest::to_read(fd)); !watched) return watched;
+    }
+    return {};
+  }
+  Result<void> watch_by_context() {
+    if (by_context_) return {};
+    forget_watched();
+    by_context_ = true;
+    for (const int fd : {socket_.descriptor(), monitor_.descriptor()}) {
+      if (fd < 0) continue;
+      watched_.push_back(fd);
+      if (auto watched = context_->watch(fd, weak_from_this()); !watched) return watched;
+    }
+    return {};
+  }
+  void forget_watched() {
+    for (const int fd : watched_) {
+      by_context_ ? context_->forget(fd) : watcher_->forget(fd);
+    }
+    watched_.clear();
+    watcher_ = nullptr;
+    by_context_ = false;
+  }
+  void unwatch(State& link) {
+    if (watcher_ == &link.wakeup) forget_watched();
+  }
+
+  const Role role_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<ZmqContext> context_;
+  ZmqSocket socket_;
+  ZmqMonitor monitor_;
+  /// By routing id.
+  std::map<std::string, std::shared_ptr<State>, std::less<>> links_;
+  std::vector<std::shared_ptr<State>> suspects_;
+  /// How many links there are, of the others apart that still wait for an answer.
+  std::size_t linked_ = 0;
+
+  std::string domain_;
+  std::vector<PublicKey> admitted_;
+  bool listening_ = false;
+  std::size_t max_waiting_ = 0;
+  std::deque<std::shared_ptr<State>> waiting_;
+  std::deque<PublicKey> refused_;
+  posix::WaitSet server_wakeup_;
+
+  posix::WaitSet* watcher_ = nullptr;
+  bool by_context_ = false;
+  std::vector<int> watched_;
+  posix::ForkMark mark_;
+};
+
+}  // namespace strait::detail
