@@ -37,6 +37,8 @@ inline const strait::KeyPair& zmq_client_keys() {
 template <class Inner>
 class NamedZmq : private Inner {
  public:
+  static constexpr bool arrives_later = true;
+
   struct Request : Inner::Request {
     explicit Request(typename Inner::Request request) : Inner::Request(std::move(request)) {
       this->credentials = strait::posix::own_credentials();

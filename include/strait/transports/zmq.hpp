@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,7 +57,7 @@ struct Plaintext {
 /// so one that is slow holds up no other one of the same server.
 ///
 /// Every end has a share in the library's one context of libzmq in this process, whose two threads
-/// do the sending and receiving. What was sent when a link is closed has two seconds to go out, also
+/// do the sending and receiving. What was sent when a link is closed has a second and a half to go out, also
 /// while the process ends. What libzmq does without memory is to abort.
 template <class SecurityT>
 class BasicZmqTransport {
@@ -129,6 +130,9 @@ class BasicZmqTransport {
     /// ended: libzmq would end those with it.
     void withdraw() {
       if (!hub_ || !hub_->is_this_process()) return;
+      constexpr std::string_view ipc = "ipc://";
+      // The file of the socket, which libzmq would leave.
+      if (const auto at = endpoint(); at.starts_with(ipc)) std::remove(at.c_str() + ipc.size());
       const auto locked = hub_->lock();
       hub_->close();
     }
@@ -231,10 +235,11 @@ class BasicZmqTransport {
       if (auto set = socket.set(ZMQ_CURVE_SECRETKEY, secret.data(), secret.size()); !set)
         return set.error();
     }
-    // One connection, which nothing is sent to before it is there.
-    if (auto set = socket.set(ZMQ_RECONNECT_IVL, -1); !set) return set.error();
-    if (auto set = socket.set(ZMQ_IMMEDIATE, 1); !set) return set.error();
-    constexpr int failures = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
+    // A link is one connection: libzmq may try again tomorrow, when there is no link any more. With
+    // -1 for never, or with ZMQ_IMMEDIATE, it would drop what has come when the connection ends.
+    constexpr int one_day = 24 * 60 * 60 * 1000;
+    if (auto set = socket.set(ZMQ_RECONNECT_IVL, one_day); !set) return set.error();
+    constexpr int failures = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
                              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     if (auto watched = (*hub)->monitor(failures); !watched) return watched.error();

@@ -32,13 +32,15 @@
 namespace strait::detail {
 
 /// How long what was sent may take to leave this process after its link has been closed.
-inline constexpr std::chrono::milliseconds zmq_linger{2000};
+inline constexpr std::chrono::milliseconds zmq_linger{1500};
 
 /// What the thread of a context does something for.
 class ZmqServed {
  public:
   /// Takes in what has come. True when there may be more.
   virtual bool serve() = 0;
+  /// Whether all peers know that there is no more.
+  virtual bool finished() const = 0;
   /// Whether a client with this key may come in.
   virtual bool admits(const PublicKey& key) = 0;
 
@@ -150,12 +152,27 @@ class ZmqContext {
     core_->served.erase(fd);
   }
 
+  /// Has the thread keep `leaving`, which it watches already, until that is finished or its time is
+  /// up.
+  void see_off(std::shared_ptr<ZmqServed> leaving) {
+    ZmqEndings::instance().begin();
+    const std::lock_guard locked(core_->mutex);
+    core_->leaving.push_back({std::move(leaving), Deadline::after(zmq_linger)});
+    core_->set.interrupt();
+  }
+
+  struct Leaving {
+    std::shared_ptr<ZmqServed> one;
+    Deadline deadline;
+  };
+
   struct Core {
     void* context = nullptr;
-    /// Guards the two maps, and what the thread is started with.
+    /// Guards what follows, and what the thread is started with.
     std::mutex mutex;
     std::map<std::string, std::weak_ptr<ZmqServed>> gates;
     std::map<int, std::weak_ptr<ZmqServed>> served;
+    std::vector<Leaving> leaving;
     posix::WaitSet set;
     ZmqSocket zap;
     bool started = false;
@@ -191,7 +208,7 @@ class ZmqContext {
       std::array<int, 64> ready;
       std::vector<std::shared_ptr<ZmqServed>> unfinished;  // has more than its turn was for
       while (!stopping) {
-        const auto until = unfinished.empty() ? Deadline::never() : Deadline::now();
+        const auto until = unfinished.empty() ? let_go() : Deadline::now();
         const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, until);
         const auto count = set.ready(ready);
         if (!slept || !count) return;
@@ -206,6 +223,25 @@ class ZmqContext {
       }
     }
 
+    /// Lets go of those that are finished, and says when to look again.
+    Deadline let_go() {
+      std::vector<Leaving> kept;
+      {
+        const std::lock_guard locked(mutex);
+        kept = std::exchange(leaving, {});
+      }
+      const auto gone = std::erase_if(
+          kept, [](const Leaving& one) { return one.deadline.passed() || one.one->finished(); });
+      for (std::size_t i = 0; i != gone; ++i) ZmqEndings::instance().end();
+      auto next = Deadline::never();
+      const std::lock_guard locked(mutex);
+      for (auto& one : kept) {
+        next = Deadline::earlier(next, one.deadline);
+        leaving.push_back(std::move(one));
+      }
+      return next;
+    }
+
     template <class Map, class Key>
     std::shared_ptr<ZmqServed> find(const Map& map, const Key& key) {
       const std::lock_guard locked(mutex);
@@ -216,8 +252,8 @@ class ZmqContext {
     /// Speaks ZAP: https://rfc.zeromq.org/spec/27
     void answer_requests() {
       for (;;) {
-        std::array<ZmqMessage, 7>
-            request;  // version, id, domain, address, identity, mechanism, key
+        // Version, id, domain, address, identity, mechanism, key.
+        std::array<ZmqMessage, 7> request;
         std::size_t parts = 0;
         bool more = true;
         while (more) {

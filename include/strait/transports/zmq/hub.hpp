@@ -3,6 +3,7 @@
 #include <zmq.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -41,12 +42,14 @@ struct ZmqLinkState {
   PublicKey key;
   /// The peer's Hello; then at a client the server's Welcome.
   HandshakeBytes handshake;
-  bool hello_sent = false;
   bool welcome_came = false;
   bool welcome_taken = false;
   /// Both have said all that comes before data.
   bool linked = false;
   std::error_code ended;
+  /// This side has ended it, and now waits for the peer's `bye`, or its connection's end: data that
+  /// meets a closed connection would take back what is under way to the peer.
+  bool left = false;
 
   std::uint64_t next_in = 0;
   std::uint64_t next_out = 0;
@@ -89,6 +92,10 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (!is_this_process()) return;
     if (!domain_.empty()) context_->unguard(domain_);
     forget_watched();
+    if (role_ == Role::server && monitor_) context_->forget(monitor_.descriptor());
+    monitor_.stop();
+    // Without a connection nothing can go out any more.
+    if (role_ == Role::client && lost_) static_cast<void>(socket_.set(ZMQ_LINGER, 0));
   }
   ZmqHub(const ZmqHub&) = delete;
   ZmqHub& operator=(const ZmqHub&) = delete;
@@ -97,8 +104,17 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
   ZmqSocket& socket() { return socket_; }
 
+  /// Has libzmq tell of the socket's connections. Of a server's the context's thread hears, whose
+  /// peers may be many, and strangers: libzmq's own thread would wait for a reader.
+  ///
   /// Errors: the system's.
-  Result<void> monitor(int events) { return monitor_.start(context_->get_raw(), socket_, events); }
+  Result<void> monitor(int events) {
+    if (auto started = monitor_.start(context_->get_raw(), socket_, events); !started) {
+      return started;
+    }
+    if (role_ == Role::client) return {};
+    return context_->watch(monitor_.descriptor(), weak_from_this());
+  }
 
   /// Has the context's thread admit clients with these keys.
   Result<void> guard(std::string domain, std::vector<PublicKey> admitted) {
@@ -116,15 +132,17 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     server_wakeup_ = std::move(*wakeup);
     max_waiting_ = max_waiting;
     listening_ = true;
-    return update_watch();
+    auto watched = update_watch();
+    pump(nullptr);  // takes in what the socket tells of its own making
+    return watched;
   }
   void close() {
     if (!listening_) return;
     listening_ = false;
-    for (const auto& waiting : waiting_) drop(*waiting);
+    for (const auto& waiting : waiting_) say_bye(*waiting);
     waiting_.clear();
     refused_.clear();
-    static_cast<void>(update_watch());
+    see_off();
   }
   Interest interest() const { return Interest::to_read(server_wakeup_.native_handle()); }
 
@@ -158,8 +176,10 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     return update_watch();
   }
   void refuse(State& client, std::span<const std::byte> bytes) {
-    if (!client.ended) static_cast<void>(send(client, ZmqKind::welcome, bytes));
-    drop(client);
+    if (!client.ended && !bytes.empty()) {
+      static_cast<void>(send(client, ZmqKind::welcome, bytes));
+    }
+    say_bye(client);
   }
 
   /// A client's one link, which will say Hello.
@@ -168,30 +188,23 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (!wakeup) return wakeup.error();
     auto state = std::make_shared<State>();
     state->wakeup = std::move(*wakeup);
-    state->handshake = hello;
     state->key = server;
     links_.emplace(std::string(), state);
     linked_ = 1;
+    // libzmq keeps it until there is a connection.
+    if (auto sent = send(*state, ZmqKind::hello, hello.bytes()); !sent) return sent.error();
     if (auto watched = update_watch(); !watched) return watched.error();
     return state;
   }
 
   /// Ends a link, which nothing can follow.
   void leave(State& link) {
-    if (role_ == Role::server) {
-      --linked_;
-      unwatch(link);
-      drop(link);
-      static_cast<void>(update_watch());
-      return;
-    }
-    if (link.hello_sent && !link.ended) static_cast<void>(send(link, ZmqKind::bye, {}));
-    link.end(make_error_code(Errc::closed));
-    forget_watched();
-    monitor_.stop();
-    // Before Hello there is nothing that has to go out.
-    if (!link.hello_sent) static_cast<void>(socket_.set(ZMQ_LINGER, 0));
-    socket_.close();
+    --linked_;
+    if (watcher_ == &link.wakeup) forget_watched();
+    link.wakeup = {};
+    link.armed = false;
+    say_bye(link);
+    see_off();
   }
 
   /// Sends as much of the stream as there is credit for, and says how much that was.
@@ -246,7 +259,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     const bool was_armed = looking != nullptr && std::exchange(looking->armed, false);
     const bool more = receive_all();
     if (role_ == Role::client) {
-      update_client(*links_.begin()->second, more);
+      look_for_end(more);
     } else {
       monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
       probe_suspects();
@@ -260,6 +273,11 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   bool serve() override {
     const auto locked = lock();
     return pump(nullptr);
+  }
+
+  bool finished() const override {
+    const auto locked = lock();
+    return links_.empty();
   }
 
   bool admits(const PublicKey& key) override {
@@ -302,6 +320,10 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       return;
     }
     State& link = *found->second;
+    if (link.left) {
+      if (whole && header.kind == ZmqKind::bye) links_.erase(found);
+      return;
+    }
     if (link.ended) return;
     if (!whole || header.number != link.next_in++ || !take(link, header, message)) {
       link.end(make_error_code(Errc::malformed));
@@ -342,14 +364,17 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
         link.credit += header.credit;
         if (link.wants_room) link.signal();
         return link.linked && link.credit <= zmq_credit;
-      case ZmqKind::bye: link.end(make_error_code(Errc::peer_closed)); return true;
+      case ZmqKind::bye:
+        // What the peer waits for. It is sent but once: see `say_bye`.
+        static_cast<void>(send(link, ZmqKind::bye, {}));
+        link.end(make_error_code(Errc::peer_closed));
+        return true;
       case ZmqKind::welcome:
         if (role_ != Role::client || link.welcome_came) return false;
         link.handshake = HandshakeBytes(message.bytes().subspan(sizeof header));
         link.welcome_came = true;
         link.linked = true;
         link.signal();
-        static_cast<void>(update_watch());
         return true;
       case ZmqKind::probe: return true;
       case ZmqKind::hello:
@@ -369,52 +394,57 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     return key;
   }
 
-  /// A client's way from a connection that is not there to a link, and to its end.
-  void update_client(State& link, bool more) {
-    if (!link.hello_sent && !link.ended) {
-      // There is room as soon as there is a connection: see ZMQ_IMMEDIATE.
-      const auto sent = send(link, ZmqKind::hello, link.handshake.bytes());
-      if (!sent) monitor_.read([&](const auto& event) { link.end(event.failure()); });
-      link.hello_sent = sent.has_value();
+  /// Whether a client's connection has failed or ended.
+  void look_for_end(bool more) {
+    if (links_.empty()) return;
+    const auto link = links_.begin()->second;
+    bool all_came = false;
+    monitor_.read([&](const ZmqMonitor::Event& event) {
+      if (event.kind == ZMQ_EVENT_CONNECT_RETRIED) all_came = true;
+      if (!lost_) lost_ = event.failure();
+      // Nothing can have come.
+      all_came = all_came || event.is_refusal();
+    });
+    if (all_came) {
+      // It is told when all that had come can be received; no more than the credit.
+      for (int turns = 0; turns != 4 && receive_all();) ++turns;
+    } else if (lost_ && !more) {
+      // After an error of its protocol libzmq does not try again, but shows that there is no room.
+      const int events = socket_.events();
+      if ((events & ZMQ_POLLIN) != 0) return link->signal();
+      all_came = (events & ZMQ_POLLOUT) == 0;
     }
-    if (!link.hello_sent || link.ended) return;
-    if (monitor_) {
-      forget_watched();
-      monitor_.stop();  // from here on the socket itself shows the end
-      static_cast<void>(update_watch());
-    }
-    if (more) return;
-    // Without a connection there is no room. When that is so, all that came has been taken in.
-    const int events = socket_.events();
-    if ((events & ZMQ_POLLIN) != 0) {
-      pump(nullptr);
-    } else if ((events & ZMQ_POLLOUT) == 0) {
-      link.end(make_error_code(Errc::peer_closed));
-    }
+    if (!all_came) return;
+    link->end(lost_);
+    if (link->left) links_.clear();
   }
 
   /// A connection has ended: its link ends when all that had come is taken in.
   void note_end(std::uint32_t connection) {
     for (const auto& [id, link] : links_) {
-      if (link->connection == static_cast<int>(connection) && !link->ended) {
+      if (link->connection == static_cast<int>(connection)) {
         link->connection = -1;
         suspects_.push_back(link);
       }
     }
   }
 
-  /// Asks libzmq, which says only to who sends that a peer is gone. It says so before all that had
-  /// come is taken in, so this goes on until nothing has come.
+  /// Asks libzmq, which says only to a sender that a peer is gone. When it does, all that had come
+  /// can be received.
   void probe_suspects() {
     for (std::size_t i = 0; i != suspects_.size();) {
-      State& link = *suspects_[i];
-      if (!link.ended && send(link, ZmqKind::probe, {})) {
+      const auto suspect = suspects_[i];
+      if (send(*suspect, ZmqKind::probe, {})) {
         ++i;  // its end will wake this again
         continue;
       }
-      const auto gone = std::move(suspects_[i]);
       suspects_.erase(suspects_.begin() + static_cast<std::ptrdiff_t>(i));
-      gone->end(make_error_code(Errc::peer_closed));
+      // No more of it than its credit, but others go on sending meanwhile.
+      for (int turns = 0; !suspect->ended && turns != 4 && receive_all();) ++turns;
+      suspect->end(make_error_code(Errc::peer_closed));
+      std::erase(waiting_, suspect);
+      const auto found = links_.find(suspect->routing_id);
+      if (found != links_.end() && suspect->left) links_.erase(found);
     }
   }
 
@@ -436,9 +466,10 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       ++link.next_out;
       return {};
     }
-    // An honest peer has taken what it gave credit for, so libzmq always has room.
-    if (sent.failed_with(Errc::would_block)) return Errc::malformed;
-    return Errc::peer_closed;
+    // An honest peer has taken what it gave credit for, so libzmq has room as long as it has a
+    // connection; a DEALER does not say which it is that it lacks.
+    const bool full = sent.failed_with(Errc::would_block) && role_ == Role::server;
+    return full ? Errc::malformed : Errc::peer_closed;
   }
 
   /// Sending may have used up the edge that tells of messages: see `ZmqSocket::descriptor`.
@@ -446,35 +477,45 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if ((socket_.events() & ZMQ_POLLIN) != 0) pump(nullptr);
   }
 
-  /// Tells a client that there is no more, and knows it no longer.
-  void drop(State& client) {
-    if (!client.ended) static_cast<void>(send(client, ZmqKind::bye, {}));
-    client.end(make_error_code(Errc::closed));
-    std::erase_if(suspects_, [&](const auto& link) { return link.get() == &client; });
-    const auto found = links_.find(client.routing_id);
-    if (found != links_.end() && found->second.get() == &client) links_.erase(found);
+  /// Tells the peer that there is no more, unless it has been told, or is gone.
+  void say_bye(State& link) {
+    link.inbox.clear();
+    link.left = true;
+    const bool over = link.ended == Errc::peer_closed || !send(link, ZmqKind::bye, {});
+    link.end(make_error_code(Errc::closed));
+    const auto found = links_.find(link.routing_id);
+    if (over && found != links_.end()) links_.erase(found);
+  }
+
+  /// Without a party left the socket stays until all peers know so, or for a while.
+  void see_off() {
+    static_cast<void>(update_watch());
+    if (linked_ != 0 || listening_ || links_.empty()) return;
+    if (role_ == Role::client && !links_.begin()->second->linked) {
+      // There is but a Hello, which nobody needs any more.
+      static_cast<void>(socket_.set(ZMQ_LINGER, 0));
+      links_.clear();
+      return;
+    }
+    if (watch_by_context()) context_->see_off(shared_from_this());
   }
 
   // Who waits for the socket.
 
   Result<void> update_watch() {
-    if (role_ == Role::client) {
-      State& link = *links_.begin()->second;
-      return link.linked ? watch_by(&link.wakeup) : watch_by_context();
-    }
     if (linked_ + (listening_ ? 1 : 0) > 1) return watch_by_context();
     if (listening_) return watch_by(&server_wakeup_);
     for (const auto& [id, link] : links_) {
-      if (link->linked) return watch_by(&link->wakeup);
+      if (!link->left && (link->linked || role_ == Role::client)) return watch_by(&link->wakeup);
     }
-    return watch_by(nullptr);
+    return {};
   }
 
   Result<void> watch_by(posix::WaitSet* watcher) {
+    if (watcher_ == watcher) return {};
     forget_watched();
-    if (watcher == nullptr) return {};
     watcher_ = watcher;
-    for (const int fd : {socket_.descriptor(), monitor_.descriptor()}) {
+    for (const int fd : descriptors()) {
       if (fd < 0) continue;
       watched_.push_back(fd);
       if (auto watched = watcher->watch(Interest::to_read(fd)); !watched) return watched;
@@ -485,12 +526,15 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (by_context_) return {};
     forget_watched();
     by_context_ = true;
-    for (const int fd : {socket_.descriptor(), monitor_.descriptor()}) {
+    for (const int fd : descriptors()) {
       if (fd < 0) continue;
       watched_.push_back(fd);
       if (auto watched = context_->watch(fd, weak_from_this()); !watched) return watched;
     }
     return {};
+  }
+  std::array<int, 2> descriptors() const {
+    return {socket_.descriptor(), role_ == Role::client ? monitor_.descriptor() : -1};
   }
   void forget_watched() {
     for (const int fd : watched_) {
@@ -499,9 +543,6 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     watched_.clear();
     watcher_ = nullptr;
     by_context_ = false;
-  }
-  void unwatch(State& link) {
-    if (watcher_ == &link.wakeup) forget_watched();
   }
 
   const Role role_;
@@ -514,6 +555,8 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   std::vector<std::shared_ptr<State>> suspects_;
   /// How many links there are, of the others apart that still wait for an answer.
   std::size_t linked_ = 0;
+  /// Why a client's connection is not there any more.
+  std::error_code lost_;
 
   std::string domain_;
   std::vector<PublicKey> admitted_;

@@ -19,18 +19,25 @@ namespace strait::detail {
 /// with its number can send anything, so when a message has come from a connection, and all that
 /// is told has been read, then the next end with this number is its own.
 ///
-/// libzmq waits when a thousand events are not read, so it is read or stopped.
+/// Nothing may keep libzmq from telling, as its one thread for all sockets would wait: it is stopped
+/// before its reader is closed, and what is not read yet has no bound.
 class ZmqMonitor {
  public:
   struct Event {
     std::uint16_t kind;
     std::uint32_t value;
 
-    /// What it means for a client that has not been let in.
+    /// What it means to a client.
     std::error_code failure() const {
-      if (kind == ZMQ_EVENT_CLOSED) return make_error_code(Errc::not_found);
-      if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return make_error_code(Errc::permission_denied);
-      return make_error_code(Errc::peer_closed);
+      switch (kind) {
+        case ZMQ_EVENT_CLOSED: return make_error_code(Errc::not_found);
+        case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return make_error_code(Errc::permission_denied);
+        default: return make_error_code(Errc::peer_closed);
+      }
+    }
+    /// Whether the two ends could not agree on a connection, and will not.
+    bool is_refusal() const {
+      return kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
     }
   };
 
@@ -43,6 +50,7 @@ class ZmqMonitor {
     auto socket = ZmqSocket::create(context, ZMQ_PAIR);
     if (!socket) return socket.error();
     if (auto lingers = socket->set(ZMQ_LINGER, 0); !lingers) return lingers;
+    if (auto unbounded = socket->set(ZMQ_RCVHWM, 0); !unbounded) return unbounded;
     if (::zmq_connect(socket->get(), name.c_str()) != 0) return zmq_failure();
     socket_ = std::move(*socket);
     return {};
