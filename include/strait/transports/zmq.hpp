@@ -56,9 +56,9 @@ struct Plaintext {
 /// message is numbered. Neither side sends more than the other one has room for (1 MiB each way),
 /// so one that is slow holds up no other one of the same server.
 ///
-/// Every end has a share in the library's one context of libzmq in this process, whose two threads
-/// do the sending and receiving. What was sent when a link is closed has a second and a half to go out, also
-/// while the process ends. What libzmq does without memory is to abort.
+/// Every end has a share in the library's one context of libzmq in this process, whose threads do
+/// the sending and receiving. What was sent when a link is closed has a second and a half to go
+/// out, also while the process ends. Without memory or descriptors libzmq may abort the process.
 template <class SecurityT>
 class BasicZmqTransport {
  public:
@@ -156,28 +156,59 @@ class BasicZmqTransport {
     std::shared_ptr<detail::ZmqHub> hub_;
   };
 
+  /// Has nothing of the system's before it says Hello.
   class Connector {
    public:
     Result<BasicZmqTransport> hello(std::span<const std::byte> bytes) && {
+      auto hub = make_hub(name_, detail::ZmqHub::Role::client);
+      if (!hub) return hub.error();
+      if (auto configured = configure((*hub)->socket()); !configured) return configured.error();
+      constexpr int failures = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
+                               ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+      if (auto watched = (*hub)->monitor(failures); !watched) return watched.error();
       std::shared_ptr<detail::ZmqLinkState> state;
       {
-        const auto locked = hub_->lock();
-        if (::zmq_connect(hub_->socket().get(), endpoint_.c_str()) != 0) return name_failure();
-        auto connecting = hub_->connect(detail::HandshakeBytes(bytes), server_);
+        const auto locked = (*hub)->lock();
+        if (::zmq_connect((*hub)->socket().get(), name_.endpoint.c_str()) != 0) {
+          return name_failure();
+        }
+        auto connecting = (*hub)->connect(detail::HandshakeBytes(bytes), server_);
         if (!connecting) return connecting.error();
         state = std::move(*connecting);
       }
-      return BasicZmqTransport(detail::ZmqLink(std::move(hub_), std::move(state)), denied_);
+      // A key of the token's that is not allowed is another token's.
+      const Errc denied = name_.keys.own ? Errc::permission_denied : Errc::bad_token;
+      return BasicZmqTransport(detail::ZmqLink(std::move(*hub), std::move(state)), denied);
     }
 
    private:
     friend class BasicZmqTransport;
+    Connector(const ZmqName& name, std::optional<KeyPair> own, const PublicKey& server)
+        : name_(name), own_(own), server_(server) {}
 
-    std::shared_ptr<detail::ZmqHub> hub_;
-    std::string endpoint_;
+    Result<void> configure(detail::ZmqSocket& socket) const {
+      // A link is one connection: libzmq may try again tomorrow, when there is no link any more.
+      // With -1 for never, or with ZMQ_IMMEDIATE, it would drop what has come when the connection
+      // ends.
+      constexpr int one_day = 24 * 60 * 60 * 1000;
+      if (auto set = socket.set(ZMQ_RECONNECT_IVL, one_day); !set) return set;
+      if (!own_) return {};
+      const auto secret = own_->secret_text();
+      const auto own = detail::key_text(own_->public_key().bytes.data());
+      const auto server = detail::key_text(server_.bytes.data());
+      if (auto set = socket.set(ZMQ_CURVE_SERVERKEY, server.data(), server.size()); !set) {
+        return set;
+      }
+      if (auto set = socket.set(ZMQ_CURVE_PUBLICKEY, own.data(), own.size()); !set) return set;
+      return socket.set(ZMQ_CURVE_SECRETKEY, secret.data(), secret.size());
+    }
+
+    ZmqName name_;
+    /// None where nothing is encrypted.
+    std::optional<KeyPair> own_;
     PublicKey server_;
-    /// Why a client is, whose key is not allowed.
-    Errc denied_ = Errc::permission_denied;
   };
 
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`; `unsupported` where libzmq has no
@@ -212,39 +243,15 @@ class BasicZmqTransport {
     return Server(std::move(*hub));
   }
 
-  /// Errors: as above. That no server is there shows in `welcome`.
+  /// Errors: `unsupported`, as above. All else shows in `hello`, and that no server is there in
+  /// `welcome`.
   static Result<Connector> look_up(const ZmqName& name, const Token& token) {
-    auto hub = make_hub(name, detail::ZmqHub::Role::client);
-    if (!hub) return hub.error();
-    auto& socket = (*hub)->socket();
-    Connector connector;
-    connector.endpoint_ = name.endpoint;
-    if (encrypts(name)) {
-      auto from_token = KeyPair::from_token(token);
-      if (!from_token) return from_token.error();
-      const auto& own = name.keys.own ? *name.keys.own : *from_token;
-      connector.server_ = name.keys.server.value_or(from_token->public_key());
-      if (!name.keys.own) connector.denied_ = Errc::bad_token;
-      const auto secret = own.secret_text();
-      const auto own_text = detail::key_text(own.public_key().bytes.data());
-      const auto server = detail::key_text(connector.server_.bytes.data());
-      if (auto set = socket.set(ZMQ_CURVE_SERVERKEY, server.data(), server.size()); !set)
-        return set.error();
-      if (auto set = socket.set(ZMQ_CURVE_PUBLICKEY, own_text.data(), own_text.size()); !set)
-        return set.error();
-      if (auto set = socket.set(ZMQ_CURVE_SECRETKEY, secret.data(), secret.size()); !set)
-        return set.error();
-    }
-    // A link is one connection: libzmq may try again tomorrow, when there is no link any more. With
-    // -1 for never, or with ZMQ_IMMEDIATE, it would drop what has come when the connection ends.
-    constexpr int one_day = 24 * 60 * 60 * 1000;
-    if (auto set = socket.set(ZMQ_RECONNECT_IVL, one_day); !set) return set.error();
-    constexpr int failures = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-    if (auto watched = (*hub)->monitor(failures); !watched) return watched.error();
-    connector.hub_ = std::move(*hub);
-    return connector;
+    if (auto checked = check(name); !checked) return checked.error();
+    if (!encrypts(name)) return Connector(name, std::nullopt, PublicKey());
+    auto from_token = KeyPair::from_token(token);
+    if (!from_token) return from_token.error();
+    return Connector(name, name.keys.own.value_or(*from_token),
+                     name.keys.server.value_or(from_token->public_key()));
   }
 
   // Without a channel's token, as the contract says: keys have to be in the name, which a plain
@@ -323,6 +330,12 @@ class BasicZmqTransport {
     return false;
   }
 
+  static Result<void> check(const ZmqName& name) {
+    if (name.endpoint.find('\0') != name.endpoint.npos) return Errc::invalid_name;
+    if (!SecurityT::encrypts && !is_local(name)) return Errc::unsupported;
+    return {};
+  }
+
   /// Why an endpoint could not be used.
   static std::error_code name_failure() {
     switch (::zmq_errno()) {
@@ -339,8 +352,7 @@ class BasicZmqTransport {
 
   static Result<std::shared_ptr<detail::ZmqHub>> make_hub(const ZmqName& name,
                                                           detail::ZmqHub::Role role) {
-    if (name.endpoint.find('\0') != name.endpoint.npos) return Errc::invalid_name;
-    if (!SecurityT::encrypts && !is_local(name)) return Errc::unsupported;
+    if (auto checked = check(name); !checked) return checked.error();
     auto context = detail::ZmqContext::get();
     if (!context) return context.error();
     const bool serves = role == detail::ZmqHub::Role::server;

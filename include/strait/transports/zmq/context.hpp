@@ -125,6 +125,19 @@ class ZmqContext {
 
   void* get_raw() const { return core_->context; }
 
+  /// Whose message it is, of a client that this context's thread has admitted.
+  static PublicKey key_of(ZmqMessage& message) {
+    PublicKey key;
+    const char* hex = ::zmq_msg_gets(message.get(), "User-Id");
+    if (hex == nullptr || std::strlen(hex) != 2 * key.bytes.size()) return key;
+    for (std::size_t i = 0; i != key.bytes.size(); ++i) {
+      const auto high = hex_digits.find(hex[2 * i]);
+      const auto low = hex_digits.find(hex[2 * i + 1]);
+      key.bytes[i] = static_cast<std::byte>(high << 4 | low);
+    }
+    return key;
+  }
+
   /// Has the thread decide which clients come to the sockets of a domain.
   ///
   /// Errors: the system's.

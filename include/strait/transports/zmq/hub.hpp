@@ -27,59 +27,22 @@
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/transports/zmq/context.hpp"
+#include "strait/transports/zmq/link_state.hpp"
 #include "strait/transports/zmq/message.hpp"
 #include "strait/transports/zmq/monitor.hpp"
+#include "strait/transports/zmq/watch.hpp"
 #include "strait/transports/zmq/wire.hpp"
 
 namespace strait::detail {
 
-/// One end of a link, as its socket's hub knows it. All of it is the hub's to guard.
-struct ZmqLinkState {
-  /// What a ROUTER calls this peer; empty at the one peer of a DEALER.
-  std::string routing_id;
-  /// The connection's descriptor, by which alone a socket's monitor says that it has ended.
-  int connection = -1;
-  PublicKey key;
-  /// The peer's Hello; then at a client the server's Welcome.
-  HandshakeBytes handshake;
-  bool welcome_came = false;
-  bool welcome_taken = false;
-  /// Both have said all that comes before data.
-  bool linked = false;
-  std::error_code ended;
-  /// This side has ended it, and now waits for the peer's `bye`, or its connection's end: data that
-  /// meets a closed connection would take back what is under way to the peer.
-  bool left = false;
-
-  std::uint64_t next_in = 0;
-  std::uint64_t next_out = 0;
-  std::size_t credit = zmq_credit;
-  /// Parts of the stream, in order, and what they cost the peer.
-  std::vector<ZmqMessage> inbox;
-  std::size_t inbox_cost = 0;
-
-  posix::WaitSet wakeup;
-  bool armed = false;
-  bool wants_room = false;
-
-  void signal() {
-    if (armed) static_cast<void>(wakeup.signal());
-  }
-  void end(std::error_code why) {
-    if (ended) return;
-    ended = why;
-    signal();
-  }
-};
-
 /// One of libzmq's sockets and the links that share it: a server's ROUTER has many, a client's
 /// DEALER one.
 ///
-/// A socket is used by one thread at a time, hence the mutex. What comes for any link is taken in by
-/// whoever looks, and the owner of the link that it is for is woken. The one party that a socket has
-/// (the only link, or a server without links) waits for the socket itself, which costs no wake-up
-/// more than libzmq does. When there are several, the context's thread waits for it: then a link
-/// is woken for its own messages only, and depends on no other link's owner. That costs a
+/// A socket is used by one thread at a time, hence the mutex. What comes for any link is taken in
+/// by whoever looks, and the owner of the link that it is for is woken. The one party that a socket
+/// has (the only link, or a server without links) waits for the socket itself, which costs no
+/// wake-up more than libzmq does. When there are several, the context's thread waits for it: then a
+/// link is woken for its own messages only, and depends on no other link's owner. That costs a
 /// wake-up.
 class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHub> {
  public:
@@ -91,7 +54,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   ~ZmqHub() {
     if (!is_this_process()) return;
     if (!domain_.empty()) context_->unguard(domain_);
-    forget_watched();
+    watch_.stop();
     if (role_ == Role::server && monitor_) context_->forget(monitor_.descriptor());
     monitor_.stop();
     // Without a connection nothing can go out any more.
@@ -200,7 +163,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   /// Ends a link, which nothing can follow.
   void leave(State& link) {
     --linked_;
-    if (watcher_ == &link.wakeup) forget_watched();
+    watch_.stop(link.wakeup);
     link.wakeup = {};
     link.armed = false;
     say_bye(link);
@@ -211,33 +174,19 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   ///
   /// Errors: why the link has ended; `not_enough_memory`, and nothing was sent.
   Result<std::size_t> write(State& link, std::span<const posix::GatheredPart> parts) {
+    // Who only sends takes in here what gives room.
+    if (link.credit < zmq_min_cost) pump(&link);
     if (link.ended) return link.ended;
-    std::size_t left = 0;
-    for (const auto& part : parts) left += part.iov_len;
+    GatheredReader stream(parts);
     std::size_t written = 0;
-    std::size_t at = 0;    // the part that is being sent
-    std::size_t gone = 0;  // and how much of it has been
-    while (left != 0 && link.credit >= zmq_min_cost) {
-      const std::size_t size = min(min(left, zmq_part_bytes), link.credit);
+    while (stream.left() != 0 && link.credit >= zmq_min_cost) {
+      const std::size_t size = min(min(stream.left(), zmq_part_bytes), link.credit);
       ZmqMessage message(sizeof(ZmqHeader) + size);
       if (message.size() == 0) return written != 0 ? Result<std::size_t>(written) : no_memory();
-      std::byte* out = message.data() + sizeof(ZmqHeader);
-      for (std::size_t room = size; room != 0;) {
-        const std::size_t here = min(room, parts[at].iov_len - gone);
-        if (here != 0)
-          std::memcpy(out, static_cast<const std::byte*>(parts[at].iov_base) + gone, here);
-        out += here;
-        room -= here;
-        gone += here;
-        if (gone == parts[at].iov_len) {
-          ++at;
-          gone = 0;
-        }
-      }
+      stream.read({message.data() + sizeof(ZmqHeader), size});
       if (auto sent = send(link, ZmqKind::data, message); !sent) return sent.error();
       link.credit -= zmq_cost(size);
       written += size;
-      left -= size;
     }
     look_after_send();
     return written;
@@ -337,7 +286,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     client->next_in = 1;
     client->connection = ::zmq_msg_get(message.get(), ZMQ_SRCFD);
     client->handshake = HandshakeBytes(message.bytes().subspan(sizeof(ZmqHeader)));
-    client->key = key_of(message);
+    client->key = ZmqContext::key_of(message);
     // The ends of earlier connections are told before this one's beginning: see monitor.hpp.
     monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
     if (!listening_ || waiting_.size() >= max_waiting_) {
@@ -380,18 +329,6 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       case ZmqKind::hello:
       default: return false;
     }
-  }
-
-  static PublicKey key_of(ZmqMessage& message) {
-    PublicKey key;
-    const char* hex = ::zmq_msg_gets(message.get(), "User-Id");
-    if (hex == nullptr || std::strlen(hex) != 2 * key.bytes.size()) return key;
-    for (std::size_t i = 0; i != key.bytes.size(); ++i) {
-      const auto high = hex_digits.find(hex[2 * i]);
-      const auto low = hex_digits.find(hex[2 * i + 1]);
-      key.bytes[i] = static_cast<std::byte>(high << 4 | low);
-    }
-    return key;
   }
 
   /// Whether a client's connection has failed or ended.
@@ -497,52 +434,26 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       links_.clear();
       return;
     }
-    if (watch_by_context()) context_->see_off(shared_from_this());
+    const int monitored = role_ == Role::client ? monitor_.descriptor() : -1;
+    if (watch_.by_context(weak_from_this(), {socket_.descriptor(), monitored})) {
+      context_->see_off(shared_from_this());
+    }
   }
 
-  // Who waits for the socket.
-
+  /// Has the right one wait for the socket: see above.
   Result<void> update_watch() {
-    if (linked_ + (listening_ ? 1 : 0) > 1) return watch_by_context();
-    if (listening_) return watch_by(&server_wakeup_);
+    const std::array<int, 2> descriptors{socket_.descriptor(),
+                                         role_ == Role::client ? monitor_.descriptor() : -1};
+    if (linked_ + (listening_ ? 1 : 0) > 1) {
+      return watch_.by_context(weak_from_this(), descriptors);
+    }
+    if (listening_) return watch_.by(server_wakeup_, descriptors);
     for (const auto& [id, link] : links_) {
-      if (!link->left && (link->linked || role_ == Role::client)) return watch_by(&link->wakeup);
+      if (!link->left && (link->linked || role_ == Role::client)) {
+        return watch_.by(link->wakeup, descriptors);
+      }
     }
     return {};
-  }
-
-  Result<void> watch_by(posix::WaitSet* watcher) {
-    if (watcher_ == watcher) return {};
-    forget_watched();
-    watcher_ = watcher;
-    for (const int fd : descriptors()) {
-      if (fd < 0) continue;
-      watched_.push_back(fd);
-      if (auto watched = watcher->watch(Interest::to_read(fd)); !watched) return watched;
-    }
-    return {};
-  }
-  Result<void> watch_by_context() {
-    if (by_context_) return {};
-    forget_watched();
-    by_context_ = true;
-    for (const int fd : descriptors()) {
-      if (fd < 0) continue;
-      watched_.push_back(fd);
-      if (auto watched = context_->watch(fd, weak_from_this()); !watched) return watched;
-    }
-    return {};
-  }
-  std::array<int, 2> descriptors() const {
-    return {socket_.descriptor(), role_ == Role::client ? monitor_.descriptor() : -1};
-  }
-  void forget_watched() {
-    for (const int fd : watched_) {
-      by_context_ ? context_->forget(fd) : watcher_->forget(fd);
-    }
-    watched_.clear();
-    watcher_ = nullptr;
-    by_context_ = false;
   }
 
   const Role role_;
@@ -566,9 +477,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   std::deque<PublicKey> refused_;
   posix::WaitSet server_wakeup_;
 
-  posix::WaitSet* watcher_ = nullptr;
-  bool by_context_ = false;
-  std::vector<int> watched_;
+  ZmqWatch watch_{context_};
   posix::ForkMark mark_;
 };
 

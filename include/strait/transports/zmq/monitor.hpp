@@ -19,8 +19,8 @@ namespace strait::detail {
 /// with its number can send anything, so when a message has come from a connection, and all that
 /// is told has been read, then the next end with this number is its own.
 ///
-/// Nothing may keep libzmq from telling, as its one thread for all sockets would wait: it is stopped
-/// before its reader is closed, and what is not read yet has no bound.
+/// Nothing may keep libzmq from telling, as its one thread for all sockets would wait: so it is
+/// stopped before its reader is closed, and what is not read yet has no bound.
 class ZmqMonitor {
  public:
   struct Event {

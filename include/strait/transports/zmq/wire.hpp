@@ -6,6 +6,7 @@
 #include <span>
 
 #include "strait/base/min_max.hpp"
+#include "strait/os/posix/gathered.hpp"
 
 namespace strait::detail {
 
@@ -47,5 +48,37 @@ inline constexpr std::size_t zmq_credit = std::size_t{1} << 20;
 /// How many messages libzmq keeps for a peer in each direction before it stops: more than an honest
 /// one ever has under way, with half of them not reported as read yet.
 inline constexpr int zmq_queue_limit = 4 * static_cast<int>(zmq_credit / zmq_min_cost);
+
+/// Gathered parts, read as one.
+class GatheredReader {
+ public:
+  explicit GatheredReader(std::span<const posix::GatheredPart> parts) : parts_(parts) {
+    for (const auto& part : parts) left_ += part.iov_len;
+  }
+
+  std::size_t left() const { return left_; }
+  /// Fills the room, which is no more than what is left.
+  void read(std::span<std::byte> room) {
+    left_ -= room.size();
+    while (!room.empty()) {
+      const auto& part = parts_.front();
+      const std::size_t size = min(room.size(), part.iov_len - offset_);
+      if (size != 0) {
+        std::memcpy(room.data(), static_cast<const std::byte*>(part.iov_base) + offset_, size);
+      }
+      room = room.subspan(size);
+      offset_ += size;
+      if (offset_ == part.iov_len) {
+        parts_ = parts_.subspan(1);
+        offset_ = 0;
+      }
+    }
+  }
+
+ private:
+  std::span<const posix::GatheredPart> parts_;
+  std::size_t offset_ = 0;
+  std::size_t left_ = 0;
+};
 
 }  // namespace strait::detail
