@@ -106,8 +106,9 @@ TEST_CASE("cuts under load lose nothing unnoticed and bring nothing twice", "[zm
   const int many = wanted != nullptr ? std::atoi(wanted) : 200;
   const auto token = new_token();
   using Server = strait::Acceptor<ZmqCountLink>;
-  auto [port, endpoint, server] = serve_zmq<Server>({}, token);
-  CuttingProxy proxy(port);
+  auto serving = serve_zmq<Server>({}, token);
+  auto& server = serving.server;
+  CuttingProxy proxy(serving.port);
   const std::string name = endpoint_of(proxy.port());
 
   std::atomic<bool> done = false;

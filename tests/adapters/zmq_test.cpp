@@ -130,7 +130,9 @@ TEST_CASE("a public key goes through text and back, and nothing else is one", "[
 
 TEST_CASE("an endpoint and a token are enough, and each side knows the other's key", "[zmq]") {
   const auto token = new_token();
-  auto [port, endpoint, server] = serve_zmq<ZmqCountLink>({}, token);
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   auto client = ZmqCountLink::connect(endpoint, token).value();
   talk(server, client);
   const auto key = strait::KeyPair::from_token(token).value().public_key();
@@ -146,8 +148,10 @@ TEST_CASE("keys of one's own say who is who", "[zmq][keys]") {
   const auto token = new_token();
   const auto server_keys = strait::KeyPair::generate().value();
   const auto client_keys = strait::KeyPair::generate().value();
-  auto [port, endpoint, server] =
+  auto serving =
       serve_zmq<ZmqCountLink>({.own = server_keys, .clients = {client_keys.public_key()}}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   auto client = ZmqCountLink::connect(
                     {endpoint, {.own = client_keys, .server = server_keys.public_key()}}, token)
                     .value();
@@ -163,8 +167,10 @@ TEST_CASE("a client that must not come in is told why, where that tells it nothi
   const auto client_keys = strait::KeyPair::generate().value();
   const strait::CurveKeys right{.own = client_keys, .server = server_keys.public_key()};
   SharedRefusals refusals;
-  auto [port, endpoint, server] = serve_zmq<WatchedZmqLink>(
+  auto serving = serve_zmq<WatchedZmqLink>(
       {.own = server_keys, .clients = {client_keys.public_key()}}, token, refusals);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   auto& seen = refusals.log->why;
 
   SECTION("its key is not on the list") {
@@ -204,7 +210,9 @@ TEST_CASE("a client that must not come in is told why, where that tells it nothi
 TEST_CASE("of a token that is wrong a server says nothing, as it can't even read it",
           "[zmq][keys]") {
   const auto token = new_token();
-  auto [port, endpoint, server] = serve_zmq<ZmqCountLink>({}, token);
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   CHECK(refusal<ZmqCountLink>(server, endpoint, new_token()) == Errc::refused);
   auto client = ZmqCountLink::connect(endpoint, token).value();
   talk(server, client);
@@ -242,7 +250,9 @@ TEST_CASE("what can't be an endpoint is invalid_name, and a port that is taken n
     CHECK(ZmqCountLink::listen(name, token).error() == Errc::invalid_name);
     CHECK(ZmqCountLink::connect(name, token).error() == Errc::invalid_name);
   }
-  auto [port, endpoint, server] = serve_zmq<ZmqCountLink>({}, token);
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   CHECK(ZmqCountLink::listen(endpoint, token).error() == Errc::name_taken);
 }
 
@@ -301,7 +311,9 @@ TEST_CASE("a server that is killed ends the channel after what had come, and may
 TEST_CASE("a client that is killed ends its channel at the server, and no other", "[zmq][kill]") {
   const auto token = new_token();
   using Server = strait::Acceptor<ZmqCountLink>;
-  auto [port, endpoint, server] = serve_zmq<Server>({}, token);
+  auto serving = serve_zmq<Server>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   struct Listener {
     std::size_t connected = 0;
     std::vector<std::error_code> ends;
@@ -339,7 +351,9 @@ TEST_CASE("a client that is killed ends its channel at the server, and no other"
 
 TEST_CASE("a forked process's copy ends nothing and sends nothing", "[zmq][fork]") {
   const auto token = new_token();
-  auto [port, endpoint, server] = serve_zmq<ZmqCountLink>({}, token);
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   std::optional<ZmqCountLink> client(ZmqCountLink::connect(endpoint, token).value());
   talk(server, *client);
   const pid_t child = ::fork();
@@ -359,7 +373,9 @@ TEST_CASE("a forked process's copy ends nothing and sends nothing", "[zmq][fork]
 TEST_CASE("200 clients are served, each by itself, and come and go", "[zmq][acceptor]") {
   const auto token = new_token();
   using Server = strait::Acceptor<ZmqCountLink>;
-  auto [port, endpoint, server] = serve_zmq<Server>({}, token);
+  auto serving = serve_zmq<Server>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   std::size_t ended = 0;
   struct Listener {
     std::size_t& ended;
@@ -398,10 +414,12 @@ TEST_CASE("200 clients are served, each by itself, and come and go", "[zmq][acce
 
 TEST_CASE("a million messages arrive, in order and once", "[zmq][slow]") {
   const auto token = new_token();
-  auto [port, endpoint, server] = serve_zmq<ZmqCountLink>({}, token);
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   constexpr std::uint64_t many = 1'000'000;
-  std::thread sending([&, at = endpoint] {
-    auto client = ZmqCountLink::connect(at, token, long_enough).value();
+  std::thread sending([&] {
+    auto client = ZmqCountLink::connect(endpoint, token, long_enough).value();
     for (std::uint64_t i = 0; i != many; ++i) {
       while (!client.send(Count{i})) static_cast<void>(client.flush(1s));
     }
@@ -426,7 +444,9 @@ TEST_CASE("a million messages arrive, in order and once", "[zmq][slow]") {
 TEST_CASE("bytes that are no ZeroMQ do no harm, hold nothing, and keep nobody out",
           "[zmq][hostile]") {
   const auto token = new_token();
-  auto [port, endpoint, server] = serve_zmq<ZmqCountLink>({}, token);
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   auto client = ZmqCountLink::connect(endpoint, token).value();
   talk(server, client);
   std::string greeting("\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01", 12);
@@ -445,7 +465,7 @@ TEST_CASE("bytes that are no ZeroMQ do no harm, hold nothing, and keep nobody ou
   const std::size_t before = resident_bytes();
   for (int round = 0; round != 40; ++round) {
     for (const std::string& attack : attacks) {
-      const auto socket = connect_plainly(port);
+      const auto socket = connect_plainly(serving.port);
       static_cast<void>(::send(socket.get(), attack.data(), attack.size(), MSG_NOSIGNAL));
       static_cast<void>(server.poll(ignore));
     }
@@ -459,7 +479,9 @@ TEST_CASE("a client with the keys that breaks the rules is closed, and no other 
   using strait::detail::ZmqKind;
   const auto token = new_token();
   using Server = strait::Acceptor<ZmqCountLink>;
-  auto [port, endpoint, server] = serve_zmq<Server>({}, token);
+  auto serving = serve_zmq<Server>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   struct Listener {
     std::vector<std::error_code> ends;
     std::size_t connected = 0;
@@ -521,7 +543,9 @@ TEST_CASE("a client that does not read holds up no other, and costs no more than
   using Link = strait::Channel<strait::ZmqTransport, strait::RawSerializer,
                                strait::ChannelOptions{.max_queued_bytes = most}>;
   using Server = strait::Acceptor<Link>;
-  auto [port, endpoint, server] = serve_zmq<Server>({}, token);
+  auto serving = serve_zmq<Server>({}, token);
+  auto& server = serving.server;
+  const std::string& endpoint = serving.endpoint;
   auto deaf = Link::connect(endpoint, token).value();
   auto honest = Link::connect(endpoint, token).value();
   const auto no_answer = [](Link&, View) {};

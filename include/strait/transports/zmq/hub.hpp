@@ -111,9 +111,12 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
 
   /// A client that has said Hello; null when there is none.
   std::shared_ptr<State> next_waiting() {
-    while (pump(nullptr)) {
+    const bool more = pump(nullptr);
+    if (more) {
+      static_cast<void>(server_wakeup_.signal());
+    } else if (waiting_.empty() && refused_.empty()) {
+      server_wakeup_.clear();
     }
-    if (waiting_.empty() && refused_.empty()) server_wakeup_.clear();
     if (waiting_.empty()) return nullptr;
     auto client = std::move(waiting_.front());
     waiting_.pop_front();
