@@ -251,7 +251,6 @@ TEST_CASE("what can't be an endpoint is invalid_name, and a port that is taken n
     CHECK(ZmqCountLink::connect(name, token).error() == Errc::invalid_name);
   }
   auto serving = serve_zmq<ZmqCountLink>({}, token);
-  auto& server = serving.server;
   const std::string& endpoint = serving.endpoint;
   CHECK(ZmqCountLink::listen(endpoint, token).error() == Errc::name_taken);
 }
