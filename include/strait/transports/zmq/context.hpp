@@ -37,8 +37,8 @@ inline constexpr std::chrono::milliseconds zmq_linger{1500};
 /// What the thread of a context does something for.
 class ZmqServed {
  public:
-  /// Takes in what has come. True when there may be more.
-  virtual bool serve() = 0;
+  /// Takes in what has come.
+  virtual void serve() = 0;
   /// Whether all peers know that there is no more.
   virtual bool finished() const = 0;
   /// Whether a client with this key may come in.
@@ -165,6 +165,13 @@ class ZmqContext {
     core_->served.erase(fd);
   }
 
+  /// Has the thread serve it once more, whatever its descriptor says.
+  void serve_again(std::weak_ptr<ZmqServed> unfinished) {
+    const std::lock_guard locked(core_->mutex);
+    core_->unfinished.push_back(std::move(unfinished));
+    core_->set.interrupt();
+  }
+
   /// Has the thread keep `leaving`, which it watches already, until that is finished or its time is
   /// up.
   void see_off(std::shared_ptr<ZmqServed> leaving) {
@@ -186,6 +193,8 @@ class ZmqContext {
     std::map<std::string, std::weak_ptr<ZmqServed>> gates;
     std::map<int, std::weak_ptr<ZmqServed>> served;
     std::vector<Leaving> leaving;
+    /// Has had its turn, and more to take in than that was for.
+    std::vector<std::weak_ptr<ZmqServed>> unfinished;
     posix::WaitSet set;
     ZmqSocket zap;
     bool started = false;
@@ -219,21 +228,23 @@ class ZmqContext {
     /// The thread.
     void run() {
       std::array<int, 64> ready;
-      std::vector<std::shared_ptr<ZmqServed>> unfinished;  // has more than its turn was for
       while (!stopping) {
-        const auto until = unfinished.empty() ? let_go() : Deadline::now();
-        const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, until);
+        const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, let_go());
         const auto count = set.ready(ready);
         if (!slept || !count) return;
         answer_requests();
-        auto turn = std::exchange(unfinished, {});
-        for (std::size_t i = 0; i != *count; ++i) {
-          if (auto one = find(served, ready[i])) turn.push_back(std::move(one));
+        for (const auto& again : take_unfinished()) {
+          if (const auto one = again.lock()) one->serve();
         }
-        for (auto& one : turn) {
-          if (one->serve()) unfinished.push_back(std::move(one));
+        for (std::size_t i = 0; i != *count; ++i) {
+          if (const auto one = find(served, ready[i])) one->serve();
         }
       }
+    }
+
+    std::vector<std::weak_ptr<ZmqServed>> take_unfinished() {
+      const std::lock_guard locked(mutex);
+      return std::exchange(unfinished, {});
     }
 
     /// Lets go of those that are finished, and says when to look again.

@@ -139,13 +139,16 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (auto sent = send(client, ZmqKind::welcome, bytes); !sent) return sent;
     client.linked = true;
     ++linked_;
-    return update_watch();
+    auto watched = update_watch();
+    look_after_send();
+    return watched;
   }
   void refuse(State& client, std::span<const std::byte> bytes) {
     if (!client.ended && !bytes.empty()) {
       static_cast<void>(send(client, ZmqKind::welcome, bytes));
     }
     say_bye(client);
+    look_after_send();
   }
 
   /// A client's one link, which will say Hello.
@@ -209,22 +212,23 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   bool pump(State* looking) {
     if (!socket_) return false;
     const bool was_armed = looking != nullptr && std::exchange(looking->armed, false);
-    const bool more = receive_all();
+    bool more = receive_all();
     if (role_ == Role::client) {
       look_for_end(more);
     } else {
       monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
-      probe_suspects();
+      if (probe_suspects()) more = (socket_.events() & ZMQ_POLLIN) != 0 || more;
     }
+    if (more) look_again();
     if (looking != nullptr) looking->armed = was_armed;
     return more;
   }
 
   // Called by the context's thread, without the lock.
 
-  bool serve() override {
+  void serve() override {
     const auto locked = lock();
-    return pump(nullptr);
+    pump(nullptr);
   }
 
   bool finished() const override {
@@ -371,10 +375,14 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
 
   /// Asks libzmq, which says only to a sender that a peer is gone. When it does, all that had come
   /// can be received.
-  void probe_suspects() {
+  ///
+  /// Whether something was sent, which may have used up the edge that tells of messages.
+  bool probe_suspects() {
+    bool sent = false;
     for (std::size_t i = 0; i != suspects_.size();) {
       const auto suspect = suspects_[i];
       if (send(*suspect, ZmqKind::probe, {})) {
+        sent = true;
         ++i;  // its end will wake this again
         continue;
       }
@@ -386,6 +394,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       const auto found = links_.find(suspect->routing_id);
       if (found != links_.end() && suspect->left) links_.erase(found);
     }
+    return sent;
   }
 
   Result<void> send(State& link, ZmqKind kind, std::span<const std::byte> bytes) {
@@ -412,6 +421,13 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     return full ? Errc::malformed : Errc::peer_closed;
   }
 
+  /// There are more messages than were taken in, of which the socket does not tell again.
+  void look_again() {
+    if (watch_.by_context()) return context_->serve_again(weak_from_this());
+    if (listening_) static_cast<void>(server_wakeup_.signal());
+    for (const auto& [id, link] : links_) link->signal();
+  }
+
   /// Sending may have used up the edge that tells of messages: see `ZmqSocket::descriptor`.
   void look_after_send() {
     if ((socket_.events() & ZMQ_POLLIN) != 0) pump(nullptr);
@@ -430,6 +446,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   /// Without a party left the socket stays until all peers know so, or for a while.
   void see_off() {
     static_cast<void>(update_watch());
+    look_after_send();
     if (linked_ != 0 || listening_ || links_.empty()) return;
     if (role_ == Role::client && !links_.begin()->second->linked) {
       // There is but a Hello, which nobody needs any more.

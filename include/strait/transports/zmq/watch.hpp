@@ -43,6 +43,8 @@ class ZmqWatch {
     return {};
   }
 
+  bool by_context() const { return by_context_; }
+
   void stop() {
     for (const int fd : watched_) {
       if (fd >= 0) by_context_ ? context_->forget(fd) : watcher_->forget(fd);
