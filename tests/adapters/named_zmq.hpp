@@ -4,6 +4,7 @@
 // interface, which the system chooses. Whom the kernel says the peer to be is all that the suite
 // asks for and a network has not, so it is told what it expects.
 
+#include <strait/base/channel_name.hpp>
 #include <strait/os/posix/user.hpp>
 #include <strait/transports/zmq.hpp>
 
