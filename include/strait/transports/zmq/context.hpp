@@ -19,7 +19,6 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/base/hex.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/owner_process.hpp"
@@ -27,6 +26,7 @@
 #include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
+#include "strait/transports/zmq/keys.hpp"
 #include "strait/transports/zmq/message.hpp"
 
 namespace strait::detail {
@@ -125,15 +125,12 @@ class ZmqContext {
 
   void* get_raw() const { return core_->context; }
 
-  /// Whose message it is, of a client that this context's thread has admitted.
+  /// Whose message it is, of a client that this context's thread has admitted: of any other one
+  /// the name is what it gives itself.
   static PublicKey key_of(ZmqMessage& message) {
     PublicKey key;
-    const char* hex = ::zmq_msg_gets(message.get(), "User-Id");
-    if (hex == nullptr || std::strlen(hex) != 2 * key.bytes.size()) return key;
-    for (std::size_t i = 0; i != key.bytes.size(); ++i) {
-      const auto high = hex_digits.find(hex[2 * i]);
-      const auto low = hex_digits.find(hex[2 * i + 1]);
-      key.bytes[i] = static_cast<std::byte>(high << 4 | low);
+    if (const char* user = ::zmq_msg_gets(message.get(), "User-Id")) {
+      ::zmq_z85_decode(reinterpret_cast<std::uint8_t*>(key.bytes.data()), user);
     }
     return key;
   }
@@ -298,15 +295,9 @@ class ZmqContext {
         static_cast<void>(zap.send(admitted ? "200" : refusal, ZMQ_SNDMORE));
         static_cast<void>(zap.send(admitted ? "OK" : "not allowed", ZMQ_SNDMORE));
         // Every message of this connection tells it as its user.
-        static_cast<void>(zap.send(admitted ? to_hex(key) : std::string(), ZMQ_SNDMORE));
+        static_cast<void>(zap.send(admitted ? to_text(key) : std::string(), ZMQ_SNDMORE));
         static_cast<void>(zap.send("", 0));
       }
-    }
-
-    static std::string to_hex(const PublicKey& key) {
-      std::string hex(2 * key.bytes.size(), '0');
-      write_hex(key.bytes, hex.data());
-      return hex;
     }
   };
 

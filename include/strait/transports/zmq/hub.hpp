@@ -293,7 +293,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     client->next_in = 1;
     client->connection = ::zmq_msg_get(message.get(), ZMQ_SRCFD);
     client->handshake = HandshakeBytes(message.bytes().subspan(sizeof(ZmqHeader)));
-    client->key = ZmqContext::key_of(message);
+    if (!domain_.empty()) client->key = ZmqContext::key_of(message);
     // The ends of earlier connections are told before this one's beginning: see monitor.hpp.
     monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
     if (!listening_ || waiting_.size() >= max_waiting_) {
