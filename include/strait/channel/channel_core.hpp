@@ -7,8 +7,8 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/base/fair_share.hpp"
 #include "strait/base/moved_from.hpp"
+#include "strait/channel/channel_handshake.hpp"
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/link_waiter.hpp"
 #include "strait/channel/listening.hpp"
@@ -18,9 +18,7 @@
 #include "strait/channel/stop_request.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/framing/frame_queue.hpp"
-#include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
-#include "strait/handshake/withdraw.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
@@ -43,14 +41,13 @@ class ChannelCore {
 
   explicit ChannelCore(HandshakeServer<TransportT> server, ObserverT observer)
       : observer_(std::move(observer)) {
-    server_.emplace(std::move(server));
+    handshake_.wait_for_client(std::move(server));
   }
   ChannelCore(const Peer& peer, TransportT link, State state, ObserverT observer)
       : peer_(peer), observer_(std::move(observer)) {
     status_.enter(state);
     link_.emplace(std::move(link));
-    constexpr std::chrono::milliseconds timeout{options.handshake_timeout_ms};
-    if (state == State::greeting) handshake_deadline_ = Deadline::after(timeout);
+    if (state == State::greeting) handshake_.wait_for_welcome();
     outbox_.warm_up();
   }
 
@@ -168,8 +165,7 @@ class ChannelCore {
   /// When to `poll` at the latest though there is nothing to read, because the time of a handshake
   /// is up.
   Deadline handshake_deadline() const {
-    if (status_.state() == State::listening) return server_->deadline();
-    return status_.state() == State::greeting ? handshake_deadline_ : Deadline::never();
+    return status_.state() == State::ended ? Deadline::never() : handshake_.deadline();
   }
 
   /// Sends what there is room for and gives what to wait for until there is more, which messages do
@@ -382,38 +378,16 @@ class ChannelCore {
   [[gnu::noinline]] void shake_hands() {
     if (status_.state() == State::ended) return;
     waiter_.unwatch();
-    status_.state() == State::listening ? await_hello() : await_welcome();
-  }
-
-  void await_hello() {
-    for (int i = 0; i != fair_share; ++i) {
-      auto client = server_->accept(observer_);
-      if (!client) {
-        if (client.error() != Errc::empty) end(client.error());
-        return;
-      }
-      if (*client) {
-        link_.emplace(std::move((*client)->link));
-        peer_.credentials = (*client)->credentials;
-        withdraw(server_);
-        return connected();
-      }
-    }
-  }
-
-  void await_welcome() {
-    const auto welcome = detail::read_welcome(*link_, peer_.credentials, options.peers,
-                                              schema_of<SerializerT>(), observer_);
-    if (welcome) {
+    const auto done = handshake_.advance(link_, peer_, observer_);
+    if (done) {
       connected();
-    } else if (welcome.error() != Errc::empty) {
-      end(welcome.error() == Errc::peer_closed ? make_error_code(Errc::refused) : welcome.error());
-    } else if (handshake_deadline_.passed()) {
-      end(make_error_code(Errc::handshake_timeout));
+    } else if (!done.failed_with(Errc::empty)) {
+      end(done.error());
     }
   }
 
   void connected() {
+    handshake_.stop();
     status_.enter(State::connected);
     outbox_.warm_up();
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
@@ -423,7 +397,7 @@ class ChannelCore {
     if (ended_) return;
     ended_ = why;
     status_.enter(State::ended);
-    withdraw(server_);
+    handshake_.stop();
     link_.reset();
     outbox_.clear();
     peer_watch_.stop();
@@ -453,7 +427,7 @@ class ChannelCore {
     if (ended_) return ended_;
     deadline = Deadline::earlier(deadline, due());
     if (status_.state() == State::listening) {
-      return posix::wait_for({server_->interest()}, deadline, stop_.wakeup());
+      return posix::wait_for({handshake_.interest()}, deadline, stop_.wakeup());
     }
     return waiter_.await_message(*link_, sendable(), deadline, stop_.wakeup());
   }
@@ -475,7 +449,7 @@ class ChannelCore {
   Result<void> update_wait_set() {
     Armed armed;
     if (status_.state() == State::listening) {
-      armed.in = server_->interest();
+      armed.in = handshake_.interest();
     } else if (link_) {
       armed = link_->arm(sendable());
     }
@@ -492,8 +466,7 @@ class ChannelCore {
   PeerWatch peer_watch_;
   LinkWaiter<TransportT> waiter_;
   Peer peer_;
-  ResetOnMove<HandshakeServer<TransportT>> server_;
-  Deadline handshake_deadline_ = Deadline::never();
+  ChannelHandshake<TransportT, SerializerT, options> handshake_;
   [[no_unique_address]] ObserverT observer_;
 };
 
