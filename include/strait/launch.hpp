@@ -13,10 +13,12 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/child_process.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
+#include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/socket.hpp"
 #include "strait/os/posix/standard_input.hpp"
@@ -115,7 +117,11 @@ struct Launcher {
     }
     auto client = server.wait(observer, lifeline, Deadline::after(options.timeout));
     server.withdraw();
-    if (!client) return why_not(child, client.error());
+    if (!client) {
+      const std::error_code why = why_not(child, client.error());
+      if constexpr (HearsEnd<typename ChannelT::observer_type>) observer.on_ended(end_of(why));
+      return why;
+    }
     ChannelT channel(std::move(*client), false, std::move(observer));
     return Launched<ChannelT>{std::move(child), std::move(channel)};
   }
@@ -125,6 +131,14 @@ struct Launcher {
     if (error != Errc::peer_closed) return error;
     const auto ended = child.wait(std::chrono::milliseconds{500});
     return ended ? make_error_code(*ended) : error;
+  }
+
+  /// The same for an observer.
+  static ChannelEnd end_of(const std::error_code& why) {
+    const auto child = exit_status(why);
+    if (!child) return end_of_channel(why, Peer());
+    if (child->signal != 0) return {why, EndedBy::peer_killed, child->signal};
+    return {why, EndedBy::peer_exited, child->code};
   }
 
   /// Starts a child with the second end for its standard input, in which it finds name and token.

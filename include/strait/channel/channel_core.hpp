@@ -12,6 +12,7 @@
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/link_waiter.hpp"
 #include "strait/channel/listening.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/channel/outbox.hpp"
 #include "strait/channel/peer_watch.hpp"
 #include "strait/channel/status.hpp"
@@ -49,6 +50,16 @@ class ChannelCore {
     link_.emplace(std::move(link));
     if (state == State::greeting) handshake_.wait_for_welcome();
     outbox_.warm_up();
+    if (state == State::connected) observe_connected(observer_, peer_);
+  }
+
+  /// For before this is destroyed or replaced.
+  void observe_destruction() {
+    if constexpr (HearsEnd<ObserverT>) {
+      if (status_.state() != State::ended) {
+        observe_ended(observer_, make_error_code(Errc::closed), peer_);
+      }
+    }
   }
 
   State state() const { return status_.state(); }
@@ -70,17 +81,19 @@ class ChannelCore {
     static_assert(static_size<Size> == SIZE_MAX || static_size<Size> <= options.max_message_bytes,
                   "strait: this type is larger than ChannelOptions::max_message_bytes.");
     if (payload.size() > options.max_message_bytes) [[unlikely]]
-      return Errc::message_too_large;
+      return told(payload, Errc::message_too_large);
     if (status_.has(Status::in_serializer | Status::closing | Status::unconnected) ||
         !outbox_.empty()) [[unlikely]]
-      return send_behind(payload, rights...);
+      return told(payload, send_behind(payload, rights...));
     const StatusScope now_writing(status_, is_plain_payload<Payload> ? 0 : Status::in_serializer);
-    if (!outbox_.admits(*link_, payload.size())) return Errc::queue_full;
+    if (!outbox_.admits(*link_, payload.size())) return told(payload, Errc::queue_full);
+    const SendNotice notice(payload);
+    if (!notice.complete()) return told(payload, no_memory());
     if (const auto sent = outbox_.send(*link_, payload, rights...); !sent) [[unlikely]]
-      return note_failure(sent);
+      return told(payload, note_failure(sent));
     if (!outbox_.empty()) [[unlikely]]
       wait_for_room();
-    observe_send(observer_, payload.size());
+    notice.sent(observer_);
     return {};
   }
 
@@ -139,11 +152,11 @@ class ChannelCore {
 
   void stop() noexcept { stop_.raise(); }
 
-  void close() noexcept {
+  void close(std::error_code why) noexcept {
     if (status_.has(Status::in_listener)) {
       status_.set(Status::closing);
     } else {
-      end(make_error_code(Errc::closed));
+      end(why);
       waiter_.renew();  // a loop that waits for this channel shall hear of it
     }
   }
@@ -180,6 +193,14 @@ class ChannelCore {
   }
 
  private:
+  using SendNotice = typename SendNoticeFor<SerializerT, ObserverT>::Type;
+
+  /// Has the observer hear of a message that was not sent.
+  template <class Payload>
+  [[gnu::always_inline]] inline Result<void> told(const Payload& payload, Result<void> sent) {
+    return observe_failed_send<SerializerT>(observer_, payload.tag(), payload.size(), sent);
+  }
+
   /// Sends behind what waits already, or before there is a peer.
   template <class Payload, class... List>
   [[gnu::noinline]] Result<void> send_behind(const Payload& payload, List&... rights) {
@@ -189,10 +210,12 @@ class ChannelCore {
     const StatusScope now_writing(status_, Status::in_serializer);
     TransportT* const link = status_.has(Status::unconnected) ? nullptr : &*link_;
     if (link != nullptr && !outbox_.admits(*link, payload.size())) return Errc::queue_full;
+    const SendNotice notice(payload);
+    if (!notice.complete()) return no_memory();
     if (const auto sent = outbox_.send_behind(link, payload, rights...); !sent) {
       return note_failure(sent);
     }
-    observe_send(observer_, payload.size());
+    notice.sent(observer_);
     return {};
   }
 
@@ -236,7 +259,7 @@ class ChannelCore {
 
     /// False when no more are to be received now.
     [[gnu::always_inline]] inline bool operator()(const Incoming& message) {
-      observe_receive(core.observer_, message.bytes.size());
+      observe_received<SerializerT>(core.observer_, message);
       Result<void> delivered;
       if (message.rights != nullptr) [[unlikely]]
         delivered = admit(*message.rights, core.peer_.credentials, options.max_rights);
@@ -390,6 +413,7 @@ class ChannelCore {
     handshake_.stop();
     status_.enter(State::connected);
     outbox_.warm_up();
+    observe_connected(observer_, peer_);
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
   }
 
@@ -402,6 +426,7 @@ class ChannelCore {
     outbox_.clear();
     peer_watch_.stop();
     waiter_.forget_watched();
+    observe_ended(observer_, why, peer_);
   }
 
   /// What waits for room: nothing before the handshake is done.
