@@ -1,7 +1,6 @@
 #pragma once
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -41,12 +40,12 @@ inline ProcessEnd parse_process_end(const char* text, bool is_told) {
     return {};
   }
   if (state != 'Z' && state != 'X' && (flags & exiting) == 0) return {};
-  if (WIFSIGNALED(code)) return {ProcessEnd::How::killed, WTERMSIG(code)};
+  if (const int signal = code & 0x7f; signal != 0) return {ProcessEnd::How::killed, signal};
   if (code == 0 && (flags & signaled) != 0) return {ProcessEnd::How::gone, 0};
   // Its first thread may have ended and others go on.
   if (code == 0 && threads > 1) return {};
   if (code == 0 && !is_told) return {ProcessEnd::How::gone, 0};
-  return {ProcessEnd::How::exited, WEXITSTATUS(code)};
+  return {ProcessEnd::How::exited, code >> 8 & 0xff};
 }
 
 /// How a peer's process has ended. Another process may have its id by now, and then it seems to

@@ -3,6 +3,7 @@
 #include "strait/os/process_end.hpp"
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
