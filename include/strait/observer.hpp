@@ -83,50 +83,103 @@ struct NoObserver {};
 
 namespace detail {
 
-template <class Observer>
-void observe_name(Observer& observer, std::string_view name) {
-  if constexpr (requires { observer.on_name(name); }) observer.on_name(name);
-}
+// Which hooks an observer has.
 
-template <class Observer>
-void observe_connected(Observer& observer, const Peer& peer) {
-  if constexpr (requires { observer.on_connected(peer); }) observer.on_connected(peer);
-}
-
-template <class Observer>
-void observe_client(Observer& observer, ClientId client) {
-  if constexpr (requires { observer.on_client(client); }) observer.on_client(client);
-}
-
-template <class Observer>
-concept HearsEnd = requires(Observer& observer, const ChannelEnd& end) {
+template <class T>
+concept HearsName = requires(T& observer, std::string_view name) {
+  observer.on_name(name);
+};
+template <class T>
+concept HearsConnected = requires(T& observer, const Peer& peer) {
+  observer.on_connected(peer);
+};
+template <class T>
+concept HearsClient = requires(T& observer, ClientId client) {
+  observer.on_client(client);
+};
+template <class T>
+concept HearsEnd = requires(T& observer, const ChannelEnd& end) {
   observer.on_ended(end);
+};
+template <class T>
+concept HearsRefused = requires(T& observer, std::error_code why, const PeerCredentials& client) {
+  observer.on_refused(why, client);
+};
+template <class T>
+concept HearsMismatch = requires(T& observer, std::string_view type, std::uint16_t tag) {
+  observer.on_schema_mismatch(type, tag);
+};
+template <class T>
+concept HearsSend = requires(T& observer, std::size_t bytes) {
+  observer.on_send(bytes);
+};
+template <class T>
+concept HearsTypedSend = requires(T& observer, std::string_view type, std::uint16_t tag,
+                                  std::size_t bytes) {
+  observer.on_send(type, tag, bytes);
+};
+template <class T>
+concept HearsSentBytes = requires(T& observer, std::uint16_t tag,
+                                  std::span<const std::byte> message) {
+  observer.on_sent_bytes(tag, message);
+};
+template <class T>
+concept HearsFailedSend = requires(T& observer, std::error_code why, std::string_view type,
+                                   std::uint16_t tag, std::size_t bytes) {
+  observer.on_send_failed(why, type, tag, bytes);
+};
+template <class T>
+concept HearsConflated = requires(T& observer, std::size_t messages) {
+  observer.on_conflated(messages);
+};
+template <class T>
+concept HearsReceive = requires(T& observer, std::size_t bytes) {
+  observer.on_receive(bytes);
+};
+template <class T>
+concept HearsTypedReceive = requires(T& observer, std::string_view type, std::uint16_t tag,
+                                     std::size_t bytes) {
+  observer.on_receive(type, tag, bytes);
+};
+template <class T>
+concept HearsReceivedBytes = requires(T& observer, std::uint16_t tag,
+                                      std::span<const std::byte> message) {
+  observer.on_received_bytes(tag, message);
+};
+template <class T>
+concept HearsUnexpected = requires(T& observer, std::string_view type, std::uint16_t tag,
+                                   std::size_t bytes) {
+  observer.on_unexpected(type, tag, bytes);
 };
 
 template <class Observer>
-void observe_conflated(Observer& observer, std::size_t messages) {
-  if constexpr (requires { observer.on_conflated(messages); }) observer.on_conflated(messages);
+void observe_name(Observer& observer, std::string_view name) {
+  if constexpr (HearsName<Observer>) observer.on_name(name);
 }
-
+template <class Observer>
+void observe_connected(Observer& observer, const Peer& peer) {
+  if constexpr (HearsConnected<Observer>) observer.on_connected(peer);
+}
+template <class Observer>
+void observe_client(Observer& observer, ClientId client) {
+  if constexpr (HearsClient<Observer>) observer.on_client(client);
+}
+template <class Observer>
+void observe_refused(Observer& observer, std::error_code why, const PeerCredentials& client) {
+  if constexpr (HearsRefused<Observer>) observer.on_refused(why, client);
+}
+template <class Observer>
+void observe_schema_mismatch(Observer& observer, std::string_view type, std::uint16_t tag) {
+  if constexpr (HearsMismatch<Observer>) observer.on_schema_mismatch(type, tag);
+}
+template <class Observer>
+void observe_conflated(Observer& observer, std::size_t messages) {
+  if constexpr (HearsConflated<Observer>) observer.on_conflated(messages);
+}
 template <class Observer>
 void observe_unexpected(Observer& observer, std::string_view type, std::uint16_t tag,
                         std::size_t bytes) {
-  if constexpr (requires { observer.on_unexpected(type, tag, bytes); }) {
-    observer.on_unexpected(type, tag, bytes);
-  }
-}
-
-template <class Observer>
-void observe_schema_mismatch(Observer& observer, std::string_view type, std::uint16_t tag) {
-  if constexpr (requires { observer.on_schema_mismatch(type, tag); }) {
-    observer.on_schema_mismatch(type, tag);
-  }
-}
-
-template <class Observer>
-void observe_refused(Observer& observer, std::error_code why, const PeerCredentials& credentials) {
-  if constexpr (requires { observer.on_refused(why, credentials); })
-    observer.on_refused(why, credentials);
+  if constexpr (HearsUnexpected<Observer>) observer.on_unexpected(type, tag, bytes);
 }
 
 }  // namespace detail

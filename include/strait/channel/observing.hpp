@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 #include "strait/error.hpp"
 #include "strait/memory/byte_buffer.hpp"
@@ -55,21 +56,6 @@ std::error_code observe_failure(Observer& observer, std::error_code why) {
   return why;
 }
 
-template <class Observer>
-concept HearsSend = requires(Observer& observer, std::size_t bytes) {
-  observer.on_send(bytes);
-};
-template <class Observer>
-concept HearsTypedSend = requires(Observer& observer, std::string_view type, std::uint16_t tag,
-                                  std::size_t bytes) {
-  observer.on_send(type, tag, bytes);
-};
-template <class Observer>
-concept HearsSentBytes = requires(Observer& observer, std::uint16_t tag,
-                                  std::span<const std::byte> message) {
-  observer.on_sent_bytes(tag, message);
-};
-
 /// What an observer hears of a message that is being sent, kept from before: one that is given away
 /// is gone afterwards.
 template <class SerializerT, class Observer>
@@ -103,7 +89,8 @@ class SendNotice {
   std::uint16_t tag_;
   bool complete_ = true;
   std::span<const std::byte> message_;
-  ByteBuffer copy_;
+  struct NoCopy {};
+  [[no_unique_address]] std::conditional_t<HearsSentBytes<Observer>, ByteBuffer, NoCopy> copy_;
 };
 
 /// For an observer that does not hear of it.
@@ -130,7 +117,7 @@ template <class SerializerT, class Observer>
 [[gnu::always_inline]] inline Result<void> observe_failed_send(Observer& observer,
                                                                std::uint16_t tag, std::size_t bytes,
                                                                Result<void> sent) {
-  if constexpr (requires { observer.on_send_failed(sent.error(), "", tag, bytes); }) {
+  if constexpr (HearsFailedSend<Observer>) {
     if (!sent) {
       observer.on_send_failed(sent.error(), message_name<SerializerT>(tag), tag, bytes);
     }
@@ -141,11 +128,11 @@ template <class SerializerT, class Observer>
 template <class SerializerT, class Observer>
 [[gnu::always_inline]] inline void observe_received(Observer& observer, const Incoming& message) {
   const std::size_t bytes = message.bytes.size();
-  if constexpr (requires { observer.on_receive(bytes); }) observer.on_receive(bytes);
-  if constexpr (requires { observer.on_receive("", message.tag, bytes); }) {
+  if constexpr (HearsReceive<Observer>) observer.on_receive(bytes);
+  if constexpr (HearsTypedReceive<Observer>) {
     observer.on_receive(message_name<SerializerT>(message.tag), message.tag, bytes);
   }
-  if constexpr (requires { observer.on_received_bytes(message.tag, message.bytes); }) {
+  if constexpr (HearsReceivedBytes<Observer>) {
     observer.on_received_bytes(message.tag, message.bytes);
   }
 }
