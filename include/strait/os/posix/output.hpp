@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,8 +107,15 @@ inline Result<Descriptor> replace_file(const std::string& path) {
   return open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 }
 
+/// Never waits, as it would for the writer of a FIFO. Errors: the system's.
 inline Result<Descriptor> open_to_read(const std::string& path) {
-  return open(path.c_str(), O_RDONLY);
+  return open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
+/// Cuts a file. Errors: the system's.
+inline Result<void> cut_file(int fd, std::uint64_t bytes) {
+  const int cut = retry([&] { return ::ftruncate(fd, static_cast<off_t>(bytes)); });
+  return cut == 0 ? Result<void>() : last_error();
 }
 
 /// Reads up to so many bytes: fewer at the end of the file only.
