@@ -1,7 +1,8 @@
 #pragma once
 
-// Everything but what needs another library, and serializers/struct.hpp, which takes a compiler as
-// long as half of the rest. A program that minds its compile time includes what it uses instead.
+// Everything but what needs another library, the observers in observers/, and
+// serializers/struct.hpp, which takes a compiler as long as half of the rest. A program that minds
+// its compile time includes what it uses instead.
 
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
