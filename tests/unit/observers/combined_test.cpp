@@ -23,7 +23,6 @@ static_assert(detail::HearsTypedReceive<Both> && detail::HearsReceive<Both>);
 static_assert(detail::HearsSentBytes<Both> && detail::HearsReceivedBytes<Both>);
 static_assert(!detail::HearsConflated<Both> && !detail::HearsMismatch<Both>);
 static_assert(!detail::HearsEnd<Observers<>> && !detail::HearsTypedSend<Observers<HearsNothing>>);
-static_assert(std::is_empty_v<Observers<HearsNothing, strait::NoObserver>>);
 
 struct HearsDropped {
   std::size_t messages = 0;
