@@ -84,4 +84,11 @@ TEMPLATE_TEST_CASE("an observer hears how a launched child ended before it was c
   REQUIRE(observer.log->ends.size() == 1);
   CHECK(observer.log->ends[0].why == launched.error());
   CHECK(observer.log->ends[0].by == EndedBy::peer_exited);
+  CHECK(strait::exit_status(launched.error())->code == observer.log->ends[0].status);
+
+  const Events no_program;
+  CHECK(strait::launch<Link>("/nowhere/program", {}, {}, no_program).error() ==
+        std::errc::no_such_file_or_directory);
+  REQUIRE(no_program.log->ends.size() == 1);
+  CHECK(no_program.log->ends[0].by == EndedBy::this_side);
 }
