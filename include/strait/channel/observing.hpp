@@ -112,15 +112,21 @@ struct SendNoticeFor<SerializerT, Observer> {
   using Type = SendNotice<SerializerT, Observer>;
 };
 
+/// Apart, so that it makes no other code longer.
+template <class SerializerT, class Observer>
+[[gnu::cold, gnu::noinline]] void tell_failed_send(Observer& observer, std::uint16_t tag,
+                                                   std::size_t bytes, const Result<void>& sent) {
+  observer.on_send_failed(sent.error(), message_name<SerializerT>(tag), tag, bytes);
+}
+
 /// Tells of a message that `send` has not taken, if it is one, and gives the result on.
 template <class SerializerT, class Observer>
 [[gnu::always_inline]] inline Result<void> observe_failed_send(Observer& observer,
                                                                std::uint16_t tag, std::size_t bytes,
                                                                Result<void> sent) {
   if constexpr (HearsFailedSend<Observer>) {
-    if (!sent) {
-      observer.on_send_failed(sent.error(), message_name<SerializerT>(tag), tag, bytes);
-    }
+    if (!sent) [[unlikely]]
+      tell_failed_send<SerializerT>(observer, tag, bytes, sent);
   }
   return sent;
 }

@@ -110,7 +110,7 @@ struct Log {
 /// written by one system call, so that the lines of several threads and processes do not mix. What
 /// is not printable in it is escaped. What can't be written is lost, without a signal.
 ///
-/// Cost: a comparison for each message while it is off.
+/// Cost: while it is off, some 20 instructions for each message.
 class LogObserver {
  public:
   LogObserver() : LogObserver(detail::Log::level_of_environment()) {}
@@ -168,7 +168,8 @@ class LogObserver {
     });
   }
   void on_send(std::string_view type, std::uint16_t tag, std::size_t bytes) {
-    if (prints(LogLevel::debug)) print_message(LogLevel::debug, "sent", type, tag, bytes);
+    if (prints(LogLevel::debug)) [[unlikely]]
+      print_message(LogLevel::debug, "sent", type, tag, bytes);
   }
   void on_send_failed(std::error_code why, std::string_view type, std::uint16_t tag,
                       std::size_t bytes) {
@@ -180,7 +181,8 @@ class LogObserver {
           [&](Line& line) { line << "conflated messages=" << std::uint64_t{messages}; });
   }
   void on_receive(std::string_view type, std::uint16_t tag, std::size_t bytes) {
-    if (prints(LogLevel::debug)) print_message(LogLevel::debug, "received", type, tag, bytes);
+    if (prints(LogLevel::debug)) [[unlikely]]
+      print_message(LogLevel::debug, "received", type, tag, bytes);
   }
   void on_unexpected(std::string_view type, std::uint16_t tag, std::size_t bytes) {
     if (prints(LogLevel::warn)) print_message(LogLevel::warn, "unexpected", type, tag, bytes);
