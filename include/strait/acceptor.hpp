@@ -17,6 +17,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/server.hpp"
@@ -61,9 +62,6 @@ struct ListenerOf {
 
 }  // namespace detail
 
-/// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
-enum class ClientId : std::uint64_t {};
-
 /// One name, many clients with the same token, each with a channel of its own.
 ///
 /// A listener is anything that can be called with a client's channel and a message:
@@ -98,8 +96,9 @@ class Acceptor {
                                                ObserverT observer = {}) {
     auto limits = ChannelT::accept_limits();
     limits.max_half_open = options.max_half_open;
+    detail::observe_name(observer, name);
     auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits, name);
-    if (!server) return server.error();
+    if (!server) return detail::observe_failure(observer, server.error());
     auto set = posix::wait_set_with_signal();
     if (!set) return set.error();
     if (auto watched = set->watch(server->interest()); !watched) return watched.error();
@@ -350,6 +349,7 @@ class Acceptor {
     if (auto watched = set_.watch(Interest::to_read(*handle)); !watched) return watched.error();
     const ClientId id{++last_id_};
     handles_.emplace(id, *handle);
+    detail::observe_client(channel.observer(), id);
     return clients_.emplace(*handle, Client{id, std::move(channel)}).first;
   }
 

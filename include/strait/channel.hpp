@@ -14,12 +14,14 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/channel/channel_core.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
 #include "strait/memory/encode_buffer.hpp"
 #include "strait/memory/out_of_line.hpp"
+#include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
@@ -62,8 +64,9 @@ class Channel {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
                                               ObserverT observer = {}) {
+    detail::observe_name(observer, name);
     auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(), name);
-    if (!server) return server.error();
+    if (!server) return detail::observe_failure(observer, server.error());
     return Channel(std::move(*server), std::move(observer));
   }
 
@@ -80,19 +83,21 @@ class Channel {
   [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
                                                std::chrono::duration<Rep, Period> timeout = {},
                                                ObserverT observer = {}) {
+    detail::observe_name(observer, name);
     const auto deadline = detail::Deadline::after(timeout);
     constexpr std::chrono::milliseconds longest{60};
     for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
       auto server = introduce(name, token, deadline, observer);
       if (server) return Channel(std::move(*server), deadline.is_now(), std::move(observer));
-      if (!passes(server.error()) || deadline.passed()) {
-        return server.error() == Errc::peer_closed ? make_error_code(Errc::refused)
-                                                   : server.error();
+      if (!detail::may_pass(server.error()) || deadline.passed()) {
+        const bool refused = server.error() == Errc::peer_closed;
+        return detail::observe_failure(observer,
+                                       refused ? make_error_code(Errc::refused) : server.error());
       }
       // No system tells when a name appears.
       const auto slept =
           posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
-      if (!slept) return slept.error();
+      if (!slept) return detail::observe_failure(observer, slept.error());
     }
   }
 
@@ -113,7 +118,13 @@ class Channel {
   }
 
   Channel(Channel&&) noexcept = default;
-  Channel& operator=(Channel&&) noexcept = default;
+  ~Channel() { core_.observe_destruction(); }
+  Channel& operator=(Channel&& other) noexcept {
+    core_.observe_destruction();
+    core_ = std::move(other.core_);
+    encoder_ = std::move(other.encoder_);
+    return *this;
+  }
 
   /// Sends a message, or queues it while there is no room or no peer. `poll`, `wait`, `run` and
   /// `flush` send what is queued, in order, before anything later. Success means that the message
@@ -141,7 +152,7 @@ class Channel {
       constexpr bool moved = !std::is_lvalue_reference_v<Buffer> && !std::is_const_v<Buffer>;
       auto& lease = detail::OutOfLineAccess::lease(const_cast<Plain&>(buffer));
       const auto& message = detail::OutOfLineAccess::message(buffer);
-      if (auto checked = check(message); !checked) return checked;
+      if (auto checked = check(message); !checked) return not_sent(message, checked);
       auto sent = core_.send(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
           message, lease, moved));
       if constexpr (moved) {
@@ -164,11 +175,11 @@ class Channel {
                   "or MachTransport to send rights.");
     if constexpr (CarriesRights<TransportT>) {
       if (rights.empty()) return send_with(message);
-      if (rights.size() > options.max_rights) return Errc::too_many_rights;
+      if (rights.size() > options.max_rights) return not_sent(message, Errc::too_many_rights);
       bool carried = true;
       rights.list().for_each(
           [&](const detail::Right& right) { carried = carried && TransportT::carries(right); });
-      return carried ? send_with(message, rights.list()) : Errc::unsupported;
+      return carried ? send_with(message, rights.list()) : not_sent(message, Errc::unsupported);
     }
   }
 
@@ -265,7 +276,7 @@ class Channel {
 
   /// Ends the channel: the peer sees `peer_closed` after all that was handed over. What is still
   /// queued is dropped: `flush` first if it matters. Blocking: never.
-  void close() noexcept { core_.close(); }
+  void close() noexcept { core_.close(make_error_code(Errc::closed)); }
 
   /// A descriptor for a loop of your own: when it is readable, call `poll`; once is enough, for it
   /// becomes readable anew, which an edge-triggered loop (EPOLLET) sees, too, whenever something is
@@ -305,6 +316,12 @@ class Channel {
     return {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms},
             options.peers};
   }
+  /// As `close`, and says why; not from inside a listener.
+  void close_because(std::error_code why) noexcept { core_.close(why); }
+  /// Sends what was encoded before, which the peer's serializer finds good or not.
+  Result<void> send_encoded(std::uint16_t tag, std::span<const std::byte> message) {
+    return core_.send(detail::PlainPayload(tag, message.size(), message.data()));
+  }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }
   Interest await_room() { return core_.await_room(); }
   /// Has `native_handle` become ready at this time, too.
@@ -316,13 +333,6 @@ class Channel {
 
   Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
-
-  /// Whether another attempt to connect may succeed.
-  static bool passes(const std::error_code& error) {
-    return error == Errc::not_found || error == Errc::would_block || error == Errc::peer_closed ||
-           error == Errc::handshake_timeout || error == std::errc::connection_refused ||
-           error == std::errc::no_such_file_or_directory;
-  }
 
   /// Says Hello to a server and, unless the deadline is now, waits for its answer.
   ///
@@ -343,15 +353,22 @@ class Channel {
                     "strait: the channel's serializer does not know this type of message.");
     }
     static_assert(detail::check_message<SerializerT, Message>());
-    if (auto checked = check(message); !checked) return checked;
+    if (auto checked = check(message); !checked) return not_sent(message, checked);
     if constexpr (detail::EncodesMessage<SerializerT, Message>) {
       const auto bytes = encoder_.template encode<SerializerT>(message, options.max_message_bytes);
-      if (!bytes) return bytes.error();
+      if (!bytes) return not_sent(message, bytes.error());
       const detail::PlainPayload payload(SerializerT::tag(message), bytes->size(), bytes->data());
       return core_.send(payload, rights...);
     } else {
       return core_.send(detail::payload_of<SerializerT>(message), rights...);
     }
+  }
+
+  /// Has the observer hear of a message that was not encoded.
+  template <class Message>
+  Result<void> not_sent(const Message& message, Result<void> why) {
+    return detail::observe_failed_send<SerializerT>(core_.observer(), SerializerT::tag(message), 0,
+                                                    why);
   }
 
   template <class Message>

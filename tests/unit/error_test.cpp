@@ -30,6 +30,27 @@ TEST_CASE("every error has a message of its own", "[error]") {
   CHECK(messages.size() == 30);
 }
 
+TEST_CASE("every error's message says what has happened and then what to do", "[error]") {
+  // What a user can do begins with a verb.
+  const std::set<std::string> verbs{"add",  "build", "choose", "close", "do",    "flush", "give",
+                                    "hand", "let",   "look",   "make",  "raise", "run",   "send",
+                                    "set",  "start", "take",   "try",   "use",   "wait"};
+  for (int value = first; value <= last; ++value) {
+    const std::string message = message_of(value);
+    CAPTURE(value, message);
+    const auto colon = message.find(": ");
+    REQUIRE(colon != message.npos);
+    CHECK(colon >= 16);
+    const auto begin = colon + 2;
+    CHECK(verbs.count(message.substr(begin, message.find_first_of(" ,;", begin) - begin)) == 1);
+    // It stands at the end of a line of a log.
+    CHECK(message.find('\n') == message.npos);
+    CHECK(message.find("  ") == message.npos);
+    CHECK(message.back() != '.');
+    CHECK(message.size() <= 160);
+  }
+}
+
 TEST_CASE("numbers that are no errors have a message, too", "[error]") {
   for (const int value : {0, -1, last + 1, 1 << 30}) CHECK(message_of(value) == unknown);
 }

@@ -242,7 +242,7 @@ class ProxyCore {
 
   void end(std::error_code why) {
     ended_ = why;
-    channel_.close();
+    channel_.close_because(why);
     changed_.notify_all();
   }
 

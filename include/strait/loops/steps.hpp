@@ -12,6 +12,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/base/moved_from.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
@@ -116,7 +117,9 @@ class ConnectStep {
         token_(token),
         tries_again_(!deadline.is_now()),
         deadline_(deadline.is_now() ? Deadline::never() : deadline),
-        observer_(std::move(observer)) {}
+        observer_(std::move(observer)) {
+    detail::observe_name(observer_, name_);
+  }
 
   std::optional<Result<ChannelT>> try_now() {
     if (!peer_) {
@@ -180,12 +183,9 @@ class ConnectStep {
     unwatch();
     peer_.reset();
     // A server may appear, or come again, or have more time.
-    const bool passes = why == Errc::not_found || why == Errc::would_block ||
-                        why == Errc::peer_closed || why == Errc::handshake_timeout ||
-                        why == std::errc::connection_refused ||
-                        why == std::errc::no_such_file_or_directory;
-    if (!tries_again_ || !passes || deadline_.passed()) {
-      return why == Errc::peer_closed ? make_error_code(Errc::refused) : why;
+    if (!tries_again_ || !detail::may_pass(why) || deadline_.passed()) {
+      return detail::observe_failure(
+          observer_, why == Errc::peer_closed ? make_error_code(Errc::refused) : why);
     }
     next_attempt_ = Deadline::after(pause_);
     pause_ = pause_ < longest_pause / 2 ? 2 * pause_ : longest_pause;
@@ -235,8 +235,9 @@ class ChannelServer {
                                                     ObserverT observer = {}) {
     auto limits = ChannelT::accept_limits();
     limits.max_half_open = AcceptorOptions{}.max_half_open;
+    detail::observe_name(observer, name);
     auto server = Server::listen(ChannelT::terms(token), limits, name);
-    if (!server) return server.error();
+    if (!server) return detail::observe_failure(observer, server.error());
     auto set = posix::wait_set_with_signal();
     if (!set) return set.error();
     if (auto watched = set->watch(server->interest()); !watched) return watched.error();
