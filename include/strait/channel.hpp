@@ -14,6 +14,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/channel/channel_core.hpp"
+#include "strait/channel/connect_attempts.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
@@ -81,18 +82,18 @@ class Channel {
                                                std::chrono::duration<Rep, Period> timeout = {},
                                                ObserverT observer = {}) {
     const auto deadline = detail::Deadline::after(timeout);
-    constexpr std::chrono::milliseconds longest{60};
-    for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
-      auto server = introduce(name, token, deadline, observer);
-      if (server) return Channel(std::move(*server), deadline.is_now(), std::move(observer));
-      if (!passes(server.error()) || deadline.passed()) {
-        return server.error() == Errc::peer_closed ? make_error_code(Errc::refused)
-                                                   : server.error();
+    if (deadline.is_now()) return begin_connect(name, token, std::move(observer));
+    detail::ConnectAttempts<TransportT> attempts(name, terms(token), accept_limits().timeout,
+                                                 deadline);
+    for (;;) {
+      if (auto ended = attempts.try_now(observer)) {
+        if (!*ended) return ended->error();
+        return Channel(std::move(**ended), false, std::move(observer));
       }
-      // No system tells when a name appears.
-      const auto slept =
-          posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
-      if (!slept) return slept.error();
+      const auto next = attempts.wait();
+      if (next.armed.ready) continue;
+      // No system tells when a name appears: then this is a pause.
+      if (auto slept = posix::wait_for(next.armed, next.until); !slept) return slept.error();
     }
   }
 
@@ -317,23 +318,14 @@ class Channel {
   Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
 
-  /// Whether another attempt to connect may succeed.
-  static bool passes(const std::error_code& error) {
-    return error == Errc::not_found || error == Errc::would_block || error == Errc::peer_closed ||
-           error == Errc::handshake_timeout || error == std::errc::connection_refused ||
-           error == std::errc::no_such_file_or_directory;
-  }
-
-  /// Says Hello to a server and, unless the deadline is now, waits for its answer.
-  ///
-  /// Errors: `peer_closed` when the server hung up without an answer; as `connect`.
-  static Result<detail::Introduced<TransportT>> introduce(std::string_view name, const Token& token,
-                                                          detail::Deadline deadline,
-                                                          ObserverT& observer) {
+  /// Looks a name up and says Hello, and leaves the answer for later calls.
+  static Result<Channel> begin_connect(std::string_view name, const Token& token,
+                                       ObserverT observer) {
     auto found = TransportT::look_up(name);
     if (!found) return found.error();
-    return detail::introduce<TransportT>(std::move(*found), terms(token), deadline,
-                                         accept_limits().timeout, observer);
+    auto server = detail::say_hello<TransportT>(std::move(*found), terms(token));
+    if (server) return Channel(std::move(*server), true, std::move(observer));
+    return server.error() == Errc::peer_closed ? make_error_code(Errc::refused) : server.error();
   }
 
   template <class Message, class... List>
