@@ -25,6 +25,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/wait_set.hpp"
+#include "strait/redelivery/frame.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
 
@@ -37,6 +38,7 @@ namespace detail {
 template <class ChannelT, class Listener>
 struct ListenerOf {
   static constexpr bool takes_calls = TakesCalls<Listener>;
+  static constexpr bool takes_frames = TakesFrames<Listener>;
 
   ChannelT& channel;
   Listener& listener;
