@@ -170,7 +170,8 @@ class Reconnecting {
     return {};
   }
 
-  /// As `Channel::stop`.
+  /// Makes the `run` or `wait` that is under way return when it has handled what is there; if there
+  /// is none, the next one at once. Threads, signals: as `Channel::stop`.
   void stop() noexcept { stop_.raise(); }
 
   /// Ends it, without `on_down`: what is kept is lost.

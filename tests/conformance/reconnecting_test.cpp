@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <random>
+#include <thread>
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
@@ -12,6 +13,7 @@
 #include "strait/acknowledging.hpp"
 #include "strait/overloaded.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "support/edge_loop.hpp"
 
 using namespace strait_test;
 
@@ -157,6 +159,48 @@ TEMPLATE_TEST_CASE("a client's descriptor is at rest while there is nothing to d
       return events.downs == 1;
     }));
   }
+}
+
+TEMPLATE_TEST_CASE("an edge-triggered loop drives a client by one poll an event",
+                   "[reconnecting][edge]", STRAIT_TEST_TRANSPORTS) {
+  using Link = PlainLink<TestType>;
+  const auto name = unique_name("edge");
+  const auto token = new_token();
+  auto client =
+      strait::Reconnecting<Link, strait::NoRedelivery, fast>::connect(name, token).value();
+  EdgeLoop loop(client.native_handle().value());
+  constexpr std::uint32_t each = 300;
+  // Each of three servers sends its notes and goes when the last one has come back.
+  std::thread servers([&] {
+    for (int round = 0; round != 3; ++round) {
+      auto server = strait::Acceptor<Link>::listen(name, token).value();
+      std::uint32_t heard = 0;
+      struct Notes {
+        std::uint32_t& heard;
+        void on_connected(Link& to) {
+          for (std::uint32_t i = 0; i != each; ++i) static_cast<void>(to.send(Note{i}));
+        }
+        void operator()(Link&, const Note&) { ++heard; }
+      } notes{heard};
+      for (const auto end = Clock::now() + long_enough; heard != each && Clock::now() < end;) {
+        static_cast<void>(server.wait(notes, 100ms));
+      }
+    }
+  });
+  struct Echo : Events {
+    decltype(client)& to;
+    explicit Echo(decltype(client)& one) : to(one) {}
+    void operator()(const Entry&) {}
+    void operator()(const Note& note) {
+      notes.push_back(note.text);
+      static_cast<void>(to.send(note));
+    }
+  } echo(client);
+  while (echo.downs != 3 && loop.next_event(10s)) REQUIRE(client.poll(echo));
+  servers.join();
+  CHECK(echo.ups == 3);
+  CHECK(echo.downs == 3);
+  CHECK(echo.notes.size() == 3 * each);
 }
 
 TEMPLATE_TEST_CASE("what another attempt can't change is the end", "[reconnecting]", Mach, Socket) {
