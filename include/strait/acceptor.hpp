@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -15,8 +14,8 @@
 #include "strait/acceptor_options.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/calls/frame.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel/client_listener.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/server.hpp"
@@ -24,44 +23,13 @@
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/wait_set.hpp"
-#include "strait/redelivery/frame.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
+#include "strait/transport.hpp"
 
 namespace strait {
-
-namespace detail {
-
-/// A channel's listener, made of an acceptor's and the channel: takes with a channel in front what
-/// that one takes, a message alone or with rights, in place or in a buffer to keep.
-template <class ChannelT, class Listener>
-struct ListenerOf {
-  static constexpr bool takes_calls = TakesCalls<Listener>;
-  static constexpr bool takes_frames = TakesFrames<Listener>;
-
-  ChannelT& channel;
-  Listener& listener;
-
-  template <class... Arguments>
-    requires std::invocable<Listener&, ChannelT&, Arguments...>
-  void operator()(Arguments&&... arguments) {
-    listener(channel, std::forward<Arguments>(arguments)...);
-  }
-  /// Taken instead of passing such a message over at run time.
-  template <class... Arguments>
-    requires(!std::invocable<Listener&, ChannelT&, Arguments...> &&
-             std::invocable<Listener&, Arguments...>)
-  void operator()(Arguments&&...) {
-    static_assert(std::invocable<Listener&, ChannelT&, Arguments...>,
-                  "strait: an acceptor's listener takes the client's channel before the message: "
-                  "(Link&, const Message&), or (Link&, const Message&, strait::Rights).");
-  }
-  void on_connected(const Peer&) requires requires { listener.on_connected(channel); }
-  { listener.on_connected(channel); }
-};
-
-}  // namespace detail
 
 /// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
 enum class ClientId : std::uint64_t {};
@@ -98,14 +66,18 @@ class Acceptor {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<Acceptor> listen(std::string_view name, const Token& token,
                                                ObserverT observer = {}) {
-    auto limits = ChannelT::accept_limits();
-    limits.max_half_open = options.max_half_open;
-    auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits, name);
-    if (!server) return server.error();
-    auto set = posix::wait_set_with_signal();
-    if (!set) return set.error();
-    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
-    return Acceptor(std::move(*server), std::move(*set), std::move(observer));
+    return listen_at(name, token, std::move(observer));
+  }
+
+  /// The same at a socket that a service manager has made.
+  ///
+  /// Errors: those of `ActivatedSocket::listening`, the system's. Blocking: never.
+  [[nodiscard]] static Result<Acceptor> listen(ActivatedSocket socket, const Token& token,
+                                               ObserverT observer = {}) {
+    static_assert(Activatable<TransportT>,
+                  "strait: this transport can't listen at a socket that "
+                  "was handed over; use SocketTransport, or on Linux MachTransport.");
+    return listen_at(std::move(socket), token, std::move(observer));
   }
 
   Acceptor(Acceptor&&) noexcept = default;
@@ -258,6 +230,19 @@ class Acceptor {
    private:
     Acceptor& acceptor_;
   };
+
+  template <class From>
+  static Result<Acceptor> listen_at(From from, const Token& token, ObserverT observer) {
+    auto limits = ChannelT::accept_limits();
+    limits.max_half_open = options.max_half_open;
+    auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits,
+                                                              std::move(from));
+    if (!server) return server.error();
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
+    return Acceptor(std::move(*server), std::move(*set), std::move(observer));
+  }
 
   Acceptor(detail::HandshakeServer<TransportT> server, posix::WaitSet set, ObserverT observer)
       : set_(std::move(set)), observer_(std::move(observer)) {

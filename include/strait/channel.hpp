@@ -24,6 +24,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -64,6 +65,20 @@ class Channel {
   [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
                                               ObserverT observer = {}) {
     auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(), name);
+    if (!server) return server.error();
+    return Channel(std::move(*server), std::move(observer));
+  }
+
+  /// The same at a socket that a service manager has made and keeps.
+  ///
+  /// Errors: those of `ActivatedSocket::listening`, the system's. Blocking: never.
+  [[nodiscard]] static Result<Channel> listen(ActivatedSocket socket, const Token& token,
+                                              ObserverT observer = {}) {
+    static_assert(Activatable<TransportT>,
+                  "strait: this transport can't listen at a socket that was handed over; use "
+                  "SocketTransport, or on Linux MachTransport.");
+    auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(),
+                                                              std::move(socket));
     if (!server) return server.error();
     return Channel(std::move(*server), std::move(observer));
   }

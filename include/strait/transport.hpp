@@ -17,6 +17,7 @@
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -271,6 +272,15 @@ concept Inheritable = Transport<T> &&
     T::listen(std::move(descriptor), credentials, limits)
     } -> std::same_as<Result<typename T::Server>>;
   { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Connector>>;
+};
+
+/// A transport whose servers can listen at a socket that this process was handed.
+///
+///   T19 `T::listen(socket, limits)` makes a `Server`, as of a name; it has no name to free.
+///       Errors: those of `ActivatedSocket::listening`, the system's.
+template <class T>
+concept Activatable = Transport<T> && requires(ActivatedSocket socket, AcceptLimits limits) {
+  { T::listen(std::move(socket), limits) } -> std::same_as<Result<typename T::Server>>;
 };
 
 /// A transport that sends rights beside bytes.
