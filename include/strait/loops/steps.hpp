@@ -15,9 +15,11 @@
 #include "strait/handshake/server.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
+#include "strait/transport.hpp"
 
 // The operations of the event loops' adapters, each cut where it would block. A step has
 //   value_type    what it results in
@@ -167,14 +169,16 @@ class ChannelServer {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<ChannelServer> listen(std::string_view name, const Token& token,
                                                     ObserverT observer = {}) {
-    auto limits = ChannelT::accept_limits();
-    limits.max_half_open = AcceptorOptions{}.max_half_open;
-    auto server = Server::listen(ChannelT::terms(token), limits, name);
-    if (!server) return server.error();
-    auto set = posix::wait_set_with_signal();
-    if (!set) return set.error();
-    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
-    return ChannelServer(std::move(*server), std::move(*set), std::move(observer));
+    return listen_at(name, token, std::move(observer));
+  }
+
+  /// The same at a socket that a service manager has made, as `Channel::listen`.
+  [[nodiscard]] static Result<ChannelServer> listen(ActivatedSocket socket, const Token& token,
+                                                    ObserverT observer = {}) {
+    static_assert(Activatable<typename ChannelT::transport>,
+                  "strait: this transport can't listen at a socket that was handed over; use "
+                  "SocketTransport, or on Linux MachTransport.");
+    return listen_at(std::move(socket), token, std::move(observer));
   }
 
   ChannelServer(ChannelServer&&) noexcept = default;
@@ -219,6 +223,18 @@ class ChannelServer {
 
   /// How many clients are turned away in one call.
   static constexpr int max_handshakes = 64;
+
+  template <class From>
+  static Result<ChannelServer> listen_at(From from, const Token& token, ObserverT observer) {
+    auto limits = ChannelT::accept_limits();
+    limits.max_half_open = AcceptorOptions{}.max_half_open;
+    auto server = Server::listen(ChannelT::terms(token), limits, std::move(from));
+    if (!server) return server.error();
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
+    return ChannelServer(std::move(*server), std::move(*set), std::move(observer));
+  }
 
   ChannelServer(Server server, posix::WaitSet set, ObserverT observer)
       : set_(std::move(set)), observer_(std::move(observer)) {
