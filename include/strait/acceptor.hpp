@@ -69,15 +69,21 @@ class Acceptor {
     return listen_at(name, token, std::move(observer));
   }
 
-  /// The same at a socket that a service manager has made.
-  ///
-  /// Errors: those of `ActivatedSocket::listening`, the system's. Blocking: never.
+  /// The same at a socket that a service manager has made, as `Channel::listen`.
   [[nodiscard]] static Result<Acceptor> listen(ActivatedSocket socket, const Token& token,
                                                ObserverT observer = {}) {
-    static_assert(Activatable<TransportT>,
-                  "strait: this transport can't listen at a socket that "
-                  "was handed over; use SocketTransport, or on Linux MachTransport.");
+    static_assert(detail::check_activatable<TransportT>());
     return listen_at(std::move(socket), token, std::move(observer));
+  }
+
+  /// One without a name, on another thread for instance, for clients that another acceptor has let
+  /// in: see `release` and `adopt`.
+  ///
+  /// Errors: the system's. Blocking: never.
+  [[nodiscard]] static Result<Acceptor> create(ObserverT observer = {}) {
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    return Acceptor(std::move(*set), std::move(observer));
   }
 
   Acceptor(Acceptor&&) noexcept = default;
@@ -90,7 +96,6 @@ class Acceptor {
   template <class Listener>
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;
-    if (!server_) return Errc::closed;
     const detail::StopTaken stop_taken(stop_);
     return poll_on(listener);
   }
@@ -131,6 +136,7 @@ class Acceptor {
       clients_.clear();
       handles_.clear();
       detail::withdraw(server_);
+      open_ = false;
     }
   }
 
@@ -168,7 +174,8 @@ class Acceptor {
   /// Gives a client away, with all that it has sent and that was not handled: to a `ChannelProxy`,
   /// or to another acceptor's `adopt`, on another thread, too. `on_closed` does not tell of it.
   ///
-  /// Errors: `busy` from inside a listener; `peer_closed` if it is gone.
+  /// Errors: `busy` from inside a listener, which may note the id and `stop`; `peer_closed` if it
+  /// is gone.
   Result<ChannelT> release(ClientId id) {
     if (listening_) return Errc::busy;
     const auto handle = handles_.find(id);
@@ -241,12 +248,16 @@ class Acceptor {
     auto set = posix::wait_set_with_signal();
     if (!set) return set.error();
     if (auto watched = set->watch(server->interest()); !watched) return watched.error();
-    return Acceptor(std::move(*server), std::move(*set), std::move(observer));
+    Acceptor acceptor(std::move(*set), std::move(observer));
+    acceptor.server_.emplace(std::move(*server));
+    return acceptor;
   }
 
-  Acceptor(detail::HandshakeServer<TransportT> server, posix::WaitSet set, ObserverT observer)
-      : set_(std::move(set)), observer_(std::move(observer)) {
-    server_.emplace(std::move(server));
+  Acceptor(posix::WaitSet set, ObserverT observer)
+      : set_(std::move(set)), observer_(std::move(observer)) {}
+
+  detail::Deadline accept_deadline() const {
+    return server_ ? server_->deadline() : detail::Deadline::never();
   }
 
   template <class Listener>
@@ -256,7 +267,7 @@ class Acceptor {
       if (!handled || *handled != 0 || stop_.raised() || closing_ || deadline.passed()) {
         return handled;
       }
-      const auto until = detail::Deadline::earlier(deadline, server_->deadline());
+      const auto until = detail::Deadline::earlier(deadline, accept_deadline());
       auto slept = posix::wait_for({Interest::to_read(set_.native_handle())}, until);
       if (!slept) return slept.error();
     }
@@ -264,7 +275,8 @@ class Acceptor {
 
   template <class Listener>
   Result<std::size_t> poll_on(Listener& listener) {
-    if (!server_) return Errc::closed;
+    static_assert(detail::check_client_hooks<ChannelT, Listener>());
+    if (!open_) return Errc::closed;
     Listening listening(*this);
     set_.clear();
     // In turn, and what there was no time for comes first in the next call.
@@ -277,11 +289,11 @@ class Acceptor {
     }
     const auto turn_ends = detail::Deadline::after(turn);
     std::size_t handled = 0;
-    backlog_ = backlog_ || server_->deadline().passed();
+    backlog_ = backlog_ || accept_deadline().passed();
     while (next_ready_ != ready_count_) {
       if (stop_.raised() || closing_) return handled;
       const int fd = ready_[next_ready_++];
-      if (fd == server_->interest().handle) {
+      if (server_ && fd == server_->interest().handle) {
         backlog_ = true;
       } else if (const auto client = clients_.find(fd); client != clients_.end()) {
         handled += serve(client, listener);
@@ -365,7 +377,9 @@ class Acceptor {
     return 1;
   }
 
+  /// None without a name.
   detail::ResetOnMove<detail::HandshakeServer<TransportT>> server_;
+  detail::ValueOnMove<bool, false> open_ = true;
   posix::WaitSet set_;
   Clients clients_;
   std::map<ClientId, int> handles_;

@@ -74,9 +74,7 @@ class Channel {
   /// Errors: those of `ActivatedSocket::listening`, the system's. Blocking: never.
   [[nodiscard]] static Result<Channel> listen(ActivatedSocket socket, const Token& token,
                                               ObserverT observer = {}) {
-    static_assert(Activatable<TransportT>,
-                  "strait: this transport can't listen at a socket that was handed over; use "
-                  "SocketTransport, or on Linux MachTransport.");
+    static_assert(detail::check_activatable<TransportT>());
     auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(),
                                                               std::move(socket));
     if (!server) return server.error();

@@ -68,6 +68,23 @@ struct ReconnectingListener {
   void operator()(Arguments&&... arguments) { listener(std::forward<Arguments>(arguments)...); }
 };
 
+/// Refuses hooks that would never be called, where they are neither overloaded nor templates.
+template <class ChannelT, class Listener>
+consteval bool check_reconnecting_hooks() {
+  using Plain = std::remove_cvref_t<Listener>;
+  if constexpr (requires { &Plain::on_up; }) {
+    static_assert(
+        requires(Listener & listener, ChannelT & link) { listener.on_up(link); },
+        "strait: a reconnecting client's listener has on_up(Link&).");
+  }
+  if constexpr (requires { &Plain::on_down; }) {
+    static_assert(
+        requires(Listener & listener, std::error_code why) { listener.on_down(why); },
+        "strait: a reconnecting client's listener has on_down(std::error_code).");
+  }
+  return true;
+}
+
 }  // namespace detail
 
 /// A client whose server may go and come again: connects, and connects again after pauses that grow
@@ -247,6 +264,7 @@ class Reconnecting {
 
   template <class Listener>
   Result<std::size_t> handle(Listener& listener) {
+    static_assert(detail::check_reconnecting_hooks<ChannelT, Listener>());
     if (ended_) return ended_;
     set_.clear();
     std::size_t handled = 0;

@@ -283,6 +283,18 @@ concept Activatable = Transport<T> && requires(ActivatedSocket socket, AcceptLim
   { T::listen(std::move(socket), limits) } -> std::same_as<Result<typename T::Server>>;
 };
 
+namespace detail {
+
+template <class T>
+consteval bool check_activatable() {
+  static_assert(Activatable<T>,
+                "strait: this transport can't listen at a socket that was handed over; use "
+                "SocketTransport, or on Linux MachTransport.");
+  return true;
+}
+
+}  // namespace detail
+
 /// A transport that sends rights beside bytes.
 template <class T>
 concept CarriesRights = Transport<T> &&

@@ -4,6 +4,8 @@
 // expect: strait: what is acknowledged comes over a channel with an Acknowledged serializer
 // expect: strait: the channel's serializer does not know this type of message.
 // expect: strait: this listener takes none of the channel's message types.
+// expect: strait: a reconnecting client's listener has on_up(Link&).
+// expect: strait: a reconnecting client's listener has on_down(std::error_code).
 
 #include <strait/acknowledging.hpp>
 #include <strait/channel.hpp>
@@ -19,6 +21,18 @@ struct Other {
   int number;
 };
 
+struct Right {
+  void on_up(auto&) {}
+  void on_down(std::error_code) {}
+  void operator()(const Entry&) {}
+};
+struct WrongUp : Right {
+  void on_up() {}
+};
+struct WrongDown : Right {
+  void on_down() {}
+};
+
 using Plain = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Entry>>;
 using Link = strait::Channel<strait::MachTransport<>,
                              strait::Acknowledged<strait::TrivialSerializer<Entry>>>;
@@ -30,6 +44,7 @@ void use([[maybe_unused]] Client& client, [[maybe_unused]] Plain& plain,
   static_cast<void>(sizeof(strait::Reconnecting<Plain>));
   static_cast<void>(client.send(Entry{}));
   static_cast<void>(client.poll([](const Entry&) {}));
+  static_cast<void>(client.poll(Right()));
   static_cast<void>(link.poll(strait::acknowledging(link, sessions, [](const Entry&) {})));
 #elif STRAIT_REJECT == 1
   static_cast<void>(sizeof(strait::Reconnecting<Plain, strait::Redeliver<>>));
@@ -43,5 +58,9 @@ void use([[maybe_unused]] Client& client, [[maybe_unused]] Plain& plain,
   static_cast<void>(client.send(Other{}));
 #elif STRAIT_REJECT == 6
   static_cast<void>(client.poll([](const Other&) {}));
+#elif STRAIT_REJECT == 7
+  static_cast<void>(client.poll(WrongUp()));
+#elif STRAIT_REJECT == 8
+  static_cast<void>(client.poll(WrongDown()));
 #endif
 }

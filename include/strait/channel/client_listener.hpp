@@ -1,6 +1,8 @@
 #pragma once
 
 #include <concepts>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "strait/calls/frame.hpp"
@@ -36,5 +38,25 @@ struct ListenerOf {
   void on_connected(const Peer&) requires requires { listener.on_connected(channel); }
   { listener.on_connected(channel); }
 };
+
+/// Refuses hooks that would never be called, where they are neither overloaded nor templates.
+template <class ChannelT, class Listener>
+consteval bool check_client_hooks() {
+  using Plain = std::remove_cvref_t<Listener>;
+  if constexpr (requires { &Plain::on_connected; }) {
+    static_assert(
+        requires(Listener & listener, ChannelT & client) { listener.on_connected(client); },
+        "strait: an acceptor's listener has on_connected(Link&), with the client's channel.");
+  }
+  if constexpr (requires { &Plain::on_closed; }) {
+    static_assert(
+        requires(Listener & listener, ChannelT & client, std::error_code why) {
+          listener.on_closed(client, why);
+        },
+        "strait: an acceptor's listener has on_closed(Link&, std::error_code), with the client's "
+        "channel.");
+  }
+  return true;
+}
 
 }  // namespace strait::detail

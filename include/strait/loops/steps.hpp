@@ -175,9 +175,7 @@ class ChannelServer {
   /// The same at a socket that a service manager has made, as `Channel::listen`.
   [[nodiscard]] static Result<ChannelServer> listen(ActivatedSocket socket, const Token& token,
                                                     ObserverT observer = {}) {
-    static_assert(Activatable<typename ChannelT::transport>,
-                  "strait: this transport can't listen at a socket that was handed over; use "
-                  "SocketTransport, or on Linux MachTransport.");
+    static_assert(detail::check_activatable<typename ChannelT::transport>());
     return listen_at(std::move(socket), token, std::move(observer));
   }
 
