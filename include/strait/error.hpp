@@ -84,6 +84,11 @@ enum class Errc {
   invalid_message,
   /// The peer let go of a call without a reply: it has no callable for it, or dropped its `Reply`.
   unanswered,
+  /// The file of a token is no plain file, or another user's, or others may read or write it. If it
+  /// is your own, `chmod 600` it; else find out who has put it there, and remove it.
+  unsafe_token_file,
+  /// The file of a token does not hold one. Remove it: it is made anew.
+  garbled_token_file,
 };
 
 namespace detail {
@@ -125,6 +130,10 @@ constexpr const char* describe(Errc error) noexcept {
       return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
     case Errc::other_transport: return "the server of this name has another transport";
     case Errc::unanswered: return "the peer has dropped the call without a reply";
+    case Errc::unsafe_token_file:
+      return "the token's file is not a plain file of this user's alone; chmod 600 it, or remove "
+             "it";
+    case Errc::garbled_token_file: return "the token's file does not hold a token; remove it";
     case Errc::invalid_message: return "the message to send is not complete, or can't be encoded";
     default: break;
   }
