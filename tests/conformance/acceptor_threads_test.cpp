@@ -8,6 +8,7 @@
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
 #include "strait/acceptor.hpp"
+#include "strait/channel_proxy.hpp"
 
 using namespace strait_test;
 
@@ -98,29 +99,72 @@ TEMPLATE_TEST_CASE("clients go to and fro between the acceptors of two threads, 
   Desk<TestType> second(strait::Acceptor<Link>::create().value());
   first.start(second);
   second.start(first);
-  constexpr std::uint64_t each = 200;
   std::vector<std::unique_ptr<Link>> clients;
   std::vector<StreamCheck> heard;
   for (std::uint64_t i = 0; i != 5; ++i) {
     clients.push_back(std::make_unique<Link>(Link::connect(name, token, long_enough).value()));
     heard.emplace_back(1000 * i);
   }
-  for (std::uint64_t message = 0; message != each; ++message) {
+  // Many on their way at once, and then one by one until both threads have done their part.
+  constexpr std::uint64_t at_once = 200;
+  const auto enough = [&] { return first.handed_over() > 10 && second.handed_over() > 10; };
+  std::uint64_t sent = 0;
+  for (const auto end = Clock::now() + long_enough;
+       sent < at_once || (!enough() && Clock::now() < end); ++sent) {
     for (std::uint64_t i = 0; i != clients.size(); ++i) {
-      REQUIRE(clients[i]->send(StreamCheck::message(message, 1000 * i)));
+      REQUIRE(clients[i]->send(StreamCheck::message(sent, 1000 * i)));
       REQUIRE(clients[i]->poll(heard[i]));
+      if (sent < at_once) continue;
+      REQUIRE(poll_until(*clients[i], heard[i], [&] { return heard[i].count() == sent + 1; }));
     }
   }
   for (std::uint64_t i = 0; i != clients.size(); ++i) {
-    REQUIRE(poll_until(*clients[i], heard[i], [&] { return heard[i].count() == each; }));
+    REQUIRE(poll_until(*clients[i], heard[i], [&] { return heard[i].count() == sent; }));
     CHECK(heard[i].wrong() == std::nullopt);
   }
   first.end();
   second.end();
   CHECK_FALSE(first.went_wrong());
   CHECK_FALSE(second.went_wrong());
-  CHECK(first.handed_over() > 10);
-  CHECK(second.handed_over() > 10);
+  CHECK(enough());
+}
+
+TEMPLATE_TEST_CASE("a client is handed to a proxy, with what it had said", "[acceptor][threads]",
+                   STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto name = unique_name("to-proxy");
+  const auto token = new_token();
+  auto server = strait::Acceptor<Link>::listen(name, token).value();
+  auto client = Link::connect(name, token).value();
+  REQUIRE(client.send(pattern(100, 0)));
+  // The first message is for the proxy already.
+  struct Reception {
+    strait::Acceptor<Link>& server;
+    std::vector<strait::ClientId> newcomers{};
+    int heard = 0;
+    void on_connected(Link& newcomer) {
+      newcomers.push_back(server.id(newcomer));
+      newcomer.stop();
+    }
+    void operator()(Link&, View) { ++heard; }
+  } reception{server};
+  Inbox inbox;
+  REQUIRE(pump_until(server, reception, client, inbox,
+                     [&] { return reception.newcomers.size() == 1; }));
+  CHECK(reception.heard == 0);
+  auto released = server.release(reception.newcomers[0]);
+  REQUIRE(released);
+  CHECK(server.size() == 0);
+  std::atomic<int> heard = 0;
+  auto proxy = strait::ChannelProxy<Link>::start(std::move(*released), [&](View) { ++heard; });
+  REQUIRE(proxy);
+  REQUIRE(proxy->send(pattern(50, 1)));
+  REQUIRE(client.send(pattern(100, 2)));
+  REQUIRE(poll_until(client, inbox, [&] { return heard == 2 && inbox.messages.size() == 1; }));
+  CHECK(same_bytes(inbox.messages[0], pattern(50, 1)));
+  server.close();
+  REQUIRE(client.send(pattern(100, 3)));
+  REQUIRE(poll_until(client, inbox, [&] { return heard == 3; }));
 }
 
 TEST_CASE("an acceptor without a name has the clients that it adopts, and is closed in the end",

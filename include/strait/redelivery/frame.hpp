@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
 
 #include "strait/os/posix/random.hpp"
 #include "strait/result.hpp"
