@@ -617,3 +617,61 @@ TEST_CASE("a client that breaks the rules of numbers is malformed, and closed al
       pump_until(server, listener, honest, events, [&] { return honest.unacknowledged() == 0; }));
   CHECK(handled.entries.back() == 1000);
 }
+
+namespace {
+
+/// What a client is told that numbers by hand.
+struct Told {
+  static constexpr bool takes_frames = true;
+  std::vector<std::uint64_t> welcomes{};
+  std::vector<std::uint64_t> acknowledged{};
+  void operator()(strait::detail::IncomingFrame in) {
+    (in.trailer.kind == FrameKind::welcome ? welcomes : acknowledged).push_back(in.trailer.number);
+    in.result = {};
+  }
+  void operator()(const Entry&) {}
+};
+
+}  // namespace
+
+TEST_CASE("what comes over two connections of one client is handled once, in order",
+          "[reconnecting][redelivery]") {
+  using Link = JournalLink<Socket>;
+  const auto name = unique_name("twice");
+  const auto token = new_token();
+  auto sessions = new_sessions();
+  auto server = strait::Acceptor<Link>::listen(name, token).value();
+  Handled<Link> handled;
+  auto listener = strait::acknowledging(server, sessions, std::ref(handled));
+  // The server has not seen yet that the client has left the first.
+  auto first = Link::connect(name, token).value();
+  auto second = Link::connect(name, token).value();
+  Told by_first, by_second;
+  const auto say = [](Link& link, FrameKind kind, std::uint64_t number, const auto& content) {
+    REQUIRE(link.send(ControlFrame(kind, number, content).frame()));
+  };
+  const auto entry = [&](Link& link, std::uint64_t number) {
+    say(link, FrameKind::numbered, number, Entry{number});
+  };
+  const SessionHello hello{5, 0, 0};
+  say(first, FrameKind::hello, 1, hello);
+  entry(first, 1);
+  REQUIRE(pump_until(server, listener, first, by_first,
+                     [&] { return by_first.acknowledged.size() == 1; }));
+  say(second, FrameKind::hello, 1, hello);
+  REQUIRE(pump_until(server, listener, second, by_second,
+                     [&] { return by_second.welcomes.size() == 1; }));
+  CHECK(by_second.welcomes[0] == 1);
+  entry(first, 2);
+  entry(first, 3);
+  REQUIRE(pump_until(server, listener, first, by_first,
+                     [&] { return by_first.acknowledged.size() == 3; }));
+  for (std::uint64_t number = 2; number != 5; ++number) entry(second, number);
+  REQUIRE(pump_until(server, listener, second, by_second,
+                     [&] { return by_second.acknowledged.size() == 3; }));
+  entry(first, 4);
+  REQUIRE(pump_until(server, listener, first, by_first,
+                     [&] { return by_first.acknowledged.size() == 4; }));
+  CHECK(handled.entries == std::vector<std::uint64_t>{1, 2, 3, 4});
+  CHECK(by_second.acknowledged == std::vector<std::uint64_t>{2, 3, 4});
+}
