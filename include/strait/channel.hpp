@@ -14,6 +14,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/channel/channel_core.hpp"
+#include "strait/channel/connect_attempts.hpp"
 #include "strait/channel/observing.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/fwd.hpp"
@@ -25,6 +26,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -70,6 +72,18 @@ class Channel {
     return Channel(std::move(*server), std::move(observer));
   }
 
+  /// The same at a socket that a service manager has made and keeps.
+  ///
+  /// Errors: those of `ActivatedSocket::listening`, the system's. Blocking: never.
+  [[nodiscard]] static Result<Channel> listen(ActivatedSocket socket, const Token& token,
+                                              ObserverT observer = {}) {
+    static_assert(detail::check_activatable<TransportT>());
+    auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(),
+                                                              std::move(socket));
+    if (!server) return detail::observe_failure(observer, server.error());
+    return Channel(std::move(*server), std::move(observer));
+  }
+
   /// Looks a name up and says Hello. The answer comes in later calls (until then `waiting_connect`
   /// is true and what is sent is queued), or, with a timeout, within this one. The timeout covers
   /// the whole way: a server that is not there yet, is busy, or goes and comes again.
@@ -85,18 +99,18 @@ class Channel {
                                                ObserverT observer = {}) {
     detail::observe_name(observer, name);
     const auto deadline = detail::Deadline::after(timeout);
-    constexpr std::chrono::milliseconds longest{60};
-    for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
-      auto server = introduce(name, token, deadline, observer);
-      if (server) return Channel(std::move(*server), deadline.is_now(), std::move(observer));
-      if (!detail::may_pass(server.error()) || deadline.passed()) {
-        const bool refused = server.error() == Errc::peer_closed;
-        return detail::observe_failure(observer,
-                                       refused ? make_error_code(Errc::refused) : server.error());
+    if (deadline.is_now()) return begin_connect(name, token, std::move(observer));
+    detail::ConnectAttempts<TransportT> attempts(name, terms(token), accept_limits().timeout,
+                                                 deadline);
+    for (;;) {
+      if (auto ended = attempts.try_now(observer)) {
+        if (!*ended) return detail::observe_failure(observer, ended->error());
+        return Channel(std::move(**ended), false, std::move(observer));
       }
-      // No system tells when a name appears.
+      const auto next = attempts.wait();
+      // No system tells when a name appears: then this is a pause.
       const auto slept =
-          posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
+          next.armed.ready ? Result<void>() : posix::wait_for(next.armed, next.until);
       if (!slept) return detail::observe_failure(observer, slept.error());
     }
   }
@@ -334,16 +348,16 @@ class Channel {
   Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
 
-  /// Says Hello to a server and, unless the deadline is now, waits for its answer.
-  ///
-  /// Errors: `peer_closed` when the server hung up without an answer; as `connect`.
-  static Result<detail::Introduced<TransportT>> introduce(std::string_view name, const Token& token,
-                                                          detail::Deadline deadline,
-                                                          ObserverT& observer) {
+  /// Looks a name up and says Hello, and leaves the answer for later calls.
+  static Result<Channel> begin_connect(std::string_view name, const Token& token,
+                                       ObserverT observer) {
     auto found = TransportT::look_up(name);
-    if (!found) return found.error();
-    return detail::introduce<TransportT>(std::move(*found), terms(token), deadline,
-                                         accept_limits().timeout, observer);
+    if (!found) return detail::observe_failure(observer, found.error());
+    auto server = detail::say_hello<TransportT>(std::move(*found), terms(token));
+    if (server) return Channel(std::move(*server), true, std::move(observer));
+    const bool refused = server.error() == Errc::peer_closed;
+    return detail::observe_failure(observer,
+                                   refused ? make_error_code(Errc::refused) : server.error());
   }
 
   template <class Message, class... List>

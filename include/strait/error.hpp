@@ -84,6 +84,11 @@ enum class Errc {
   invalid_message,
   /// The peer let go of a call without a reply: it has no callable for it, or dropped its `Reply`.
   unanswered,
+  /// The file of a token is no plain file, or another user's, or others may read or write it. If it
+  /// is your own, `chmod 600` it; else find out who has put it there, and remove it.
+  unsafe_token_file,
+  /// The file of a token does not hold one. Remove it: it is made anew.
+  garbled_token_file,
 };
 
 namespace detail {
@@ -164,6 +169,10 @@ constexpr const char* describe(Errc error) noexcept {
     case Errc::unanswered:
       return "the peer has dropped the call without a reply: let its listener answer such a "
              "request";
+    case Errc::unsafe_token_file:
+      return "the token's file is not a plain file of this user's alone: chmod 600 it, or remove "
+             "it";
+    case Errc::garbled_token_file: return "the token's file does not hold a token: remove it";
     case Errc::invalid_message:
       return "the message is not complete or cannot be encoded, and was not sent: set what its "
              "type requires";

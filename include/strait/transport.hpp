@@ -17,6 +17,7 @@
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -272,6 +273,27 @@ concept Inheritable = Transport<T> &&
     } -> std::same_as<Result<typename T::Server>>;
   { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Connector>>;
 };
+
+/// A transport whose servers can listen at a socket that this process was handed.
+///
+///   T19 `T::listen(socket, limits)` makes a `Server`, as of a name; it has no name to free.
+///       Errors: those of `ActivatedSocket::listening`, the system's.
+template <class T>
+concept Activatable = Transport<T> && requires(ActivatedSocket socket, AcceptLimits limits) {
+  { T::listen(std::move(socket), limits) } -> std::same_as<Result<typename T::Server>>;
+};
+
+namespace detail {
+
+template <class T>
+consteval bool check_activatable() {
+  static_assert(Activatable<T>,
+                "strait: this transport can't listen at a socket that was handed over; use "
+                "SocketTransport, or on Linux MachTransport.");
+  return true;
+}
+
+}  // namespace detail
 
 /// A transport that sends rights beside bytes.
 template <class T>

@@ -18,14 +18,6 @@ namespace strait::detail {
 
 // The client's half of the handshake.
 
-/// Whether another attempt to connect may succeed after this error: a server may appear, or come
-/// again, or have more time.
-inline bool may_pass(const std::error_code& error) {
-  return error == Errc::not_found || error == Errc::would_block || error == Errc::peer_closed ||
-         error == Errc::handshake_timeout || error == std::errc::connection_refused ||
-         error == std::errc::no_such_file_or_directory;
-}
-
 /// Says Hello to a server that was found. The link may be used once `read_welcome` has succeeded.
 ///
 /// Errors: `permission_denied` if the server's user is not allowed; the transport's.

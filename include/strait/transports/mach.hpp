@@ -19,6 +19,7 @@
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/rights/right_list.hpp"
 #include "strait/send_policy.hpp"
@@ -126,6 +127,16 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
     auto port = KernelT::check_in(name, limits);
+    if (!port) return port.error();
+    return Server(std::move(*port));
+  }
+
+  static Result<Server> listen(ActivatedSocket socket,
+                               detail::AcceptLimits limits) requires requires {
+    KernelT::check_in(std::move(socket), limits);
+  }
+  {
+    auto port = KernelT::check_in(std::move(socket), limits);
     if (!port) return port.error();
     return Server(std::move(*port));
   }
