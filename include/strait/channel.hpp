@@ -290,6 +290,12 @@ class Channel {
 
   // For the library's own parts.
 
+  /// Sends what was serialized and checked already.
+  template <class Payload>
+  Result<void> send_payload(const Payload& payload) {
+    return core_.send(payload);
+  }
+
   /// Waits for the one client of a server.
   Channel(detail::HandshakeServer<TransportT> server, ObserverT observer)
       : core_(std::move(server), std::move(observer)) {}

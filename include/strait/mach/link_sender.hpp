@@ -226,7 +226,8 @@ class LinkSender {
       if constexpr (requires { payload.lease(); }) {
         sent = ool_method_.send(out_, announced, payload.lease(), payload.size(), payload.moved());
       }
-      if (!sent && sent.error() != Errc::peer_closed &&
+      // Where there is no room for the memory itself, there is none for a copy.
+      if (!sent && sent.error() != Errc::peer_closed && sent.error() != Errc::would_block &&
           payload.size() >= SendPolicy::threshold_bytes) {
         sent = ool_method_.send_copy(out_, announced, payload);
       }
