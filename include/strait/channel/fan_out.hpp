@@ -55,8 +55,8 @@ inline constexpr bool shares_regions<TransportT> = true;
 /// goes out of line by copy-on-write.
 class FanOut {
  public:
-  /// Sends to each of the channels that `channels.for_each(visit)` visits, and returns how many have
-  /// taken it.
+  /// Sends to each channel that `channels.for_each(visit)` visits, and returns how many have taken
+  /// it.
   template <class Channels, class Message>
   std::size_t send(Channels& channels, const Message& message) {
     using ChannelT = typename Channels::channel_type;
