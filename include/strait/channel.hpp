@@ -27,6 +27,7 @@
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
+#include "strait/send_policy.hpp"
 #include "strait/serializer.hpp"
 #include "strait/token.hpp"
 #include "strait/transport.hpp"
@@ -142,8 +143,9 @@ class Channel {
       auto& lease = detail::OutOfLineAccess::lease(const_cast<Plain&>(buffer));
       const auto& message = detail::OutOfLineAccess::message(buffer);
       if (auto checked = check(message); !checked) return checked;
-      auto sent = core_.send(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
-          message, lease, moved));
+      using Message = std::decay_t<decltype(message)>;
+      auto sent = core_.template send<detail::max_waiting_of<Message>>(
+          detail::OutOfLinePayload<SerializerT, Message>(message, lease, moved));
       if constexpr (moved) {
         if (sent) detail::OutOfLineAccess::give_away(buffer);
       }
@@ -291,9 +293,9 @@ class Channel {
   // For the library's own parts.
 
   /// Sends what was serialized and checked already.
-  template <class Payload>
+  template <class Message, class Payload>
   Result<void> send_payload(const Payload& payload) {
-    return core_.send(payload);
+    return core_.template send<detail::max_waiting_of<Message>>(payload);
   }
 
   /// Waits for the one client of a server.
@@ -350,13 +352,14 @@ class Channel {
     }
     static_assert(detail::check_message<SerializerT, Message>());
     if (auto checked = check(message); !checked) return checked;
+    constexpr std::size_t max_waiting = detail::max_waiting_of<Message>;
     if constexpr (detail::EncodesMessage<SerializerT, Message>) {
       const auto bytes = encoder_.template encode<SerializerT>(message, options.max_message_bytes);
       if (!bytes) return bytes.error();
       const detail::PlainPayload payload(SerializerT::tag(message), bytes->size(), bytes->data());
-      return core_.send(payload, rights...);
+      return core_.template send<max_waiting>(payload, rights...);
     } else {
-      return core_.send(detail::payload_of<SerializerT>(message), rights...);
+      return core_.template send<max_waiting>(detail::payload_of<SerializerT>(message), rights...);
     }
   }
 

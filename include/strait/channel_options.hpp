@@ -18,6 +18,10 @@ struct ChannelOptions {
   /// queue, whatever its size.
   std::size_t max_queued_bytes = std::size_t{512} << 20;
 
+  /// How many messages may wait, of whatever types; the oldest are dropped when there are more. See
+  /// `KeepLast`, which does the same for one type.
+  std::size_t keep_last = unbounded;
+
   /// How long a peer may take for the whole handshake.
   std::uint32_t handshake_timeout_ms = 5000;
 

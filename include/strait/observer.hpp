@@ -13,6 +13,8 @@ namespace strait {
 ///
 ///     void on_send(std::size_t bytes);       a message was accepted by `send`
 ///     void on_receive(std::size_t bytes);    a message is about to be given to the listener
+///     void on_conflated(std::size_t messages);
+///         so many that waited to be sent were dropped for newer ones: see `KeepLast`
 ///     void on_refused(std::error_code why, const PeerCredentials&);   a client's Hello was refused
 ///     void on_schema_mismatch(std::string_view type, std::uint16_t tag);
 ///         the peer is refused, or refuses, because this is the first message type that it has
@@ -34,6 +36,11 @@ void observe_send(Observer& observer, std::size_t bytes) {
 template <class Observer>
 void observe_receive(Observer& observer, std::size_t bytes) {
   if constexpr (requires { observer.on_receive(bytes); }) observer.on_receive(bytes);
+}
+
+template <class Observer>
+void observe_conflated(Observer& observer, std::size_t messages) {
+  if constexpr (requires { observer.on_conflated(messages); }) observer.on_conflated(messages);
 }
 
 template <class Observer>

@@ -189,7 +189,8 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       which lasts as long as its owner likes.
 ///   T13 optional, with `out_of_line_from`, the size from which messages go out of line:
 ///       `bytes_under_way()` of them, which the peer has not taken or given back yet;
-///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound.
+///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound; optional,
+///       `limit_under_way(bound)`: what `flush` sends beyond the bound does not go out of line.
 ///
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T14 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone

@@ -79,7 +79,7 @@ class FanOut {
         constexpr std::size_t max_bytes = ChannelT::channel_options.max_message_bytes;
         const auto bytes = encoder_.template encode<SerializerT>(message, max_bytes);
         if (!bytes) return 0;
-        return send_bytes<ChannelT>(*first, SerializerT::tag(message), *bytes, channels);
+        return send_bytes<Message, ChannelT>(*first, SerializerT::tag(message), *bytes, channels);
       } else {
         return send_written<ChannelT>(*first, message, channels);
       }
@@ -96,17 +96,18 @@ class FanOut {
     return taken;
   }
 
-  template <class ChannelT, class Payload, class Channels>
+  template <class Message, class ChannelT, class Payload, class Channels>
   static std::size_t send_payload(const Payload& payload, Channels& channels) {
     std::size_t taken = 0;
-    channels.for_each(
-        [&](ChannelT& channel) { taken += channel.send_payload(payload).has_value(); });
+    channels.for_each([&](ChannelT& channel) {
+      taken += channel.template send_payload<Message>(payload).has_value();
+    });
     return taken;
   }
 
   /// Whether `channel` has made a region of this size, for `write(std::byte*)` to fill; it was sent
   /// then.
-  template <class ChannelT, class Write, class Channels>
+  template <class Message, class ChannelT, class Write, class Channels>
   static bool send_region(ChannelT& channel, std::uint16_t tag, std::size_t size,
                           const Write& write, Channels& channels, std::size_t& taken) {
     if constexpr (shares_regions<typename ChannelT::transport>) {
@@ -117,20 +118,21 @@ class FanOut {
       if (!room) return false;
       write(room->data());
       const SharedPayload payload(tag, *region, OutOfLineAccess::lease(*region));
-      taken = send_payload<ChannelT>(payload, channels);
+      taken = send_payload<Message, ChannelT>(payload, channels);
       return true;
     } else {
       return false;
     }
   }
 
-  template <class ChannelT, class Channels>
+  template <class Message, class ChannelT, class Channels>
   static std::size_t send_bytes(ChannelT& first, std::uint16_t tag,
                                 std::span<const std::byte> bytes, Channels& channels) {
     const auto write = [&](std::byte* out) { std::memcpy(out, bytes.data(), bytes.size()); };
     std::size_t taken = 0;
-    if (!send_region(first, tag, bytes.size(), write, channels, taken)) {
-      taken = send_payload<ChannelT>(PlainPayload(tag, bytes.size(), bytes.data()), channels);
+    if (!send_region<Message>(first, tag, bytes.size(), write, channels, taken)) {
+      taken =
+          send_payload<Message, ChannelT>(PlainPayload(tag, bytes.size(), bytes.data()), channels);
     }
     return taken;
   }
@@ -143,7 +145,7 @@ class FanOut {
     const auto write = [&](std::byte* out) { SerializerT::write(message, out); };
     const std::uint16_t tag = SerializerT::tag(message);
     std::size_t taken = 0;
-    if (send_region(first, tag, size, write, channels, taken)) return taken;
+    if (send_region<Message>(first, tag, size, write, channels, taken)) return taken;
     if constexpr (HasMessageBytes<SerializerT, Message>) {
       return send_as_it_is<ChannelT>(message, channels);
     } else {
@@ -152,7 +154,7 @@ class FanOut {
       written.clear();
       if (!written.reserve(size)) return 0;
       write(written.data());
-      taken = send_payload<ChannelT>(PlainPayload(tag, size, written.data()), channels);
+      taken = send_payload<Message, ChannelT>(PlainPayload(tag, size, written.data()), channels);
       written_ = std::move(written);
       return taken;
     }

@@ -178,6 +178,7 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
   using Sender::allocate;
   using Sender::bytes_under_way;
   using Sender::fits_under_way;
+  using Sender::limit_under_way;
   static constexpr std::size_t out_of_line_from = SendPolicy::threshold_bytes;
 
   using Sender::send;
