@@ -48,6 +48,7 @@ int main() {
   auto link = Link::listen(name, token).value();
   if (::fork() == 0) return view(Link::connect(name, token, 5s).value());
 
+  while (link.waiting_connect()) link.wait([](const auto&) {}, 10ms).value();
   static Frame frame;
   for (frame.number = 1; frame.number <= 200; ++frame.number) link.send(frame).value();
   link.send(Stop{}).value();

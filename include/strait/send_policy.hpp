@@ -56,8 +56,8 @@ struct KeepAll {
 /// that in which messages were sent. What has left, even in part, is not dropped, nor is what is
 /// under way out of line.
 ///
-/// Cost: so many such messages may be queued beside what `max_queued_bytes` bounds, for none is ever
-/// refused as `queue_full`. They count in `queued_bytes`. What finds no room out of line travels
+/// Cost: so many such messages may be queued beside what `max_queued_bytes` bounds, for none is
+/// ever refused as `queue_full`. They count in `queued_bytes`. What finds no room out of line travels
 /// inline. An observer's `on_conflated` counts what was dropped.
 ///
 /// Choose it for a type by `using queue_policy = strait::KeepLast<n>;` in it, or, where the type is
