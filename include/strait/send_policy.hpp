@@ -57,8 +57,8 @@ struct KeepAll {
 /// under way out of line.
 ///
 /// Cost: so many such messages may be queued beside what `max_queued_bytes` bounds, for none is
-/// ever refused as `queue_full`. They count in `queued_bytes`. What finds no room out of line travels
-/// inline. An observer's `on_conflated` counts what was dropped.
+/// ever refused as `queue_full`. They count in `queued_bytes`. What finds no room out of line
+/// travels inline. An observer's `on_conflated` counts what was dropped.
 ///
 /// Choose it for a type by `using queue_policy = strait::KeepLast<n>;` in it, or, where the type is
 /// not yours, by a specialization of `strait::QueuePolicy`; for all messages of a channel together
