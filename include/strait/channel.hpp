@@ -203,8 +203,9 @@ class Channel {
   ///
   /// Errors: `would_block` before the handshake is done, or while there are messages queued that
   /// the peer has no room for (`flush` them); `busy` from inside a listener; `unsupported` while
-  /// the ends hold memory that is sent again or lent; those of the system, and those that ended the
-  /// channel. The channel is then as it was.
+  /// the ends hold memory that is sent again or lent, and for an end that met its peer by a name
+  /// without `ChannelOptions::passable`; those of the system, and those that ended the channel. The
+  /// channel is then as it was.
   Result<detail::Right> into_right() requires PassesEnds<TransportT> { return core_.into_right(); }
 
   /// The inverse, for `Rights::take`: an end that another process was connected with. It is trusted
@@ -303,7 +304,7 @@ class Channel {
       : core_(std::move(server), std::move(observer)) {}
   /// To a client that was let in, or to a server, which has let this process in unless `greeting`.
   Channel(detail::Introduced<TransportT> peer, bool greeting, ObserverT observer)
-      : Channel(Peer{peer.credentials}, std::move(peer.link),
+      : Channel(Peer{peer.credentials}, met(std::move(peer.link), greeting),
                 greeting ? State::greeting : State::connected, std::move(observer)) {}
   static detail::HandshakeTerms terms(const Token& token) {
     return {token, detail::schema_of<SerializerT>(), detail::wire_options_of<TransportT>(),
@@ -324,6 +325,12 @@ class Channel {
 
   Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
+
+  /// A link to a peer that was met by a name; while it is greeting, that is not known yet.
+  static TransportT met(TransportT link, bool greeting) {
+    if (!options.passable && !greeting) detail::stay(link);
+    return link;
+  }
 
   /// Whether another attempt to connect may succeed.
   static bool passes(const std::error_code& error) {

@@ -31,6 +31,11 @@ struct ChannelOptions {
   /// How many rights a message may carry in either direction; 127 at the most.
   std::uint32_t max_rights = 64;
 
+  /// Whether an end that has met its peer by a name can be made a right, by `Channel::into_right`.
+  /// Ends of `Channel::pair`, and those that came as a right, always can. Over `MachTransport` it
+  /// costs two descriptors more for each end.
+  bool passable = false;
+
   PeerPolicy peers = PeerPolicy::same_user;
 };
 

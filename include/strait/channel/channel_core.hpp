@@ -79,8 +79,7 @@ class ChannelCore {
       return send_behind<max_waiting>(payload, rights...);
     const StatusScope now_writing(status_, is_plain_payload<Payload> ? 0 : Status::in_serializer);
     const auto sent = outbox_.template send<max_waiting>(*link_, payload, rights...);
-    if (!sent) [[unlikely]]
-      return note_failure(sent);
+    if (!sent) return note_failure(sent);
     if (!outbox_.empty()) [[unlikely]]
       wait_for_room();
     observe_send(observer_, payload.size());
@@ -415,6 +414,7 @@ class ChannelCore {
 
   void connected() {
     status_.enter(State::connected);
+    if constexpr (!options.passable) stay(*link_);
     outbox_.warm_up();
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
   }

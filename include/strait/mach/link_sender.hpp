@@ -163,6 +163,11 @@ class LinkSender {
 
   void take_doorbells() { out_.take_doorbells(); }
 
+  /// This end will not be packed: see `BasicMachTransport::detach`.
+  void stay() {
+    if constexpr (requires { out_.close_memory_file(); }) out_.close_memory_file();
+  }
+
   /// For before a sleep: takes back memory that is not used any more.
   void evict_unused() {
     if constexpr (OolMethod::exists) ool_method_.evict_unused(out_, header(Kind::forget));

@@ -230,9 +230,16 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
                      BasicMachTransport(std::move(second.in), std::move(second.out)));
   }
 
+  /// Keeps no more descriptors than it takes to send and receive.
+  void stay() requires packs_endpoints {
+    Sender::stay();
+    Receiver::stay();
+  }
+
   /// A packed endpoint with both ports and what has come of an unfinished message.
   ///
-  /// Errors: also `unsupported` while either side holds memory that the other lends or names.
+  /// Errors: also `unsupported` while either side holds memory that the other lends or names, and
+  /// after `stay`.
   Result<detail::Right> detach() requires packs_endpoints {
     if (Receiver::holds_memory() || Sender::lends_memory()) return Errc::unsupported;
     auto packed = Receiver::pack(this->out());
