@@ -47,7 +47,8 @@ std::size_t open_descriptors() {
 
 /// Both ends are in this process.
 void talk(std::pair<IdleLink, IdleLink>& ends, std::size_t size) {
-  auto& [first, second] = ends;
+  IdleLink& first = ends.first;
+  IdleLink& second = ends.second;
   std::size_t heard = 0;
   const auto listener = [&](View bytes) { heard += bytes.size(); };
   const Bytes message = pattern(size);
