@@ -8,13 +8,16 @@
 #include <strait/serializers/raw.hpp>
 #include <strait/transports/mach.hpp>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -214,4 +217,40 @@ TEST_CASE("no receiver of a region can change what the others read", "[region][a
   CHECK(files != 0);
   CHECK(!same_bytes(fan.keepers[0].kept[0], news));
   for (std::size_t i = 1; i != count; ++i) CHECK(same_bytes(fan.keepers[i].kept[0], news));
+}
+
+TEST_CASE("channels of two threads keep one buffer, and let go of it when it is gone",
+          "[region][threads]") {
+  OutOfLineBytes buffer;
+  std::mutex one_at_a_time;  // a buffer is used by one thread at a time
+  constexpr std::uint64_t rounds = 200;
+  std::array<std::uint64_t, 2> right{};
+  auto first = connected_pair<FanLink>();
+  auto second = connected_pair<FanLink>();
+  buffer = first.client.out_of_line_bytes(fan_bytes).value();
+  fill_pattern(buffer.writable().value(), 3);
+  const Bytes wanted = pattern(fan_bytes, 3);
+  const auto use = [&](Pair<FanLink>& pair, std::uint64_t& count) {
+    const auto listener = [&](View bytes) { count += same_bytes(bytes, wanted); };
+    for (std::uint64_t i = 0; i != rounds; ++i) {
+      {
+        const std::lock_guard lock(one_at_a_time);
+        if (!pair.client.send(buffer)) return;
+      }
+      static_cast<void>(pair.server.poll(listener));
+      static_cast<void>(pair.client.wait([](View) {}, 0ms));  // looks what it need not keep
+    }
+  };
+  std::thread other([&] { use(second, right[1]); });
+  use(first, right[0]);
+  other.join();
+  CHECK(right[0] == rounds);
+  CHECK(right[1] == rounds);
+  buffer = OutOfLineBytes();
+  const auto ignore = [](View) {};
+  for (auto* pair : {&first, &second}) {
+    static_cast<void>(pair->client.wait(ignore, 1ms));
+    static_cast<void>(pair->server.poll(ignore));
+  }
+  CHECK(regions_of_fan().mappings == 0);
 }
