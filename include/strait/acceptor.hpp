@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel/client_listener.hpp"
+#include "strait/channel/fan_out.hpp"
 #include "strait/channel/observing.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
@@ -31,7 +31,6 @@
 #include "strait/transport.hpp"
 
 namespace strait {
-
 
 /// One name, many clients with the same token, each with a channel of its own.
 ///
@@ -154,12 +153,11 @@ class Acceptor {
   }
 
   /// Sends the same to each client, and returns how many have taken it. Another one's queue is
-  /// full, or its channel is about to end. Blocking: never.
+  /// full, or its channel is about to end. The message is serialized once, and what goes out of
+  /// line by copy-on-write becomes one region, which each client maps. Blocking: never.
   template <class Message>
   std::size_t send_all(const Message& message) {
-    std::size_t taken = 0;
-    for_each([&](ChannelT& client) { taken += client.send(message).has_value(); });
-    return taken;
+    return fan_out_.send(*this, message);
   }
 
   /// The id of a client that is there, or that `on_closed` tells of.
@@ -394,6 +392,7 @@ class Acceptor {
   bool closing_ = false;
   /// More may wait to be accepted than were.
   bool backlog_ = false;
+  detail::FanOut fan_out_;
   [[no_unique_address]] ObserverT observer_;
 };
 

@@ -25,12 +25,12 @@
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
-#include "strait/os/poll.hpp"
 #include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
+#include "strait/send_policy.hpp"
 #include "strait/serializer.hpp"
 #include "strait/token.hpp"
 #include "strait/transport.hpp"
@@ -99,20 +99,10 @@ class Channel {
                                                ObserverT observer = {}) {
     detail::observe_name(observer, name);
     const auto deadline = detail::Deadline::after(timeout);
-    if (deadline.is_now()) return begin_connect(name, token, std::move(observer));
-    detail::ConnectAttempts<TransportT> attempts(name, terms(token), accept_limits().timeout,
-                                                 deadline);
-    for (;;) {
-      if (auto ended = attempts.try_now(observer)) {
-        if (!*ended) return detail::observe_failure(observer, ended->error());
-        return Channel(std::move(**ended), false, std::move(observer));
-      }
-      const auto next = attempts.wait();
-      // No system tells when a name appears: then this is a pause.
-      const auto slept =
-          next.armed.ready ? Result<void>() : posix::wait_for(next.armed, next.until);
-      if (!slept) return detail::observe_failure(observer, slept.error());
-    }
+    auto server = detail::connect_to<TransportT>(name, terms(token), accept_limits().timeout,
+                                                 deadline, observer);
+    if (!server) return detail::observe_failure(observer, server.error());
+    return Channel(std::move(*server), deadline.is_now(), std::move(observer));
   }
 
   /// Two channels connected to each other: keep one, send the other with `Rights`. The peer's
@@ -167,8 +157,9 @@ class Channel {
       auto& lease = detail::OutOfLineAccess::lease(const_cast<Plain&>(buffer));
       const auto& message = detail::OutOfLineAccess::message(buffer);
       if (auto checked = check(message); !checked) return not_sent(message, checked);
-      auto sent = core_.send(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
-          message, lease, moved));
+      using Message = std::decay_t<decltype(message)>;
+      auto sent = core_.template send<detail::max_waiting_of<Message>>(
+          detail::OutOfLinePayload<SerializerT, Message>(message, lease, moved));
       if constexpr (moved) {
         if (sent) detail::OutOfLineAccess::give_away(buffer);
       }
@@ -226,8 +217,9 @@ class Channel {
   ///
   /// Errors: `would_block` before the handshake is done, or while there are messages queued that
   /// the peer has no room for (`flush` them); `busy` from inside a listener; `unsupported` while
-  /// the ends hold memory that is sent again or lent; those of the system, and those that ended the
-  /// channel. The channel is then as it was.
+  /// the ends hold memory that is sent again or lent, and for an end that met its peer by a name
+  /// without `ChannelOptions::passable`; those of the system, and those that ended the channel. The
+  /// channel is then as it was.
   Result<detail::Right> into_right() requires PassesEnds<TransportT> { return core_.into_right(); }
 
   /// The inverse, for `Rights::take`: an end that another process was connected with. It is trusted
@@ -315,12 +307,18 @@ class Channel {
 
   // For the library's own parts.
 
+  /// Sends what was serialized and checked already.
+  template <class Message, class Payload>
+  Result<void> send_payload(const Payload& payload) {
+    return core_.template send<detail::max_waiting_of<Message>>(payload);
+  }
+
   /// Waits for the one client of a server.
   Channel(detail::HandshakeServer<TransportT> server, ObserverT observer)
       : core_(std::move(server), std::move(observer)) {}
   /// To a client that was let in, or to a server, which has let this process in unless `greeting`.
   Channel(detail::Introduced<TransportT> peer, bool greeting, ObserverT observer)
-      : Channel(Peer{peer.credentials}, std::move(peer.link),
+      : Channel(Peer{peer.credentials}, met(std::move(peer.link), greeting),
                 greeting ? State::greeting : State::connected, std::move(observer)) {}
   static detail::HandshakeTerms terms(const Token& token) {
     return {token, detail::schema_of<SerializerT>(), detail::wire_options_of<TransportT>(),
@@ -348,16 +346,10 @@ class Channel {
   Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
 
-  /// Looks a name up and says Hello, and leaves the answer for later calls.
-  static Result<Channel> begin_connect(std::string_view name, const Token& token,
-                                       ObserverT observer) {
-    auto found = TransportT::look_up(name);
-    if (!found) return detail::observe_failure(observer, found.error());
-    auto server = detail::say_hello<TransportT>(std::move(*found), terms(token));
-    if (server) return Channel(std::move(*server), true, std::move(observer));
-    const bool refused = server.error() == Errc::peer_closed;
-    return detail::observe_failure(observer,
-                                   refused ? make_error_code(Errc::refused) : server.error());
+  /// A link to a peer that was met by a name; while it is greeting, that is not known yet.
+  static TransportT met(TransportT link, bool greeting) {
+    if (!options.passable && !greeting) detail::stay(link);
+    return link;
   }
 
   template <class Message, class... List>
@@ -368,13 +360,14 @@ class Channel {
     }
     static_assert(detail::check_message<SerializerT, Message>());
     if (auto checked = check(message); !checked) return not_sent(message, checked);
+    constexpr std::size_t max_waiting = detail::max_waiting_of<Message>;
     if constexpr (detail::EncodesMessage<SerializerT, Message>) {
       const auto bytes = encoder_.template encode<SerializerT>(message, options.max_message_bytes);
       if (!bytes) return not_sent(message, bytes.error());
       const detail::PlainPayload payload(SerializerT::tag(message), bytes->size(), bytes->data());
-      return core_.send(payload, rights...);
+      return core_.template send<max_waiting>(payload, rights...);
     } else {
-      return core_.send(detail::payload_of<SerializerT>(message), rights...);
+      return core_.template send<max_waiting>(detail::payload_of<SerializerT>(message), rights...);
     }
   }
 

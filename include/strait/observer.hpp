@@ -61,7 +61,8 @@ struct ChannelEnd {
 ///         a message was not accepted: `queue_full`, `message_too_large`, `too_many_rights` or any
 ///         other error of `send`; 0 bytes if it was not encoded
 ///     void on_conflated(std::size_t messages);
-///         so many messages that waited to be sent were dropped, because newer ones replace them
+///         so many messages that waited to be sent were dropped, because newer ones replace them:
+///         see `KeepLast`
 ///
 ///     void on_receive(std::size_t bytes);
 ///     void on_receive(std::string_view type, std::uint16_t tag, std::size_t bytes);

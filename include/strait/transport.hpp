@@ -190,7 +190,8 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       which lasts as long as its owner likes.
 ///   T13 optional, with `out_of_line_from`, the size from which messages go out of line:
 ///       `bytes_under_way()` of them, which the peer has not taken or given back yet;
-///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound.
+///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound; optional,
+///       `limit_under_way(bound)`: what `flush` sends beyond the bound does not go out of line.
 ///
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T14 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone
@@ -201,6 +202,7 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       link, with all it has received and not given yet; the link is of no use then. After an
 ///       error it is as it was. `T::attach(right)` is the inverse: `wrong_right`, `bad_region`,
 ///       `malformed`, `rights_lost` (no descriptor was left for it), and the right is as it was.
+///       Optional, `stay()`: this link will not be detached, and keeps nothing for that.
 ///   T16 optional, `unfinished()`: 0, or while descriptors are here of a message that is not here
 ///       whole, a number that changes with each byte of it. A peer that sends its own end in this
 ///       way and dies would keep the link open for ever.
@@ -325,6 +327,11 @@ Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList* right
 template <class Payload>
 Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList& rights) {
   return enqueue(queue, payload, &rights);
+}
+
+template <class T>
+void stay(T& link) {
+  if constexpr (requires { link.stay(); }) link.stay();
 }
 
 /// As T14, for transports that send rights with the first byte, by `flush()`.

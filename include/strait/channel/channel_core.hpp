@@ -75,7 +75,7 @@ class ChannelCore {
     return PrivateMemory::create(bytes);
   }
 
-  template <class Payload, class... List>
+  template <std::size_t max_waiting, class Payload, class... List>
   Result<void> send(const Payload& payload, List&... rights) {
     using Size = decltype(payload.size());
     static_assert(static_size<Size> == SIZE_MAX || static_size<Size> <= options.max_message_bytes,
@@ -83,13 +83,13 @@ class ChannelCore {
     if (payload.size() > options.max_message_bytes) [[unlikely]]
       return told(payload, Errc::message_too_large);
     if (status_.has(Status::in_serializer | Status::closing | Status::unconnected) ||
-        !outbox_.empty()) [[unlikely]]
-      return told(payload, send_behind(payload, rights...));
+        !outbox_.empty() || !outbox_.admits(*link_, payload.size())) [[unlikely]]
+      return told(payload, send_behind<max_waiting>(payload, rights...));
     const StatusScope now_writing(status_, is_plain_payload<Payload> ? 0 : Status::in_serializer);
-    if (!outbox_.admits(*link_, payload.size())) return told(payload, Errc::queue_full);
     const SendNotice notice(payload);
     if (!notice.complete()) return told(payload, no_memory());
-    if (const auto sent = outbox_.send(*link_, payload, rights...); !sent) [[unlikely]]
+    const auto sent = outbox_.template send<max_waiting>(*link_, payload, rights...);
+    if (!sent) [[unlikely]]
       return told(payload, note_failure(sent));
     if (!outbox_.empty()) [[unlikely]]
       wait_for_room();
@@ -202,19 +202,19 @@ class ChannelCore {
   }
 
   /// Sends behind what waits already, or before there is a peer.
-  template <class Payload, class... List>
+  template <std::size_t max_waiting, class Payload, class... List>
   [[gnu::noinline]] Result<void> send_behind(const Payload& payload, List&... rights) {
     if (status_.has(Status::closing)) return Errc::closed;
     if (status_.has(Status::in_serializer)) return Errc::busy;
     if (ended_) return ended_;
     const StatusScope now_writing(status_, Status::in_serializer);
     TransportT* const link = status_.has(Status::unconnected) ? nullptr : &*link_;
-    if (link != nullptr && !outbox_.admits(*link, payload.size())) return Errc::queue_full;
     const SendNotice notice(payload);
     if (!notice.complete()) return no_memory();
-    if (const auto sent = outbox_.send_behind(link, payload, rights...); !sent) {
-      return note_failure(sent);
-    }
+    const auto sent = outbox_.template send_behind<max_waiting>(link, payload, rights...);
+    if (!sent) return note_failure(sent);
+    outbox_.tell_replaced(observer_);
+    if (outbox_.has_begun_to_wait()) wait_for_room();
     notice.sent(observer_);
     return {};
   }
@@ -412,6 +412,7 @@ class ChannelCore {
   void connected() {
     handshake_.stop();
     status_.enter(State::connected);
+    if constexpr (!options.passable) stay(*link_);
     outbox_.warm_up();
     observe_connected(observer_, peer_);
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
@@ -484,7 +485,7 @@ class ChannelCore {
   }
 
   ResetOnMove<TransportT> link_;
-  Outbox<TransportT, options.max_queued_bytes> outbox_;
+  Outbox<TransportT, options.max_queued_bytes, options.keep_last> outbox_;
   Status status_;
   ClosedOnMove ended_;
   StopRequest stop_;

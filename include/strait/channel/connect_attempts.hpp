@@ -13,6 +13,7 @@
 #include "strait/handshake/hello.hpp"
 #include "strait/handshake/server.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/poll.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {
@@ -110,5 +111,29 @@ class ConnectAttempts {
   std::chrono::milliseconds pause_{1};
   FrameQueue nothing_;
 };
+
+/// Looks a name up and says Hello; and, unless the deadline is now, waits for the answer.
+///
+/// Errors: those of `Channel::connect`. Blocking: up to the deadline.
+template <class TransportT, class Observer>
+Result<Introduced<TransportT>> connect_to(std::string_view name, const HandshakeTerms& terms,
+                                          std::chrono::milliseconds usual, Deadline deadline,
+                                          Observer& observer) {
+  if (deadline.is_now()) {
+    auto found = TransportT::look_up(name);
+    if (!found) return found.error();
+    auto server = say_hello<TransportT>(std::move(*found), terms);
+    if (server.failed_with(Errc::peer_closed)) return Errc::refused;
+    return server;
+  }
+  ConnectAttempts<TransportT> attempts(name, terms, usual, deadline);
+  for (;;) {
+    if (auto ended = attempts.try_now(observer)) return std::move(*ended);
+    const auto next = attempts.wait();
+    if (next.armed.ready) continue;
+    // No system tells when a name appears: then this is a pause.
+    if (auto slept = posix::wait_for(next.armed, next.until); !slept) return slept.error();
+  }
+}
 
 }  // namespace strait::detail

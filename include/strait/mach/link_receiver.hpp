@@ -117,6 +117,11 @@ class LinkReceiver {
     return holds;
   }
 
+  /// As `LinkSender::stay`.
+  void stay() {
+    if constexpr (requires { in_.close_memory_file(); }) in_.close_memory_file();
+  }
+
   /// A packed endpoint of both ports and of what there is of an unfinished message. After an error
   /// everything is as it was.
   ///
