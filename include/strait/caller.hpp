@@ -227,6 +227,12 @@ class Caller {
     calls_.end_all(make_error_code(Errc::closed));
   }
 
+  /// Ends all calls that are under way with this error, as `cancel` does one.
+  void end_calls(std::error_code why) {
+    calls_.end_all(why);
+    channel_.wake_by(calls_.next_deadline());
+  }
+
   /// The channel, for all else; not to be polled by itself.
   ChannelT& channel() noexcept { return channel_; }
 
