@@ -90,13 +90,13 @@ class Reply {
   template <class Handlers>
   friend class detail::Answering;
 
-  Reply(Target target, CallId id) : target_(target), id_(id) {}
+  Reply(Target target, CallId id) : target_(std::move(target)), id_(id) {}
 
   template <class Message>
   Result<void> send_as(detail::CallKind kind, const Message& message) {
     if (!target_) return Errc::closed;
-    auto* const channel = target_->find();
-    if (channel == nullptr) return Errc::peer_closed;
+    const auto channel = target_->find();
+    if (!channel) return Errc::peer_closed;
     return channel->send(detail::OutgoingCall<Message>{message, {kind, id_}});
   }
 
@@ -126,7 +126,7 @@ class Answering {
       in.result = Errc::malformed;  // a reply, where nothing was asked
       return;
     }
-    Reply<Source> reply(target, in.trailer.id);
+    Reply<Source> reply(std::move(target), in.trailer.id);
     Sink<Source, Before...> sink{handlers_, reply, std::tie(before...)};
     in.result = Messages::read(in.tag, in.bytes, sink);
   }
@@ -187,20 +187,18 @@ void hear(Handlers& handlers, Arguments&&... arguments) {
   }
 }
 
-template <class ChannelT, class Handlers>
+/// Over one channel, of which `Source` is the owner that replies go to.
+template <class Source, class Messages, class Handlers>
 class ChannelAnswering : public Answering<Handlers> {
-  using ReplyTo = Reply<ChannelT>;
+  using ReplyTo = Reply<Source>;
 
  public:
   static constexpr bool takes_calls = true;
 
-  ChannelAnswering(ChannelT& channel, Handlers handlers)
-      : Answering<Handlers>(std::move(handlers)), channel_(&channel) {}
+  ChannelAnswering(ReplyTarget<Source> target, Handlers handlers)
+      : Answering<Handlers>(std::move(handlers)), target_(std::move(target)) {}
 
-  void operator()(IncomingCall in) {
-    this->template answer<typename ChannelT::serializer::Messages>(in,
-                                                                   ReplyTarget<ChannelT>{channel_});
-  }
+  void operator()(IncomingCall in) { this->template answer<Messages>(in, target_); }
   template <class Message>
     requires Hears<Handlers, ReplyTo, Message>
   void operator()(Message&& message) {
@@ -215,9 +213,13 @@ class ChannelAnswering : public Answering<Handlers> {
     handlers.on_connected(peer);
   }
   { this->handlers_.on_connected(peer); }
+  void on_closed(std::error_code why) requires requires(Handlers& handlers) {
+    handlers.on_closed(why);
+  }
+  { this->handlers_.on_closed(why); }
 
- private:
-  ChannelT* channel_;
+ protected:
+  ReplyTarget<Source> target_;
 };
 
 template <class AcceptorT, class Handlers>
@@ -277,11 +279,13 @@ class AcceptorAnswering : public Answering<Handlers> {
 template <class ChannelT, class Handlers>
   requires requires { typename ChannelT::serializer; }
 auto answering(ChannelT& channel, Handlers handlers) {
-  return detail::ChannelAnswering<ChannelT, Handlers>(channel, std::move(handlers));
+  using Messages = typename ChannelT::serializer::Messages;
+  return detail::ChannelAnswering<ChannelT, Messages, Handlers>(
+      detail::ReplyTarget<ChannelT>{&channel}, std::move(handlers));
 }
 template <class ChannelT, class Handlers>
 auto answering(Caller<ChannelT>& caller, Handlers handlers) {
-  return detail::ChannelAnswering<ChannelT, Handlers>(caller.channel(), std::move(handlers));
+  return answering(caller.channel(), std::move(handlers));
 }
 template <class ChannelT, AcceptorOptions options, class Handlers>
 auto answering(Acceptor<ChannelT, options>& acceptor, Handlers handlers) {
