@@ -16,7 +16,6 @@
 
 using namespace std::chrono_literals;
 using asio::use_awaitable;
-
 struct Add {
   int a, b;
 };
