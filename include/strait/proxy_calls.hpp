@@ -130,11 +130,11 @@ class ProxyCalls {
 
   // For the listener's thread:
 
-  Result<void> reply(const IncomingCall& in) {
+  Result<void> reply(const IncomingCall& in, Rights rights) {
     Result<void> taken;
     {
       const std::lock_guard locked(mutex_);
-      taken = table_.reply(in);
+      taken = table_.reply(in, std::move(rights));
     }
     run_handlers();
     return taken;
@@ -224,11 +224,11 @@ struct ProxyReplies {
     if constexpr (requires { listener.attach(core); }) listener.attach(core);
   }
 
-  void operator()(IncomingCall in) {
+  void operator()(IncomingCall in, Rights rights = {}) {
     if (in.trailer.kind != CallKind::call) {
-      in.result = calls->reply(in);
+      in.result = calls->reply(in, std::move(rights));
     } else if constexpr (TakesCalls<Listener>) {
-      listener(in);
+      listener(in, std::move(rights));
     } else {
       calls->refuse(in.trailer.id);
       in.result = {};
