@@ -142,7 +142,7 @@ class MessageSizeHistogram {
       if (counts_[i] == 0) continue;
       int digits = 1;
       for (std::uint64_t rest = bucket_lows[i]; rest >= 10; rest /= 10) ++digits;
-      width = detail::max(width, digits + 1);
+      if (digits >= width) width = digits + 1;
     }
     return width;
   }
