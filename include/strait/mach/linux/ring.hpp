@@ -92,7 +92,7 @@ class RingWriter {
         max_bytes_(max_record_bytes(capacity)),
         tail_(position),
         seen_head_(position > capacity ? position - capacity : 0),
-        room_(capacity - (tail_ - seen_head_)) {}
+        room_(capacity - static_cast<std::size_t>(tail_ - seen_head_)) {}
 
   std::uint64_t position() const { return tail_; }
 
@@ -191,7 +191,7 @@ class RingWriter {
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
     if (!is_possible(head)) return Errc::malformed;
     seen_head_ = head;
-    room_ = mask_ + 1 - (tail_ - head);
+    room_ = static_cast<std::size_t>(mask_ + 1 - (tail_ - head));
     return {};
   }
 
