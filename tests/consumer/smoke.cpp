@@ -1,9 +1,12 @@
 // One conversation over each transport, for compilers, modes and processors for which the suites
 // would take too long.
 //
-//   smoke                 with a child made by fork()
-//   smoke PROGRAM [ARGS]  with another build of this program, started as PROGRAM [ARGS] client ..
+//   smoke                    with a child made by fork()
+//   smoke PROGRAM [ARGS]     with another build of this program, started as PROGRAM [ARGS] client ..
+//   smoke refused PROGRAM    one of another word size, of which structures that are laid out in
+//                            another way have to be refused
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +33,11 @@ struct Fixed {
   std::uint32_t low;
   std::int32_t high;
 };
+// On i386 the second member follows the first at once.
+struct Unlike {
+  std::uint32_t first;
+  std::uint64_t second;
+};
 struct Varying {
   std::string name;
   std::vector<std::uint64_t> numbers;
@@ -38,6 +46,7 @@ struct Varying {
 
 template <class TransportT>
 using Link = strait::Channel<TransportT, strait::TrivialSerializer<Fixed>>;
+using UnlikeLink = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Unlike>>;
 template <class TransportT>
 using StructLink = strait::Channel<TransportT, strait::StructSerializer<Varying>>;
 
@@ -123,13 +132,57 @@ constexpr Kind kinds[] = {
 };
 
 int run_client(const char* kind, const char* name, const char* hex) {
+  const auto token = strait::Token::from_hex(hex).value();
+  if (std::strcmp(kind, "unlike") == 0) {
+    const auto link = UnlikeLink::connect(name, token, 20s);
+    if (link.error() == strait::Errc::schema_mismatch) return 3;
+    fail(kind, "the client: " + (link ? "it was let in" : link.error().message()));
+  }
   for (const Kind& known : kinds) {
     if (std::strcmp(known.name, kind) == 0) {
-      known.ask(kind, name, strait::Token::from_hex(hex).value());
+      known.ask(kind, name, token);
       return 0;
     }
   }
   fail(kind, "no such kind");
+}
+
+// Starts a client: the other program, or without one a copy of this process.
+pid_t start_client(char** program, const char* kind, const std::string& name,
+                   const strait::Token& token) {
+  const std::string hex = token.to_hex();
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  if (*program == nullptr) std::_Exit(run_client(kind, name.c_str(), hex.c_str()));
+  std::vector<const char*> command;
+  while (*program != nullptr) command.push_back(*program++);
+  for (const char* argument : {"client", kind, name.c_str(), hex.c_str()}) {
+    command.push_back(argument);
+  }
+  command.push_back(nullptr);
+  ::execvp(command[0], const_cast<char* const*>(command.data()));
+  fail(kind, "could not start the other program");
+}
+
+int status_of(pid_t child) {
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+  return WEXITSTATUS(status);
+}
+
+// The server goes on waiting for another client.
+int check_refusal(char** program, const std::string& name, const strait::Token& token) {
+  const pid_t server = ::fork();
+  if (server == 0) {
+    auto link = UnlikeLink::listen(name, token).value();
+    static_cast<void>(link.run([](const Unlike&) {}));
+    std::_Exit(1);
+  }
+  const int status = status_of(start_client(program, "unlike", name, token));
+  ::kill(server, SIGKILL);
+  ::waitpid(server, nullptr, 0);
+  if (status != 3) fail("unlike", "structures of another layout were not refused");
+  return 0;
 }
 
 }  // namespace
@@ -139,27 +192,14 @@ int main(int argc, char** argv) {
   if (argc > 4 && std::strcmp(argv[argc - 4], "client") == 0) {
     return run_client(argv[argc - 3], argv[argc - 2], argv[argc - 1]);
   }
+  const auto token = strait::Token::generate().value();
+  const std::string name = "smoke-" + std::to_string(::getpid()) + "-";
+  if (argc > 2 && std::strcmp(argv[1], "refused") == 0) return check_refusal(argv + 2, name, token);
   for (const Kind& kind : kinds) {
-    const auto token = strait::Token::generate().value();
-    const std::string name =
-        "smoke-" + std::to_string(::getpid()) + "-" + std::to_string(&kind - kinds);
-    const std::string hex = token.to_hex();
-    const pid_t child = ::fork();
-    if (child == 0) {
-      if (argc == 1) std::_Exit(run_client(kind.name, name.c_str(), hex.c_str()));
-      std::vector<const char*> command(argv + 1, argv + argc);
-      for (const char* argument : {"client", kind.name, name.c_str(), hex.c_str()}) {
-        command.push_back(argument);
-      }
-      command.push_back(nullptr);
-      ::execvp(command[0], const_cast<char* const*>(command.data()));
-      fail(kind.name, "could not start the other program");
-    }
-    kind.serve(kind.name, name, token);
-    int status = 0;
-    if (child < 0 || ::waitpid(child, &status, 0) != child || status != 0) {
-      fail(kind.name, "the client failed");
-    }
+    const std::string own_name = name + std::to_string(&kind - kinds);
+    const pid_t child = start_client(argv + 1, kind.name, own_name, token);
+    kind.serve(kind.name, own_name, token);
+    if (status_of(child) != 0) fail(kind.name, "the client failed");
   }
   std::printf("%zu-bit: %zu transports\n", 8 * sizeof(void*), std::size(kinds));
 }

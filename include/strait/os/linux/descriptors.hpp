@@ -13,7 +13,6 @@
 
 namespace strait::posix {
 
-
 /// For `recvmsg`: descriptors that come are closed on exec from the start.
 inline constexpr int receive_close_on_exec = MSG_CMSG_CLOEXEC;
 
