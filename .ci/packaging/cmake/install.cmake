@@ -25,6 +25,9 @@ install(DIRECTORY tests/conformance tests/support
   DESTINATION "${strait_package_directory}/tests"
   FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp")
 
+# A build system that knows modules compiles it itself.
+install(FILES include/strait/strait.cppm DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/strait")
+
 # Relative to the file, so that the prefix may be moved.
 set(strait_pc_directory "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 file(RELATIVE_PATH strait_pc_up "/prefix/${strait_pc_directory}" "/prefix")

@@ -29,7 +29,7 @@ class StraitConan(ConanFile):
         self.version = ".".join(re.findall(r"^#define STRAIT_VERSION_[A-Z]+ (\d+)$", header, re.M))
 
     def export_sources(self):
-        copy(self, "include/*.hpp", self._root, self.export_sources_folder)
+        copy(self, "include/*.[hc]pp*", self._root, self.export_sources_folder)
         copy(self, "LICENSE", self._root, self.export_sources_folder)
 
     def validate(self):
@@ -42,7 +42,7 @@ class StraitConan(ConanFile):
         self.info.clear()
 
     def package(self):
-        copy(self, "*.hpp", os.path.join(self.source_folder, "include"),
+        copy(self, "*.[hc]pp*", os.path.join(self.source_folder, "include"),
              os.path.join(self.package_folder, "include"))
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
 
