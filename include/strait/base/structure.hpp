@@ -123,8 +123,8 @@ consteval std::uint64_t structure_hash();
 
 template <class... Members>
 consteval std::uint64_t hash_members(std::uint64_t hash, TypeList<Members...>) {
-  // Where they lie, and not how they are aligned: on i386 a 64-bit integer in a structure is aligned
-  // to 4 bytes, and yet most structures are laid out as on x86-64.
+  // Where they lie, and not how they are aligned: on i386 a structure is aligned to 4 bytes at the
+  // most for its integers, and yet many are laid out as on x86-64.
   for (const std::size_t at : Offsets<Members...>().at) hash = fnv(hash, at);
   (..., (hash = fnv(hash, structure_hash<Members>())));
   return hash;
