@@ -1,12 +1,12 @@
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/calls/table.hpp"

@@ -132,11 +132,15 @@ class ProxyCore {
         posted_ = posted_ || post;
       }
       if (post) {
+#if defined(__cpp_exceptions)
         try {
           this->post();
         } catch (...) {
           end_by_exception();
         }
+#else
+        this->post();
+#endif
         continue;
       }
       interests.out = Interest::to_read(wakeup_.native_handle());
@@ -270,6 +274,7 @@ class ProxyCore {
     static_cast<void>(wakeup_.signal());
   }
 
+#if defined(__cpp_exceptions)
   /// After what a listener on the proxy's own thread has thrown, or the executor: nothing else on
   /// that thread could catch it.
   void end_by_exception() {
@@ -287,6 +292,7 @@ class ProxyCore {
     if (std::exchange(posted_, false) && ended_) told_ = true;
     if (!told_) fail(why);
   }
+#endif
 
   /// Sends and receives what is possible, and tells what to wait for then.
   void step(Interests& interests, Deadline& until) {

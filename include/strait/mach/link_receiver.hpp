@@ -181,7 +181,8 @@ class LinkReceiver {
         auto lease = take_out_of_line(message, note, max_message_bytes);
         if (!lease) return lease.error();
         if (!*lease) return true;
-        const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
+        const std::span<const std::byte> bytes((*lease)->data(),
+                                               static_cast<std::size_t>(note.bytes));
         const bool more = give(sink, Incoming{message.tag, bytes, nullptr, &*lease});
         lease->reset();  // before `done`, which has the memory serve the next message
         if constexpr (MachKernelWithRegions<KernelT>) regions_.done();

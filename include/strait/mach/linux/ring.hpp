@@ -94,7 +94,7 @@ class RingWriter {
         max_bytes_(max_record_bytes(capacity)),
         tail_(position),
         seen_head_(position > capacity ? position - capacity : 0),
-        room_(capacity - (tail_ - seen_head_)) {}
+        room_(capacity - static_cast<std::size_t>(tail_ - seen_head_)) {}
 
   /// Has the system bring the ring's pages in as the first lap comes to them, a step at a time: a
   /// ring that is not used costs none, and one that is used no page fault for each.
@@ -202,7 +202,7 @@ class RingWriter {
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
     if (!is_possible(head)) return Errc::malformed;
     seen_head_ = head;
-    room_ = mask_ + 1 - (tail_ - head);
+    room_ = static_cast<std::size_t>(mask_ + 1 - (tail_ - head));
     if (populated_ != lap_end_) populate(needed);
     return {};
   }
@@ -212,13 +212,13 @@ class RingWriter {
   void populate(std::size_t needed) {
     using strait::detail::max, strait::detail::min;
     while (room_ >= needed && populated_ - tail_ < needed && populated_ != lap_end_) {
-      const std::uint64_t populated = populated_ - (lap_end_ - mask_ - 1);
-      const std::uint64_t step = max(min_step, min(populated, max_step));
-      const std::uint64_t size = min(step, lap_end_ - populated_);
+      const auto populated = static_cast<std::size_t>(populated_ - (lap_end_ - mask_ - 1));
+      const std::size_t step = max(min_step, min(populated, max_step));
+      const std::size_t size = min(step, static_cast<std::size_t>(lap_end_ - populated_));
       posix::Mapping::bring_in(at(populated_), size);
       populated_ += size;
     }
-    if (populated_ != lap_end_) room_ = min(room_, populated_ - tail_);
+    if (populated_ != lap_end_) room_ = min(room_, static_cast<std::size_t>(populated_ - tail_));
   }
 
   /// Unsigned: a head that runs ahead of the tail or falls behind by a lap is caught alike.
@@ -228,8 +228,8 @@ class RingWriter {
 
   std::byte* at(std::uint64_t position) const { return data_ + (position & mask_); }
 
-  static constexpr std::uint64_t min_step = std::uint64_t{4} << 10;
-  static constexpr std::uint64_t max_step = std::uint64_t{256} << 10;
+  static constexpr std::size_t min_step = std::size_t{4} << 10;
+  static constexpr std::size_t max_step = std::size_t{256} << 10;
 
   RingControl* control_ = nullptr;
   std::byte* data_ = nullptr;
