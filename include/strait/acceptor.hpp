@@ -366,7 +366,7 @@ class Acceptor {
     ChannelT& client = at->second.channel;
     const auto handled = client.poll(detail::ListenerOf<ChannelT, Listener>{client, listener});
     if (handled) return *handled;
-    client.close();
+    client.close_because(handled.error());
     if constexpr (requires { listener.on_closed(client, handled.error()); }) {
       listener.on_closed(client, handled.error());
     }
