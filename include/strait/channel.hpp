@@ -332,7 +332,8 @@ class Channel {
   void close_because(std::error_code why) noexcept { core_.close(why); }
   /// Sends what was encoded before, which the peer's serializer finds good or not.
   Result<void> send_encoded(std::uint16_t tag, std::span<const std::byte> message) {
-    return core_.send(detail::PlainPayload(tag, message.size(), message.data()));
+    return core_.template send<unbounded>(
+        detail::PlainPayload(tag, message.size(), message.data()));
   }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }
   Interest await_room() { return core_.await_room(); }
