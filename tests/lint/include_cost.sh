@@ -22,6 +22,6 @@ done <<'END'
 36500 channel.hpp transports/pipe.hpp
 37000 channel.hpp transports/socket.hpp
 52500 channel.hpp transports/loopback.hpp
-80500 strait.hpp
+66500 strait.hpp
 END
 exit "$failed"

@@ -171,7 +171,7 @@ class RingWriter {
   /// Asks for a doorbell when there is room for a record of `bytes`. True when there is already.
   bool arm(std::size_t bytes) {
     // Partner: RingReader::release_space, as publish() and RingReader::arm.
-    control_->writer_asleep.exchange(1, std::memory_order_acq_rel);
+    control_->writer_asleep.exchange(1, std::memory_order_acquire);
     return reserve(bytes).error() != Errc::would_block;
   }
 
@@ -190,7 +190,7 @@ class RingWriter {
     detail::header_word(record).store(word, std::memory_order_release);
     // Partner: RingReader::arm. Both sides change this one word, so one of them comes second and
     // sees what the other did before: the writer the wish for a doorbell, or the reader the record.
-    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_acq_rel));
+    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_release));
   }
 
   /// Learns how much the reader has left behind, and has memory brought in for a record of
@@ -300,16 +300,16 @@ class RingReader {
   /// Asks for a doorbell by the socket with the next record. True when there is one already.
   bool arm() {
     // Partner: RingWriter::publish.
-    control_->reader_asleep.exchange(word_of(Doorbell::socket), std::memory_order_acq_rel);
+    control_->reader_asleep.exchange(word_of(Doorbell::socket), std::memory_order_acquire);
     return readable();
   }
 
   /// Asks for another doorbell than the one asked for before. False when that was or will be rung.
   bool change_doorbell(Doorbell from, Doorbell to) {
     std::uint32_t expected = word_of(from);
-    // Partner: RingWriter::publish, and again the two of them change one word.
+    // Relaxed: nothing is read on account of it. What was rung for is seen by the next arm().
     return control_->reader_asleep.compare_exchange_strong(expected, word_of(to),
-                                                           std::memory_order_acq_rel);
+                                                           std::memory_order_relaxed);
   }
 
   /// Sleeps until the futex that was asked for is rung, at most for `limit`. It may end early.
@@ -318,7 +318,10 @@ class RingReader {
   }
 
   /// Takes the wish back. True when it had been granted: a doorbell was or will be rung.
-  bool disarm() { return control_->reader_asleep.exchange(0, std::memory_order_acq_rel) == 0; }
+  bool disarm() {
+    // Relaxed: as in change_doorbell().
+    return control_->reader_asleep.exchange(0, std::memory_order_relaxed) == 0;
+  }
 
  private:
   static constexpr std::uint32_t word_of(Doorbell doorbell) {
@@ -331,7 +334,7 @@ class RingReader {
     // Partner: RingWriter::reserve. Every read of the bodies before comes first.
     control_->head.store(head_, std::memory_order_release);
     // Partner: RingWriter::arm.
-    return control_->writer_asleep.exchange(0, std::memory_order_acq_rel) != 0;
+    return control_->writer_asleep.exchange(0, std::memory_order_release) != 0;
   }
 
   std::uint64_t word() const {
