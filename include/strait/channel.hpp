@@ -332,7 +332,7 @@ class Channel {
   void close_because(std::error_code why) noexcept { core_.close(why); }
   /// Sends what was encoded before, which the peer's serializer finds good or not.
   Result<void> send_encoded(std::uint16_t tag, std::span<const std::byte> message) {
-    return core_.template send<unbounded>(
+    return core_.template send<ChannelOptions::unbounded>(
         detail::PlainPayload(tag, message.size(), message.data()));
   }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }

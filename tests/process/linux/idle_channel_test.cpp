@@ -46,7 +46,7 @@ std::size_t open_descriptors() {
 }
 
 /// Both ends are in this process.
-void talk(std::pair<IdleLink, IdleLink>& ends, std::size_t size) {
+void exchange_messages(std::pair<IdleLink, IdleLink>& ends, std::size_t size) {
   IdleLink& first = ends.first;
   IdleLink& second = ends.second;
   std::size_t heard = 0;
@@ -93,16 +93,16 @@ TEST_CASE("an idle channel's two ends take less than 64 KiB of memory, a used on
   std::vector<std::pair<IdleLink, IdleLink>> channels;
   channels.reserve(count);
   channels.push_back(IdleLink::pair().value());  // what the first one costs is another matter
-  talk(channels[0], 100);
+  exchange_messages(channels[0], 100);
   const std::size_t before = resident_bytes();
   while (channels.size() != count + 1) channels.push_back(IdleLink::pair().value());
   const std::size_t idle = resident_bytes() - before;
   CHECK(idle / count < (64 << 10));
-  for (auto& ends : channels) talk(ends, 100);
+  for (auto& ends : channels) exchange_messages(ends, 100);
   const std::size_t small = resident_bytes() - before;
   CHECK(small / count < (128 << 10));
   // A ring that was used all around is resident, in both processes' views, and no more than that.
-  for (int i = 0; i != 5; ++i) talk(channels[1], 400 << 10);
+  for (int i = 0; i != 5; ++i) exchange_messages(channels[1], 400 << 10);
   CHECK(resident_bytes() - before - small < (9 << 20));
 }
 
