@@ -22,6 +22,8 @@
 #include "support/catch.hpp"
 #include "support/runtime_dir.hpp"
 
+namespace call_rights_test {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -185,3 +187,5 @@ TEST_CASE("an acceptor's and a proxy's listener take a call's rights", "[calls][
   while (!second.result) REQUIRE(to_proxy.wait(long_enough));
   CHECK(second.value == 8);
 }
+
+}  // namespace call_rights_test

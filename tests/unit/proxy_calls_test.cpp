@@ -21,6 +21,8 @@
 #include "strait/transports/socket.hpp"
 #include "support/catch.hpp"
 
+namespace proxy_calls_test {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -298,3 +300,5 @@ TEST_CASE("a proxy's caller refuses calls, and ends with a peer that replies to 
   peer.channel().send(strait::detail::OutgoingCall<Told>{answer, wrong}).value();
   CHECK(told.get_future().get() == Errc::malformed);
 }
+
+}  // namespace proxy_calls_test
