@@ -33,10 +33,9 @@ struct Fixed {
   std::uint32_t low;
   std::int32_t high;
 };
-// On i386 the second member follows the first at once.
+// As long as a word.
 struct Unlike {
-  std::uint32_t first;
-  std::uint64_t second;
+  long number;
 };
 struct Varying {
   std::string name;
