@@ -61,6 +61,8 @@ class LoopbackTransport;
 
 template <class T>
 class BridgedTransport;
+template <class T>
+class FaultyTransport;
 
 class OutOfLineBytes;
 template <class T>

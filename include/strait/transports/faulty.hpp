@@ -113,7 +113,8 @@ class FaultyTransport {
       }
       if (auto sent = link_->flush(front_); !sent) return sent;
       if (!front_.empty()) return {};
-      queue.pop();
+      // It may have been replaced meanwhile: then the next one is whole.
+      if (!queue.empty() && queue.front().header.continued != 0) queue.pop();
       if (script_) script_->count_sent();
       heed_close();
       if (queue.empty()) return {};
@@ -225,14 +226,15 @@ class FaultyTransport {
     return Result<void>(Errc::peer_closed);
   }
 
-  /// Copies the oldest message, which the link may then send in parts. It stays the oldest of the
-  /// queue until it has left, since the queue tells the channel whether there is something to send.
+  /// Copies the oldest message, which the link may then send in parts. What stays of it in the
+  /// queue, as one whose front part has left, tells the channel that there is something to send.
   Result<void> begin_front(detail::FrameQueue& queue) {
     const auto frame = queue.front();
     auto rights = queue.take_rights(frame.header.rights);
     std::byte* out = front_.push(frame.header.tag, frame.header.bytes, false, &rights);
     if (out == nullptr) return detail::no_memory();
     if (frame.header.bytes != 0) std::memcpy(out, frame.payload, frame.header.bytes);
+    queue.advance(frame.header.bytes != 0 ? 1 : 0);
     return {};
   }
 

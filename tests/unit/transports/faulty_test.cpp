@@ -118,6 +118,21 @@ TEST_CASE("a queue fills while a script refuses room", "[faulty]") {
   CHECK(script.sent() == 3);
 }
 
+TEST_CASE("what a script has wait may be replaced", "[faulty]") {
+  using Link = strait::Channel<strait::FaultyTransport<strait::LoopbackTransport>,
+                               strait::TrivialSerializer<Counted>,
+                               strait::ChannelOptions{.keep_last = 2}>;
+  auto script = FaultScript::for_next_link();
+  script.after_sent(1, faults::NoRoom{});
+  auto [mine, theirs] = Link::pair().value();
+  for (std::uint64_t i = 0; i != 6; ++i) mine.send(Counted{i}).value();
+  script.make_room();
+  CHECK(mine.flush(0ms));
+  Values heard;
+  CHECK_FALSE(drain(theirs, heard));
+  CHECK(heard.values == Numbers{0, 4, 5});
+}
+
 TEST_CASE("a script refuses room for a number of attempts", "[faulty]") {
   auto script = FaultScript::for_next_link();
   script.after_sent(0, faults::NoRoom{3});
