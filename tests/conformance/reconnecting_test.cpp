@@ -482,7 +482,7 @@ struct Liar {
 constexpr std::uint64_t instance = 77;
 
 template <class Link>
-struct Ends {
+struct ReconnectingEnds {
   Handled<Link>& handled;
   std::vector<std::error_code>& ends;
   void operator()(Link& from, const auto& message) { handled(from, message); }
@@ -562,7 +562,7 @@ TEST_CASE("a client that breaks the rules of numbers is malformed, and closed al
   Events events;
   Handled<Link> handled;
   std::vector<std::error_code> ends;
-  auto listener = strait::acknowledging(server, sessions, Ends<Link>{handled, ends});
+  auto listener = strait::acknowledging(server, sessions, ReconnectingEnds<Link>{handled, ends});
   REQUIRE(pump_until(server, listener, honest, events, [&] { return events.ups == 1; }));
 
   auto rogue = Link::connect(name, token).value();
