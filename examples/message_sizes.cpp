@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <strait/message_size_histogram.hpp>
 #include <strait/strait.hpp>
 #include <string>
 #include <vector>

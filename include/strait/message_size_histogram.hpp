@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -10,6 +9,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "strait/base/min_max.hpp"
 
 namespace strait {
 
@@ -83,7 +84,9 @@ class MessageSizeHistogram {
 
     const int width = label_width();
     double peak = 0;
-    for (std::size_t i = 0; i < bucket_total; ++i) peak = std::max(peak, density(i));
+    for (std::size_t i = 0; i < bucket_total; ++i) {
+      if (density(i) > peak) peak = density(i);
+    }
     std::uint64_t past = 0;
     for (std::size_t i = 0; i < bucket_total; ++i) {
       append(text, "\n%*llu ", width, static_cast<unsigned long long>(bucket_lows[i]));
@@ -125,8 +128,7 @@ class MessageSizeHistogram {
   double density(std::size_t index) const noexcept {
     const std::uint64_t sizes =
         index + 1 < bucket_total ? bucket_lows[index + 1] - bucket_lows[index] : 5;
-    return static_cast<double>(counts_[index]) /
-           static_cast<double>(std::min<std::uint64_t>(sizes, 5));
+    return static_cast<double>(counts_[index]) / static_cast<double>(sizes < 5 ? sizes : 5);
   }
 
   double percent(std::uint64_t part) const noexcept {
@@ -140,7 +142,7 @@ class MessageSizeHistogram {
       if (counts_[i] == 0) continue;
       int digits = 1;
       for (std::uint64_t rest = bucket_lows[i]; rest >= 10; rest /= 10) ++digits;
-      width = std::max(width, digits + 1);
+      if (digits >= width) width = digits + 1;
     }
     return width;
   }
@@ -150,7 +152,7 @@ class MessageSizeHistogram {
     char piece[96];
     const int length = std::snprintf(piece, sizeof piece, format, args...);
     if (length > 0)
-      text.append(piece, std::min(static_cast<std::size_t>(length), sizeof piece - 1));
+      text.append(piece, detail::min(static_cast<std::size_t>(length), sizeof piece - 1));
   }
 
   std::string_view name_ = "IPC.MessageSize";

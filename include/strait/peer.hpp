@@ -42,6 +42,9 @@ struct Peer {
   PublicKey public_key{};
 };
 
+/// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
+enum class ClientId : std::uint64_t {};
+
 namespace detail {
 
 /// A transport that lets in by keys, of its own, and has no credentials to ask the policy with.

@@ -1,13 +1,13 @@
 #pragma once
 
-// Everything but what needs another library, and serializers/struct.hpp, which takes a compiler as
+// Everything but what needs another library, and what programs of its own kind need: the observers
+// in observers/, message_size_histogram.hpp, and serializers/struct.hpp, which takes a compiler as
 // long as half of the rest. A program that minds its compile time includes what it uses instead.
 
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel_proxy.hpp"
 #include "strait/launch.hpp"
-#include "strait/message_size_histogram.hpp"
 #include "strait/overloaded.hpp"
 #include "strait/rights/rights.hpp"
 #include "strait/rights/semaphore.hpp"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The README has at most 140 lines. Its first example begins before line 20, is the whole of
+# The README has at most 120 lines. Its first example begins before line 20, is the whole of
 # examples/ping_pong.cpp but for the comment on top, and compiles as it stands there.
 # Usage: readme_example.sh ROOT COMPILER FLAGS...
 set -euo pipefail
 cd "$1"
 shift
-if (($(wc -l <README.md) > 140)); then
-  echo "README.md has more than 140 lines"
+if (($(wc -l <README.md) > 120)); then
+  echo "README.md has more than 120 lines"
   exit 1
 fi
 begin=$(grep -n -m 1 '^```cpp$' README.md | cut -d: -f1)

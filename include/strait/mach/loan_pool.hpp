@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/mach/loan_state.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
 #include "strait/memory/message_memory.hpp"
@@ -76,29 +77,11 @@ class LoanSegment final : public Memory {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  /// Takes the loan if it is free: back from its receiver, or dropped here. What this process holds
-  /// is not, whatever the peer writes.
-  bool try_lend() {
-    // Acquire: pairs with `drop` on another thread.
-    if (held_.load(std::memory_order_acquire)) return false;
-    // Acquire: pairs with `drop` at the other side, which has read all it wanted. A peer that lies
-    // here can only spoil what it reads itself.
-    if (free().load(std::memory_order_acquire) != 1) return false;
-    held_.store(true, std::memory_order_relaxed);
-    return true;
-  }
-  /// It is the receiver's from the message on that is sent next.
-  void hand_over() {
-    // Also if the peer has scribbled there in between. Relaxed: the message publishes it.
-    free().store(0, std::memory_order_relaxed);
-    held_.store(false, std::memory_order_relaxed);
-  }
-  /// The message was not sent after all.
-  void take_back() { held_.store(true, std::memory_order_relaxed); }
-  /// Whether the receiver has it.
-  bool is_out() const {
-    return !held_.load(std::memory_order_relaxed) && free().load(std::memory_order_relaxed) != 1;
-  }
+  /// See `LoanState`.
+  bool try_lend() { return state_.try_lend(free()); }
+  void hand_over() { state_.hand_over(free()); }
+  void take_back() { state_.take_back(); }
+  bool is_out() const { return state_.is_out(free()); }
 
   const void* kind() const noexcept override { return &own_kind; }
 
@@ -119,24 +102,18 @@ class LoanSegment final : public Memory {
 
   /// The loan is over; not for the process that this one was forked from, which uses it on.
   void drop() noexcept override {
-    if (process_.is_this_process()) {
-      // Release: all reads of the message are done; pairs with `try_lend`.
-      free().store(1, std::memory_order_release);
-      held_.store(false, std::memory_order_release);
-    }
+    if (process_.is_this_process()) state_.drop(free());
     release();
   }
 
-  std::atomic<std::uint32_t>& free() const {
-    static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
-    return *std::launder(reinterpret_cast<std::atomic<std::uint32_t>*>(mapping_.data()));
+  LoanState::SharedWord& free() const {
+    return *std::launder(reinterpret_cast<LoanState::SharedWord*>(mapping_.data()));
   }
 
   posix::Mapping mapping_;
   posix::Descriptor file_;
   std::atomic<std::uint32_t> references_ = 1;
-  /// Whether this process may write there: it was asked for and is neither sent nor dropped.
-  std::atomic<bool> held_ = true;
+  LoanState state_;
   posix::ForkMark process_;
 };
 

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "strait/base/chrono.hpp"
+#include "strait/base/min_max.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/os/futex.hpp"
+#include "strait/os/posix/mapping.hpp"
 #include "strait/result.hpp"
 
 namespace strait::linux_mach {
@@ -92,7 +94,15 @@ class RingWriter {
         max_bytes_(max_record_bytes(capacity)),
         tail_(position),
         seen_head_(position > capacity ? position - capacity : 0),
-        room_(capacity - (tail_ - seen_head_)) {}
+        room_(capacity - static_cast<std::size_t>(tail_ - seen_head_)) {}
+
+  /// Has the system bring the ring's pages in as the first lap comes to them, a step at a time: a
+  /// ring that is not used costs none, and one that is used no page fault for each.
+  void populate_in_steps() {
+    populated_ = tail_;
+    lap_end_ = tail_ + mask_ + 1;
+    room_ = 0;
+  }
 
   std::uint64_t position() const { return tail_; }
 
@@ -116,7 +126,7 @@ class RingWriter {
     // The word behind the record is needed, too: it must say that no record follows yet.
     const std::size_t needed = detail::round_up(bytes) + 2 * detail::word_bytes;
     if (room_ < needed) [[unlikely]] {
-      if (auto seen = see_reader(); !seen) return seen.error();
+      if (auto seen = see_reader(needed); !seen) return seen.error();
       if (room_ < needed) return Errc::would_block;
     }
     return at(tail_) + detail::word_bytes;
@@ -161,7 +171,7 @@ class RingWriter {
   /// Asks for a doorbell when there is room for a record of `bytes`. True when there is already.
   bool arm(std::size_t bytes) {
     // Partner: RingReader::release_space, as publish() and RingReader::arm.
-    control_->writer_asleep.exchange(1, std::memory_order_acq_rel);
+    control_->writer_asleep.exchange(1, std::memory_order_acquire);
     return reserve(bytes).error() != Errc::would_block;
   }
 
@@ -180,19 +190,35 @@ class RingWriter {
     detail::header_word(record).store(word, std::memory_order_release);
     // Partner: RingReader::arm. Both sides change this one word, so one of them comes second and
     // sees what the other did before: the writer the wish for a doorbell, or the reader the record.
-    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_acq_rel));
+    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_release));
   }
 
-  /// Learns how much the reader has left behind.
+  /// Learns how much the reader has left behind, and has memory brought in for a record of
+  /// `needed`.
   ///
   /// Errors: `malformed`.
-  [[gnu::noinline]] Result<void> see_reader() {
+  [[gnu::noinline]] Result<void> see_reader(std::size_t needed) {
     // Partner: RingReader::release_space. What the reader has read may be overwritten after this.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
     if (!is_possible(head)) return Errc::malformed;
     seen_head_ = head;
-    room_ = mask_ + 1 - (tail_ - head);
+    room_ = static_cast<std::size_t>(mask_ + 1 - (tail_ - head));
+    if (populated_ != lap_end_) populate(needed);
     return {};
+  }
+
+  /// The first lap's room ends where its pages do; more are brought in for a record that finds room
+  /// there.
+  void populate(std::size_t needed) {
+    using strait::detail::max, strait::detail::min;
+    while (room_ >= needed && populated_ - tail_ < needed && populated_ != lap_end_) {
+      const auto populated = static_cast<std::size_t>(populated_ - (lap_end_ - mask_ - 1));
+      const std::size_t step = max(min_step, min(populated, max_step));
+      const std::size_t size = min(step, static_cast<std::size_t>(lap_end_ - populated_));
+      posix::Mapping::bring_in(at(populated_), size);
+      populated_ += size;
+    }
+    if (populated_ != lap_end_) room_ = min(room_, static_cast<std::size_t>(populated_ - tail_));
   }
 
   /// Unsigned: a head that runs ahead of the tail or falls behind by a lap is caught alike.
@@ -201,6 +227,9 @@ class RingWriter {
   }
 
   std::byte* at(std::uint64_t position) const { return data_ + (position & mask_); }
+
+  static constexpr std::size_t min_step = std::size_t{4} << 10;
+  static constexpr std::size_t max_step = std::size_t{256} << 10;
 
   RingControl* control_ = nullptr;
   std::byte* data_ = nullptr;
@@ -213,6 +242,9 @@ class RingWriter {
   std::size_t room_ = 0;
   std::byte* staged_ = nullptr;
   std::uint64_t staged_word_ = 0;
+  /// Up to where the pages were brought in, and up to where they will be; alike when all were.
+  std::uint64_t populated_ = 0;
+  std::uint64_t lap_end_ = 0;
 };
 
 /// The reading end.
@@ -268,16 +300,16 @@ class RingReader {
   /// Asks for a doorbell by the socket with the next record. True when there is one already.
   bool arm() {
     // Partner: RingWriter::publish.
-    control_->reader_asleep.exchange(word_of(Doorbell::socket), std::memory_order_acq_rel);
+    control_->reader_asleep.exchange(word_of(Doorbell::socket), std::memory_order_acquire);
     return readable();
   }
 
   /// Asks for another doorbell than the one asked for before. False when that was or will be rung.
   bool change_doorbell(Doorbell from, Doorbell to) {
     std::uint32_t expected = word_of(from);
-    // Partner: RingWriter::publish, and again the two of them change one word.
+    // Relaxed: nothing is read on account of it. What was rung for is seen by the next arm().
     return control_->reader_asleep.compare_exchange_strong(expected, word_of(to),
-                                                           std::memory_order_acq_rel);
+                                                           std::memory_order_relaxed);
   }
 
   /// Sleeps until the futex that was asked for is rung, at most for `limit`. It may end early.
@@ -286,7 +318,10 @@ class RingReader {
   }
 
   /// Takes the wish back. True when it had been granted: a doorbell was or will be rung.
-  bool disarm() { return control_->reader_asleep.exchange(0, std::memory_order_acq_rel) == 0; }
+  bool disarm() {
+    // Relaxed: as in change_doorbell().
+    return control_->reader_asleep.exchange(0, std::memory_order_relaxed) == 0;
+  }
 
  private:
   static constexpr std::uint32_t word_of(Doorbell doorbell) {
@@ -299,7 +334,7 @@ class RingReader {
     // Partner: RingWriter::reserve. Every read of the bodies before comes first.
     control_->head.store(head_, std::memory_order_release);
     // Partner: RingWriter::arm.
-    return control_->writer_asleep.exchange(0, std::memory_order_acq_rel) != 0;
+    return control_->writer_asleep.exchange(0, std::memory_order_release) != 0;
   }
 
   std::uint64_t word() const {

@@ -117,6 +117,9 @@ struct ZmqName {
   /// A peer of which nothing was heard for so long, not even a heartbeat, is gone.
   std::chrono::milliseconds silence{10'000};
 
+  /// For observers.
+  operator std::string_view() const { return endpoint; }
+
   ZmqName(std::string_view where) : endpoint(where) {}
   ZmqName(const std::string& where) : endpoint(where) {}
   ZmqName(const char* where) : endpoint(where) {}
