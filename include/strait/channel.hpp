@@ -23,7 +23,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/process.hpp"
+#include "strait/os/process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"

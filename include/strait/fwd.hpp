@@ -31,6 +31,9 @@ struct DarwinKernel;
 using NativeMachKernel = LinuxKernel;
 #elif STRAIT_HAS_DARWIN
 using NativeMachKernel = DarwinKernel;
+#elif STRAIT_HAS_WINDOWS
+struct WindowsKernel;
+using NativeMachKernel = WindowsKernel;
 #endif
 
 /// A message sent once costs less inline at any size than a region made for it (bench/README.md).

@@ -3,11 +3,14 @@
 #include <concepts>
 #include <cstdint>
 
+#include "strait/base/user_id.hpp"
+
 namespace strait {
 
 /// What the kernel says of the peer. A peer can't forge these.
 struct PeerCredentials {
-  std::uint32_t uid = 0;
+  UserId uid{};
+  /// 0 on Windows.
   std::uint32_t gid = 0;
   /// 0 when the transport's kernel object does not tell (a FIFO knows its owner, not its opener).
   std::int32_t pid = 0;

@@ -17,7 +17,7 @@
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/descriptor.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"

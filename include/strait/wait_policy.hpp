@@ -5,7 +5,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/fwd.hpp"
-#include "strait/os/posix/processor.hpp"
+#include "strait/os/processor.hpp"
 
 namespace strait {
 

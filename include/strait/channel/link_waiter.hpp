@@ -117,8 +117,13 @@ class LinkWaiter {
     }
     watched_ = {};
   }
-  /// For after it: a closed descriptor leaves the set by itself.
-  void forget_watched() { watched_ = {}; }
+  /// For after it.
+  void forget_watched() {
+    for (const Interest& one : {watched_.in, watched_.out}) {
+      if (set_ && one) set_->forget_closed(one.handle);
+    }
+    watched_ = {};
+  }
 
  private:
   using WaitPolicy = typename TransportT::wait_policy;

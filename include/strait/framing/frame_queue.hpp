@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
-#include "strait/os/posix/gathered.hpp"
+#include "strait/os/gathered.hpp"
 #include "strait/rights/right_list.hpp"
 
 namespace strait::detail {

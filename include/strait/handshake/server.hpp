@@ -13,7 +13,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/error.hpp"
+#include "strait/os/error.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 

@@ -17,7 +17,7 @@
 #include "strait/mach/ool_method.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
-#include "strait/os/posix/processor.hpp"
+#include "strait/os/processor.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
 #include "strait/serializer.hpp"

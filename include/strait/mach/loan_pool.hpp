@@ -18,8 +18,8 @@
 #include "strait/mach/region_cache.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/memory_file.hpp"
-#include "strait/os/posix/close_unseen.hpp"
-#include "strait/os/posix/fork_mark.hpp"
+#include "strait/os/close_unseen.hpp"
+#include "strait/os/fork_mark.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

@@ -7,6 +7,8 @@
 #include "strait/os/linux/poll_wait.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/select_wait.hpp"
+#elif STRAIT_HAS_WINDOWS
+#include "strait/os/windows/event_wait.hpp"
 #endif
 
 namespace strait::posix {

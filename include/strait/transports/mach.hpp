@@ -19,7 +19,7 @@
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/descriptor.hpp"
 #include "strait/rights/right_list.hpp"
 #include "strait/send_policy.hpp"
 #include "strait/transport.hpp"
