@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "strait/os/windows/error.hpp"
+#include "strait/result.hpp"
+
+namespace strait::windows {
+
+inline std::size_t page_size() {
+  static const std::size_t size = [] {
+    SYSTEM_INFO info;
+    ::GetSystemInfo(&info);
+    return static_cast<std::size_t>(info.dwPageSize);
+  }();
+  return size;
+}
+
+/// Owns a range of memory: a view of a section, or memory of this process alone.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        is_view_(other.is_view_) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    if (this != &other) {
+      reset();
+      data_ = std::exchange(other.data_, nullptr);
+      size_ = std::exchange(other.size_, 0);
+      is_view_ = other.is_view_;
+    }
+    return *this;
+  }
+  ~Mapping() { reset(); }
+
+  /// Memory of this process alone; `size` 0 gives an empty mapping.
+  static Result<Mapping> anonymous(std::size_t size) {
+    if (size == 0) return Mapping();
+    void* data = ::VirtualAlloc(nullptr, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (data == nullptr) return last_error();
+    return Mapping(data, size, false);
+  }
+
+  /// The first `size` bytes of a section, with `FILE_MAP_READ`, `FILE_MAP_WRITE`, or both.
+  static Result<Mapping> view(HANDLE section, std::size_t size, DWORD access) {
+    if (size == 0) return Mapping();
+    void* data = ::MapViewOfFile(section, access, 0, 0, size);
+    if (data == nullptr) return last_error();
+    return Mapping(data, size, true);
+  }
+
+  std::byte* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  std::span<std::byte> bytes() const noexcept { return {data_, size_}; }
+  void reset() noexcept {
+    if (data_ != nullptr) {
+      is_view_ ? ::UnmapViewOfFile(data_) : ::VirtualFree(data_, 0, MEM_RELEASE);
+    }
+    data_ = nullptr;
+    size_ = 0;
+  }
+
+ private:
+  Mapping(void* data, std::size_t size, bool is_view)
+      : data_(static_cast<std::byte*>(data)), size_(size), is_view_(is_view) {}
+
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  bool is_view_ = false;
+};
+
+}  // namespace strait::windows
