@@ -6,12 +6,37 @@
 #include <type_traits>
 
 #include "strait/config.hpp"
-#include "strait/transports/bridged.hpp"
 #include "strait/transports/loopback.hpp"
-#include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
+#if !STRAIT_HAS_WINDOWS
+#include "strait/transports/bridged.hpp"
+#include "strait/transports/mach.hpp"
 #include "strait/transports/socket.hpp"
 #include "support/scripted_mach.hpp"
+#endif
+
+#if STRAIT_HAS_WINDOWS
+
+namespace strait_test {
+
+using Pipe = strait::PipeTransport;
+using Loopback = strait::LoopbackTransport;
+
+// What a test shows of one transport by name, it shows there of the one that is there.
+using Mach = Pipe;
+using Socket = Pipe;
+
+}  // namespace strait_test
+
+#define STRAIT_TEST_MACH Pipe
+#define STRAIT_TEST_CROSSING Pipe
+#define STRAIT_TEST_TRANSPORTS Pipe, Loopback
+#define STRAIT_TEST_UNREAD Pipe, Loopback
+#define STRAIT_TEST_WAITING Pipe, Loopback
+#define STRAIT_TEST_RIGHTS_CROSSING Loopback
+#define STRAIT_TEST_RIGHTS Loopback
+
+#else
 
 namespace strait_test {
 
@@ -90,5 +115,7 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 #define STRAIT_TEST_ENDS_CROSSING Socket
 #endif
 #define STRAIT_TEST_ENDS STRAIT_TEST_ENDS_CROSSING, Loopback
+
+#endif
 
 #endif

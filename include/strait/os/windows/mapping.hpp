@@ -21,6 +21,14 @@ inline std::size_t page_size() {
 /// Owns a range of memory: a view of a section, or memory of this process alone.
 class Mapping {
  public:
+  /// What may be done with a section's view, which other processes see.
+  enum class Access : DWORD {
+    shared = FILE_MAP_READ | FILE_MAP_WRITE,
+    shared_read_only = FILE_MAP_READ,
+  };
+  static constexpr Access shared = Access::shared;
+  static constexpr Access shared_read_only = Access::shared_read_only;
+
   Mapping() = default;
   Mapping(Mapping&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
@@ -45,10 +53,10 @@ class Mapping {
     return Mapping(data, size, false);
   }
 
-  /// The first `size` bytes of a section, with `FILE_MAP_READ`, `FILE_MAP_WRITE`, or both.
-  static Result<Mapping> view(HANDLE section, std::size_t size, DWORD access) {
+  /// The first `size` bytes of a section.
+  static Result<Mapping> map(std::size_t size, Access access, HANDLE section) {
     if (size == 0) return Mapping();
-    void* data = ::MapViewOfFile(section, access, 0, 0, size);
+    void* data = ::MapViewOfFile(section, static_cast<DWORD>(access), 0, 0, size);
     if (data == nullptr) return last_error();
     return Mapping(data, size, true);
   }

@@ -15,6 +15,12 @@ class NameClaim {
  public:
   NameClaim() = default;
 
+  /// Whether anybody holds a name.
+  static bool is_held(const std::wstring& object_name) {
+    return static_cast<bool>(
+        Descriptor(::OpenMutexW(SYNCHRONIZE, FALSE, (L"Global\\" + object_name).c_str())));
+  }
+
   /// Errors: `name_taken`; `permission_denied` if another user has it; the system's.
   static Result<NameClaim> create(const std::wstring& object_name, const Protection& protection) {
     const std::wstring name = L"Global\\" + object_name;

@@ -17,7 +17,7 @@
 namespace strait::windows {
 
 /// How much a pipe holds each way.
-inline constexpr DWORD pipe_bytes = 64 << 10;
+inline constexpr DWORD pipe_bytes = 256 << 10;
 
 /// What others than the user may do with a pipe that is for all: use it, and not serve its name.
 inline constexpr DWORD pipe_client_access =

@@ -165,7 +165,10 @@ class PipeServer {
     if (!pipe) return pipe.error();
     auto* instance = new (std::nothrow) PipeInstance(std::move(*pipe), event_.get());
     if (instance == nullptr) return no_memory();
-    instance->next = std::exchange(first_, instance);
+    // Behind the others, so that who came first is let in first.
+    PipeInstance** end = &first_;
+    while (*end != nullptr) end = &(*end)->next;
+    *end = instance;
     ++listening_;
     return instance->listen();
   }
