@@ -29,7 +29,7 @@ grep -rnoE --include='*.hpp' '^#include "strait/[^"]+"' . | sed 's/#include "str
     function system_of(header) {
       if (header ~ /\/linux\//) return "linux"
       if (header ~ /\/darwin\//) return "darwin"
-      if (header ~ /\/windows\//) return "windows"
+      if (header ~ /(^|\/)windows\//) return "windows"
       return ""
     }
     floor_of($3) > floor_of($1) {

@@ -13,6 +13,9 @@
 
 namespace strait::posix {
 
+/// The end of what a handle stands for, alone. On Windows that is all that a process's shows.
+inline Interest end_of(NativeHandle handle) { return {handle, STRAIT_HAS_WINDOWS != 0, false}; }
+
 /// Whether there is some of `interest`, or its end, now.
 inline bool is_ready(const Interest& interest) { return static_cast<bool>(ready_now(interest)); }
 

@@ -106,16 +106,17 @@ std::optional<int> run_child_role(int argc, char** argv) {
     complain("nobody registered it");
     return exit_unknown_role;
   }
+  // A channel to the parent takes over what comes in, and leaves nothing to read there.
+  const auto input = [] {
+    return static_cast<int>(reinterpret_cast<std::intptr_t>(::GetStdHandle(STD_INPUT_HANDLE)));
+  };
   auto before = ResourceSnapshot::take();
+  before.descriptors.erase(input());
   const int code = role->second(ChildArguments(argv + 3, argv + argc));
   const auto leaks = after_a_moment([&] {
     auto after = ResourceSnapshot::take();
     after.files = before.files;  // the directory is shared with the parent, who checks it
-    // A channel to the parent takes over what comes in.
-    const int input =
-        static_cast<int>(reinterpret_cast<std::intptr_t>(::GetStdHandle(STD_INPUT_HANDLE)));
-    before.descriptors.erase(input);
-    after.descriptors.erase(input);
+    after.descriptors.erase(input());
     return differences(before, after);
   });
   for (const std::string& leak : leaks) complain(leak);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/error.hpp"
+#include "strait/os/windows/user.hpp"
+#include "strait/peer.hpp"
 #include "strait/result.hpp"
 
 namespace strait::windows {
@@ -160,6 +163,21 @@ inline Result<Spawned> spawn(const std::string& program, const std::vector<std::
     return error;
   }
   return child;
+}
+
+/// Has a child outlive this process, and its job's last handle. Errors are not told: it is then as
+/// before.
+inline void let_live(const Spawned& child) noexcept {
+  JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
+  ::SetInformationJobObject(child.job.get(), JobObjectExtendedLimitInformation, &limits,
+                            sizeof limits);
+}
+
+/// Those of a child that was just started.
+inline PeerCredentials credentials_of_child(std::int32_t child) {
+  const Descriptor process(
+      ::OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, static_cast<DWORD>(child)));
+  return {process ? user_of_process(process.get()) : UserId(), 0, child};
 }
 
 }  // namespace strait::windows
