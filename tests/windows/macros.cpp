@@ -56,18 +56,10 @@
 #error "this test is about macros that are not there"
 #endif
 
-#include "strait/acceptor.hpp"
-#include "strait/channel.hpp"
-#include "strait/channel_proxy.hpp"
+#include "strait/caller.hpp"
 #include "strait/message_size_histogram.hpp"
-#include "strait/rights/semaphore.hpp"
-#include "strait/rights/shared_memory.hpp"
-#include "strait/serializers/raw.hpp"
 #include "strait/serializers/struct.hpp"
-#include "strait/serializers/trivial.hpp"
-#include "strait/task_queue.hpp"
-#include "strait/transports/loopback.hpp"
-#include "strait/transports/pipe.hpp"
+#include "strait/strait.hpp"
 
 #if !defined(min) || !defined(max)
 #error "the program's macros are its own"

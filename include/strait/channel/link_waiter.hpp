@@ -127,7 +127,7 @@ class LinkWaiter {
 
  private:
   using WaitPolicy = typename TransportT::wait_policy;
-  static constexpr bool may_sleep = WaitPolicy::spin_time != std::chrono::nanoseconds::max();
+  static constexpr bool may_sleep = WaitPolicy::spin_time != (std::chrono::nanoseconds::max)();
 
   static Result<void> sleep(TransportT& link, Interests interests, const FrameQueue& queue,
                             Deadline deadline, const posix::Wakeup* stop) {

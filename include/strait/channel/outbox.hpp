@@ -113,7 +113,7 @@ class Outbox {
   bool is_worth_a_flush() const {
     const std::size_t waiting = queue_.bytes();
     return waiting < bytes_after_flush_ ||
-           waiting - bytes_after_flush_ >= min(bytes_after_flush_ / 2, retry_bytes);
+           waiting - bytes_after_flush_ >= (min)(bytes_after_flush_ / 2, retry_bytes);
   }
 
   FrameQueue queue_;

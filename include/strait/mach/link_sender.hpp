@@ -111,7 +111,7 @@ class LinkSender {
           continue;
         }
       }
-      const std::size_t size = min(payload.size(), fragment_bytes);
+      const std::size_t size = (min)(payload.size(), fragment_bytes);
       const bool last = size == payload.size();
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
@@ -145,7 +145,7 @@ class LinkSender {
 
   /// Asks for a wake-up when there is room for the oldest message. True when there is some.
   bool arm(const FrameQueue& queue) {
-    return out_.arm(min(queue.front().header.bytes, fragment_bytes));
+    return out_.arm((min)(queue.front().header.bytes, fragment_bytes));
   }
   Interest interest() const { return out_.interest(); }
 

@@ -49,7 +49,7 @@ class ByteBuffer {
   [[nodiscard]] bool reserve(std::size_t bytes) {
     if (data_ != nullptr && bytes <= capacity_) return true;
     if (bytes > SIZE_MAX / 2) return false;  // what follows would wrap around
-    const std::size_t wanted = max(bytes, max(2 * capacity_, 4096));
+    const std::size_t wanted = (max)(bytes, (max)(2 * capacity_, 4096));
     const std::size_t rounded = (wanted + payload_alignment - 1) / payload_alignment;
     auto* grown = static_cast<std::byte*>(
         posix::allocate_aligned(payload_alignment, rounded * payload_alignment));

@@ -20,12 +20,12 @@ class WriteLog {
     Parts next;
     for (std::size_t i = 0; i != parts_.count; ++i) {
       const Part& part = parts_.at[i];
-      if (part.begin < begin) next.push({part.begin, min(part.end, begin), part.version});
+      if (part.begin < begin) next.push({part.begin, (min)(part.end, begin), part.version});
     }
     next.push({begin, end, version});
     for (std::size_t i = 0; i != parts_.count; ++i) {
       const Part& part = parts_.at[i];
-      if (part.end > end) next.push({max(part.begin, end), part.end, part.version});
+      if (part.end > end) next.push({(max)(part.begin, end), part.end, part.version});
     }
     while (next.count > max_parts) next.join_cheapest();
     parts_ = next;
@@ -100,7 +100,7 @@ class WriteLog {
         }
       }
       at[best].end = at[best + 1].end;
-      at[best].version = max(at[best].version, at[best + 1].version);
+      at[best].version = (max)(at[best].version, at[best + 1].version);
       for (std::size_t i = best + 1; i + 1 != count; ++i) at[i] = at[i + 1];
       --count;
     }

@@ -124,7 +124,7 @@ class PipeEnd {
         return Errc::would_block;
       }
     }
-    const std::size_t size = strait::detail::min(room.size(), in_->size - in_->taken);
+    const std::size_t size = (strait::detail::min)(room.size(), in_->size - in_->taken);
     std::memcpy(room.data(), in_->bytes + in_->taken, size);
     in_->taken += size;
     // What fails is told by the next call.
@@ -142,7 +142,7 @@ class PipeEnd {
       out_->size = 0;
       for (const GatheredPart& part : parts) {
         const std::size_t size =
-            strait::detail::min(part.iov_len, PipeOperation::capacity - out_->size);
+            (strait::detail::min)(part.iov_len, PipeOperation::capacity - out_->size);
         if (size != 0) std::memcpy(out_->bytes + out_->size, part.iov_base, size);
         out_->size += size;
       }
