@@ -44,9 +44,9 @@ template <class KernelT, class SendPolicy = DefaultSendPolicy, class WaitPolicy 
 class BasicMachTransport;
 
 /// Messages over Mach ports: on Linux a ring in shared memory and a socket pair for each direction,
-/// on macOS the system's own. The fastest transport, and the one for peers that are not trusted; it
-/// carries rights. Costs `queue_bytes` of memory each way and four descriptors: see
-/// `BasicMachTransport`.
+/// on Windows rings and a named pipe, on macOS the system's own. The fastest transport, and the one
+/// for peers that are not trusted; it carries rights, but on Windows. Costs `queue_bytes` of memory
+/// each way and four descriptors: see `BasicMachTransport`.
 template <class SendPolicy = DefaultSendPolicy, class WaitPolicy = SpinThenBlock<>,
           std::size_t queue_bytes = (std::size_t{1} << 20)>
 using MachTransport = BasicMachTransport<NativeMachKernel, SendPolicy, WaitPolicy, queue_bytes>;

@@ -18,11 +18,11 @@
 #include "strait/serializers/trivial.hpp"
 #include "strait/task_queue.hpp"
 #include "strait/transports/loopback.hpp"
+#include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
 #include "strait/version.hpp"
 
 #if !STRAIT_HAS_WINDOWS
 #include "strait/transports/bridged.hpp"
-#include "strait/transports/mach.hpp"
 #include "strait/transports/socket.hpp"
 #endif

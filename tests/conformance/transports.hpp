@@ -7,10 +7,10 @@
 
 #include "strait/config.hpp"
 #include "strait/transports/loopback.hpp"
+#include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
 #if !STRAIT_HAS_WINDOWS
 #include "strait/transports/bridged.hpp"
-#include "strait/transports/mach.hpp"
 #include "strait/transports/socket.hpp"
 #include "support/scripted_mach.hpp"
 #endif
@@ -21,18 +21,24 @@ namespace strait_test {
 
 using Pipe = strait::PipeTransport;
 using Loopback = strait::LoopbackTransport;
+using Mach = strait::MachTransport<>;
+using MachBlock = strait::MachTransport<strait::DefaultSendPolicy, strait::Block>;
+using MachSpin = strait::MachTransport<strait::DefaultSendPolicy, strait::Spin>;
 
-// What a test shows of one transport by name, it shows there of the one that is there.
-using Mach = Pipe;
+// What a test shows over a socket, it shows there over the other stream of bytes.
 using Socket = Pipe;
 
 }  // namespace strait_test
 
-#define STRAIT_TEST_MACH Pipe
-#define STRAIT_TEST_CROSSING Pipe
-#define STRAIT_TEST_TRANSPORTS Pipe, Loopback
-#define STRAIT_TEST_UNREAD Pipe, Loopback
-#define STRAIT_TEST_WAITING Pipe, Loopback
+#if STRAIT_TEST_BREADTH >= 2
+#define STRAIT_TEST_MACH Mach, MachBlock, MachSpin
+#else
+#define STRAIT_TEST_MACH Mach
+#endif
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe
+#define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, Loopback
+#define STRAIT_TEST_UNREAD STRAIT_TEST_TRANSPORTS
+#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
 #define STRAIT_TEST_RIGHTS_CROSSING Loopback
 #define STRAIT_TEST_RIGHTS Loopback
 

@@ -157,8 +157,7 @@ class RightList {
     first_ = node->next;
     if (first_ == nullptr) last_ = nullptr;
     --size_;
-    const NativeHandle unseen =
-        node->right.received ? node->right.descriptor.release() : no_handle;
+    const NativeHandle unseen = node->right.received ? node->right.descriptor.release() : no_handle;
     delete node;
     return unseen;
   }

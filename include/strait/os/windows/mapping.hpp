@@ -25,7 +25,9 @@ class Mapping {
   enum class Access : DWORD {
     shared = FILE_MAP_READ | FILE_MAP_WRITE,
     shared_read_only = FILE_MAP_READ,
+    copied_read_only = FILE_MAP_COPY,
   };
+  static constexpr Access copied_read_only = Access::copied_read_only;
   static constexpr Access shared = Access::shared;
   static constexpr Access shared_read_only = Access::shared_read_only;
 
@@ -60,6 +62,16 @@ class Mapping {
     if (data == nullptr) return last_error();
     return Mapping(data, size, true);
   }
+
+  /// A section that a peer made. Errors: `bad_region` if it does not allow it; the system's.
+  static Result<Mapping> map_received(std::size_t size, Access access, HANDLE section) {
+    auto mapping = map(size, access, section);
+    const bool denied = !mapping && mapping.error() == system_error(ERROR_ACCESS_DENIED);
+    return denied ? Errc::bad_region : std::move(mapping);
+  }
+
+  /// Pages come when they are touched.
+  void populate(std::size_t = 0) noexcept {}
 
   std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/mapping.hpp"
@@ -22,8 +23,10 @@ inline Result<Descriptor> create_memory_file(const char*, std::size_t size) {
   return section;
 }
 
-enum class Seals { size };
+enum class Seals { size, content };
 inline constexpr Seals seals_of_size = Seals::size;
+/// Which no section has.
+inline constexpr Seals seals_of_content = Seals::content;
 inline Result<void> add_seals(HANDLE, Seals) { return {}; }
 
 /// The size that `sealed_size` gives for memory of so many bytes.
@@ -35,7 +38,8 @@ inline std::size_t memory_file_bytes(std::size_t size) {
 /// none: to touch it could be an access violation.
 ///
 /// Errors: `bad_region`.
-inline Result<std::size_t> sealed_size(HANDLE section, Seals) {
+inline Result<std::size_t> sealed_size(HANDLE section, Seals seals) {
+  if (seals == Seals::content) return Errc::bad_region;
   struct Information {
     void* base;
     ULONG attributes;
@@ -52,5 +56,8 @@ inline Result<std::size_t> sealed_size(HANDLE section, Seals) {
   }
   return static_cast<std::size_t>(information.size.QuadPart);
 }
+
+/// Bytes can't be passed on so that they stay as they are. Errors: `unsupported`.
+inline Result<Descriptor> memory_file_of(std::span<const std::byte>) { return Errc::unsupported; }
 
 }  // namespace strait::windows

@@ -93,6 +93,23 @@ class PipeEnd {
     return prepare_to_write();
   }
 
+  /// Has an end that was read once be read on, and set `event` when it was.
+  Result<void> watch(HANDLE event) {
+    in_->overlapped.hEvent = event;
+    return in_->started ? Result<void>() : read_on();
+  }
+  /// Gets what is needed to write.
+  Result<void> prepare_to_write() {
+    auto event = make_event();
+    if (!event) return event.error();
+    write_event_ = std::move(*event);
+    ::SetEvent(write_event_.get());
+    out_ = new (std::nothrow) PipeOperation;
+    if (out_ == nullptr) return strait::detail::no_memory();
+    out_->overlapped.hEvent = write_event_.get();
+    return {};
+  }
+
   explicit operator bool() const { return static_cast<bool>(pipe_); }
   HANDLE get() const { return pipe_.get(); }
   /// Set while there is something to `read`.
@@ -193,17 +210,6 @@ class PipeEnd {
       case ERROR_PIPE_NOT_CONNECTED: return make_error_code(Errc::peer_closed);
       default: return system_error(failed);
     }
-  }
-
-  Result<void> prepare_to_write() {
-    auto event = make_event();
-    if (!event) return event.error();
-    write_event_ = std::move(*event);
-    ::SetEvent(write_event_.get());
-    out_ = new (std::nothrow) PipeOperation;
-    if (out_ == nullptr) return strait::detail::no_memory();
-    out_->overlapped.hEvent = write_event_.get();
-    return {};
   }
 
   /// Has the system read. That the peer is gone is what is read then.

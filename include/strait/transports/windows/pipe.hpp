@@ -3,12 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
-#include "strait/base/channel_name.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/framing/frame_reader.hpp"
@@ -16,14 +14,12 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
+#include "strait/handshake/windows/pipe_server.hpp"
 #include "strait/os/gathered.hpp"
 #include "strait/os/interest.hpp"
-#include "strait/os/windows/name_claim.hpp"
 #include "strait/os/windows/named_pipe.hpp"
 #include "strait/os/windows/pipe_end.hpp"
-#include "strait/os/windows/pipe_name.hpp"
 #include "strait/transport.hpp"
-#include "strait/transports/windows/pipe_server.hpp"
 #include "strait/wait_policy.hpp"
 
 namespace strait {
@@ -127,14 +123,8 @@ class BasicPipeTransport {
 
   /// Errors: also `would_block` when more clients have come at once than the server has looked at.
   static Result<Connector> look_up(std::string_view name) {
-    if (auto checked = detail::check_name(name); !checked) return checked.error();
-    const std::wstring object = kind + posix::object_name(name);
-    auto pipe = posix::connect_pipe(L"\\\\.\\pipe\\" + object);
-    if (!pipe) {
-      // The pipe is there as long as any client that once was let in.
-      const bool gone = pipe.error() == Errc::would_block && !posix::NameClaim::is_held(object);
-      return gone ? make_error_code(Errc::not_found) : pipe.error();
-    }
+    auto pipe = detail::connect_to_name(kind, name);
+    if (!pipe) return pipe.error();
     const auto credentials = posix::server_credentials(pipe->get());
     if (!credentials) return credentials.error();
     return Connector(std::move(*pipe), *credentials);

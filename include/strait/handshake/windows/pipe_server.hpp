@@ -22,6 +22,21 @@
 
 namespace strait::detail {
 
+/// The client's end of the pipe of a name. `kind` is what the names of one transport begin with.
+///
+/// Errors: `invalid_name`, `not_found`; `would_block` when more clients have come at once than the
+/// server has looked at; the system's.
+inline Result<posix::Descriptor> connect_to_name(const wchar_t* kind, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked.error();
+  const std::wstring object = kind + posix::object_name(name);
+  auto pipe = posix::connect_pipe(L"\\\\.\\pipe\\" + object);
+  // The pipe is there as long as any client that once was let in.
+  if (!pipe && pipe.error() == Errc::would_block && !posix::NameClaim::is_held(object)) {
+    return Errc::not_found;
+  }
+  return pipe;
+}
+
 /// An end of a pipe at which a server waits for a client.
 class PipeInstance {
  public:
