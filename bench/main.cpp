@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "experiments/experiments.hpp"
+#include "experiments/fan_out.hpp"
 #include "harness/session.hpp"
 
 namespace {
@@ -28,6 +29,8 @@ constexpr Experiment experiments[] = {
     {"peers", "Boost.Interprocess, ZeroMQ and nng at the same work", bench::run_peers},
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
+    {"fan-out", "one message to many receivers: copied for each, or one region for all",
+     bench::run_fan_out},
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
     {"serializers", "messages with parts, by each serializer", bench::run_serializers},
     {"calls", "a call and its reply beside a bare round trip", bench::run_calls},
@@ -60,6 +63,10 @@ int main(int argc, char** argv) {
   // The second process is this program, too; no user types this.
   if (argc == 3 && std::string(argv[1]) == "serve") {
     return bench::serve(STDIN_FILENO, std::stoi(argv[2]));
+  }
+
+  if (argc == 4 && std::string(argv[1]) == "receive") {
+    return bench::receive_fan_out(argv[2], std::stoi(argv[3]));
   }
 
   CLI::App app("Measures what it costs to move messages between two processes.", "strait_bench");

@@ -19,6 +19,7 @@ std::span<const Case> all_cases() {
       mach_cow_again_case(),
       mach_ool_case(),
       mach_loan_case(),
+      mach_loan_send_case(),
       mach_loan_spin_case(),
       mach_cow_block_case(),
       mach_cow_spin_case(),

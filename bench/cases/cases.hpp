@@ -19,6 +19,7 @@ Case mach_cow_case();
 Case mach_cow_again_case();
 Case mach_ool_case();
 Case mach_loan_case();
+Case mach_loan_send_case();
 Case mach_loan_spin_case();
 Case mach_cow_block_case();
 Case mach_cow_spin_case();

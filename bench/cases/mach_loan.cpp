@@ -15,9 +15,14 @@ Case mach_loan_case() {
       "mach-loan", "MachTransport, all made in lent memory, default wait policy");
 }
 
+Case mach_loan_send_case() {
+  return library_case<strait::MachTransport<Lent>>(
+      "mach-loan-send", "the same, sent from the sender's own memory: one copy, read in place");
+}
+
 Case mach_loan_spin_case() {
   return library_case<strait::MachTransport<Lent, strait::Spin>, How::lending>(
-      "mach-loan-spin", "the same, never sleeping");
+      "mach-loan-spin", "mach-loan, never sleeping");
 }
 
 }  // namespace bench

@@ -28,6 +28,8 @@ int run_limits(const Options& options);
 int run_bridge(const Options& options);
 /// Large messages: handed over, and written and read as a whole.
 int run_ool(const Options& options);
+/// One message to many receivers: inline, and out of line in one region.
+int run_fan_out(const Options& options);
 /// What a channel costs over which nothing comes.
 int run_idle(const Options& options);
 /// What serializers, strait's own and those of other libraries, make of messages with parts.

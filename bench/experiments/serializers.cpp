@@ -48,7 +48,7 @@ Batch order_batch(std::size_t bytes, bool quick) {
   return {quick ? 5 : timed / 4, quick ? 20 : timed};
 }
 
-struct Bar {
+struct SerializerBar {
   std::string_view name;
   std::string_view over;
   std::size_t bytes;
@@ -56,7 +56,7 @@ struct Bar {
 
 void print_ratios(const LatencyGrid& latencies, const RateGrid& rates,
                   const std::vector<std::size_t>& sizes) {
-  constexpr Bar bars[] = {
+  constexpr SerializerBar bars[] = {
       {"order-struct", "order-raw", 200},
       {"order-fixed-struct", "order-fixed-trivial", 200},
       {"order-protobuf-zmq", "order-protobuf", 200},
@@ -65,7 +65,7 @@ void print_ratios(const LatencyGrid& latencies, const RateGrid& rates,
   };
   fmt::print("\nRatios, each the median over the rounds\n\n{:<48}{:>9}{:>16}{:>16}\n", "", "bytes",
              "latency, median", "stream");
-  for (const Bar& bar : bars) {
+  for (const SerializerBar& bar : bars) {
     const auto latency = latencies.ratio(bar.bytes, bar.name, bar.over, &Latency::p50_us);
     if (!latency) continue;
     const auto place = std::find(sizes.begin(), sizes.end(), bar.bytes);

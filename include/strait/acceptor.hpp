@@ -1,11 +1,9 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -15,55 +13,25 @@
 #include "strait/acceptor_options.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/calls/frame.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel/client_listener.hpp"
+#include "strait/channel/fan_out.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/server.hpp"
 #include "strait/handshake/withdraw.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/activated_socket.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
+#include "strait/transport.hpp"
 
 namespace strait {
-
-namespace detail {
-
-/// A channel's listener, made of an acceptor's and the channel: takes with a channel in front what
-/// that one takes, a message alone or with rights, in place or in a buffer to keep.
-template <class ChannelT, class Listener>
-struct ListenerOf {
-  static constexpr bool takes_calls = TakesCalls<Listener>;
-
-  ChannelT& channel;
-  Listener& listener;
-
-  template <class... Arguments>
-    requires std::invocable<Listener&, ChannelT&, Arguments...>
-  void operator()(Arguments&&... arguments) {
-    listener(channel, std::forward<Arguments>(arguments)...);
-  }
-  /// Taken instead of passing such a message over at run time.
-  template <class... Arguments>
-    requires(!std::invocable<Listener&, ChannelT&, Arguments...> &&
-             std::invocable<Listener&, Arguments...>)
-  void operator()(Arguments&&...) {
-    static_assert(std::invocable<Listener&, ChannelT&, Arguments...>,
-                  "strait: an acceptor's listener takes the client's channel before the message: "
-                  "(Link&, const Message&), or (Link&, const Message&, strait::Rights).");
-  }
-  void on_connected(const Peer&) requires requires { listener.on_connected(channel); }
-  { listener.on_connected(channel); }
-};
-
-}  // namespace detail
-
-/// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
-enum class ClientId : std::uint64_t {};
 
 /// One name, many clients with the same token, each with a channel of its own.
 ///
@@ -97,14 +65,25 @@ class Acceptor {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<Acceptor> listen(std::string_view name, const Token& token,
                                                ObserverT observer = {}) {
-    auto limits = ChannelT::accept_limits();
-    limits.max_half_open = options.max_half_open;
-    auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits, name);
-    if (!server) return server.error();
+    detail::observe_name(observer, name);
+    return listen_at(name, token, std::move(observer));
+  }
+
+  /// The same at a socket that a service manager has made, as `Channel::listen`.
+  [[nodiscard]] static Result<Acceptor> listen(ActivatedSocket socket, const Token& token,
+                                               ObserverT observer = {}) {
+    static_assert(detail::check_activatable<TransportT>());
+    return listen_at(std::move(socket), token, std::move(observer));
+  }
+
+  /// One without a name, on another thread for instance, for clients that another acceptor has let
+  /// in: see `release` and `adopt`.
+  ///
+  /// Errors: the system's. Blocking: never.
+  [[nodiscard]] static Result<Acceptor> create(ObserverT observer = {}) {
     auto set = posix::wait_set_with_signal();
     if (!set) return set.error();
-    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
-    return Acceptor(std::move(*server), std::move(*set), std::move(observer));
+    return Acceptor(std::move(*set), std::move(observer));
   }
 
   Acceptor(Acceptor&&) noexcept = default;
@@ -117,7 +96,6 @@ class Acceptor {
   template <class Listener>
   Result<std::size_t> poll(Listener&& listener) {
     if (listening_) return Errc::busy;
-    if (!server_) return Errc::closed;
     const detail::StopTaken stop_taken(stop_);
     return poll_on(listener);
   }
@@ -158,6 +136,7 @@ class Acceptor {
       clients_.clear();
       handles_.clear();
       detail::withdraw(server_);
+      open_ = false;
     }
   }
 
@@ -175,12 +154,11 @@ class Acceptor {
   }
 
   /// Sends the same to each client, and returns how many have taken it. Another one's queue is
-  /// full, or its channel is about to end. Blocking: never.
+  /// full, or its channel is about to end. The message is serialized once, and what goes out of
+  /// line by copy-on-write becomes one region, which each client maps. Blocking: never.
   template <class Message>
   std::size_t send_all(const Message& message) {
-    std::size_t taken = 0;
-    for_each([&](ChannelT& client) { taken += client.send(message).has_value(); });
-    return taken;
+    return fan_out_.send(*this, message);
   }
 
   /// The id of a client that is there, or that `on_closed` tells of.
@@ -195,7 +173,8 @@ class Acceptor {
   /// Gives a client away, with all that it has sent and that was not handled: to a `ChannelProxy`,
   /// or to another acceptor's `adopt`, on another thread, too. `on_closed` does not tell of it.
   ///
-  /// Errors: `busy` from inside a listener; `peer_closed` if it is gone.
+  /// Errors: `busy` from inside a listener, which may note the id and `stop`; `peer_closed` if it
+  /// is gone.
   Result<ChannelT> release(ClientId id) {
     if (listening_) return Errc::busy;
     const auto handle = handles_.find(id);
@@ -258,9 +237,26 @@ class Acceptor {
     Acceptor& acceptor_;
   };
 
-  Acceptor(detail::HandshakeServer<TransportT> server, posix::WaitSet set, ObserverT observer)
-      : set_(std::move(set)), observer_(std::move(observer)) {
-    server_.emplace(std::move(server));
+  template <class From>
+  static Result<Acceptor> listen_at(From from, const Token& token, ObserverT observer) {
+    auto limits = ChannelT::accept_limits();
+    limits.max_half_open = options.max_half_open;
+    auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits,
+                                                              std::move(from));
+    if (!server) return detail::observe_failure(observer, server.error());
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
+    Acceptor acceptor(std::move(*set), std::move(observer));
+    acceptor.server_.emplace(std::move(*server));
+    return acceptor;
+  }
+
+  Acceptor(posix::WaitSet set, ObserverT observer)
+      : set_(std::move(set)), observer_(std::move(observer)) {}
+
+  detail::Deadline accept_deadline() const {
+    return server_ ? server_->deadline() : detail::Deadline::never();
   }
 
   template <class Listener>
@@ -270,7 +266,7 @@ class Acceptor {
       if (!handled || *handled != 0 || stop_.raised() || closing_ || deadline.passed()) {
         return handled;
       }
-      const auto until = detail::Deadline::earlier(deadline, server_->deadline());
+      const auto until = detail::Deadline::earlier(deadline, accept_deadline());
       auto slept = posix::wait_for({Interest::to_read(set_.native_handle())}, until);
       if (!slept) return slept.error();
     }
@@ -278,7 +274,8 @@ class Acceptor {
 
   template <class Listener>
   Result<std::size_t> poll_on(Listener& listener) {
-    if (!server_) return Errc::closed;
+    static_assert(detail::check_client_hooks<ChannelT, Listener>());
+    if (!open_) return Errc::closed;
     Listening listening(*this);
     set_.clear();
     // In turn, and what there was no time for comes first in the next call.
@@ -291,11 +288,11 @@ class Acceptor {
     }
     const auto turn_ends = detail::Deadline::after(turn);
     std::size_t handled = 0;
-    backlog_ = backlog_ || server_->deadline().passed();
+    backlog_ = backlog_ || accept_deadline().passed();
     while (next_ready_ != ready_count_) {
       if (stop_.raised() || closing_) return handled;
       const NativeHandle handle = ready_[next_ready_++];
-      if (handle == server_->interest().handle) {
+      if (server_ && handle == server_->interest().handle) {
         backlog_ = true;
       } else if (const auto client = clients_.find(handle); client != clients_.end()) {
         handled += serve(client, listener);
@@ -351,6 +348,7 @@ class Acceptor {
     if (auto watched = set_.watch(Interest::to_read(*handle)); !watched) return watched.error();
     const ClientId id{++last_id_};
     handles_.emplace(id, *handle);
+    detail::observe_client(channel.observer(), id);
     return clients_.emplace(*handle, Client{id, std::move(channel)}).first;
   }
 
@@ -369,7 +367,7 @@ class Acceptor {
     ChannelT& client = at->second.channel;
     const auto handled = client.poll(detail::ListenerOf<ChannelT, Listener>{client, listener});
     if (handled) return *handled;
-    client.close();
+    client.close_because(handled.error());
     if constexpr (requires { listener.on_closed(client, handled.error()); }) {
       listener.on_closed(client, handled.error());
     }
@@ -379,7 +377,9 @@ class Acceptor {
     return 1;
   }
 
+  /// None without a name.
   detail::ResetOnMove<detail::HandshakeServer<TransportT>> server_;
+  detail::ValueOnMove<bool, false> open_ = true;
   posix::WaitSet set_;
   Clients clients_;
   std::map<ClientId, NativeHandle> handles_;
@@ -393,6 +393,7 @@ class Acceptor {
   bool closing_ = false;
   /// More may wait to be accepted than were.
   bool backlog_ = false;
+  detail::FanOut fan_out_;
   [[no_unique_address]] ObserverT observer_;
 };
 

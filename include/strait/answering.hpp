@@ -79,6 +79,13 @@ class Reply {
     if (sent) target_.reset();
     return sent;
   }
+  /// The same with rights, which are gone from `rights` exactly when this succeeds.
+  template <class Message>
+  Result<void> send(const Message& message, Rights&& rights) {
+    auto sent = send_as(detail::CallKind::reply, message, std::move(rights));
+    if (sent) target_.reset();
+    return sent;
+  }
 
   /// One of a stream of replies, for a call that was made by `Caller::stream`. Errors: as above.
   template <class Message>
@@ -90,14 +97,15 @@ class Reply {
   template <class Handlers>
   friend class detail::Answering;
 
-  Reply(Target target, CallId id) : target_(target), id_(id) {}
+  Reply(Target target, CallId id) : target_(std::move(target)), id_(id) {}
 
-  template <class Message>
-  Result<void> send_as(detail::CallKind kind, const Message& message) {
+  template <class Message, class... List>
+  Result<void> send_as(detail::CallKind kind, const Message& message, List&&... rights) {
     if (!target_) return Errc::closed;
-    auto* const channel = target_->find();
-    if (channel == nullptr) return Errc::peer_closed;
-    return channel->send(detail::OutgoingCall<Message>{message, {kind, id_}});
+    const auto channel = target_->find();
+    if (!channel) return Errc::peer_closed;
+    return channel->send(detail::OutgoingCall<Message>{message, {kind, id_}},
+                         std::forward<List>(rights)...);
   }
 
   void drop() {
@@ -121,13 +129,14 @@ class Answering {
  protected:
   /// `before`: what the listener takes in front of the message.
   template <class Messages, class Source, class... Before>
-  void answer(const IncomingCall& in, ReplyTarget<Source> target, Before&... before) {
+  void answer(const IncomingCall& in, Rights& rights, ReplyTarget<Source> target,
+              Before&... before) {
     if (in.trailer.kind != CallKind::call) {
       in.result = Errc::malformed;  // a reply, where nothing was asked
       return;
     }
-    Reply<Source> reply(target, in.trailer.id);
-    Sink<Source, Before...> sink{handlers_, reply, std::tie(before...)};
+    Reply<Source> reply(std::move(target), in.trailer.id);
+    Sink<Source, Before...> sink{handlers_, reply, rights, std::tie(before...)};
     in.result = Messages::read(in.tag, in.bytes, sink);
   }
 
@@ -138,10 +147,13 @@ class Answering {
   struct Sink {
     Handlers& handlers;
     Reply<Source>& reply;
+    Rights& rights;
     std::tuple<Before&...> before;
 
     template <class Message>
       requires(std::invocable<Handlers&, Before&..., Message, Reply<Source>> ||
+               std::invocable<Handlers&, Before&..., Message, Rights, Reply<Source>> ||
+               std::invocable<Handlers&, Before&..., Message, Rights> ||
                std::invocable<Handlers&, Before&..., Message>)
     void operator()(Message&& message) {
       std::apply([&](Before&... first) { call(std::forward<Message>(message), first...); }, before);
@@ -152,10 +164,20 @@ class Answering {
     void call(Message&& message, Before&... first) {
       if constexpr (std::invocable<Handlers&, Before&..., Message, Reply<Source>>) {
         handlers(first..., std::forward<Message>(message), std::move(reply));
-      } else if constexpr (std::is_void_v<std::invoke_result_t<Handlers&, Before&..., Message>>) {
-        handlers(first..., std::forward<Message>(message));
+      } else if constexpr (std::invocable<Handlers&, Before&..., Message, Rights, Reply<Source>>) {
+        handlers(first..., std::forward<Message>(message), std::move(rights), std::move(reply));
+      } else if constexpr (std::invocable<Handlers&, Before&..., Message, Rights>) {
+        call_and_send(first..., std::forward<Message>(message), std::move(rights));
       } else {
-        send(handlers(first..., std::forward<Message>(message)));
+        call_and_send(first..., std::forward<Message>(message));
+      }
+    }
+    template <class... Arguments>
+    void call_and_send(Arguments&&... arguments) {
+      if constexpr (std::is_void_v<std::invoke_result_t<Handlers&, Arguments...>>) {
+        handlers(std::forward<Arguments>(arguments)...);
+      } else {
+        send(handlers(std::forward<Arguments>(arguments)...));
       }
     }
     template <class Answer>
@@ -176,7 +198,7 @@ concept Hears =
     std::invocable<Handlers&, Arguments..., ReplyTo> || std::invocable<Handlers&, Arguments...>;
 template <class Handlers, class ReplyTo, class... Arguments>
 concept HearsWithRights =
-    !Hears<Handlers, ReplyTo, Arguments...> && std::invocable<Handlers&, Arguments..., Rights>;
+    !Hears<Handlers, ReplyTo, Arguments...> && Hears<Handlers, ReplyTo, Arguments..., Rights>;
 
 template <class ReplyTo, class Handlers, class... Arguments>
 void hear(Handlers& handlers, Arguments&&... arguments) {
@@ -187,19 +209,19 @@ void hear(Handlers& handlers, Arguments&&... arguments) {
   }
 }
 
-template <class ChannelT, class Handlers>
+/// Over one channel, of which `Source` is the owner that replies go to.
+template <class Source, class Messages, class Handlers>
 class ChannelAnswering : public Answering<Handlers> {
-  using ReplyTo = Reply<ChannelT>;
+  using ReplyTo = Reply<Source>;
 
  public:
   static constexpr bool takes_calls = true;
 
-  ChannelAnswering(ChannelT& channel, Handlers handlers)
-      : Answering<Handlers>(std::move(handlers)), channel_(&channel) {}
+  ChannelAnswering(ReplyTarget<Source> target, Handlers handlers)
+      : Answering<Handlers>(std::move(handlers)), target_(std::move(target)) {}
 
-  void operator()(IncomingCall in) {
-    this->template answer<typename ChannelT::serializer::Messages>(in,
-                                                                   ReplyTarget<ChannelT>{channel_});
+  void operator()(IncomingCall in, Rights rights = {}) {
+    this->template answer<Messages>(in, rights, target_);
   }
   template <class Message>
     requires Hears<Handlers, ReplyTo, Message>
@@ -209,15 +231,19 @@ class ChannelAnswering : public Answering<Handlers> {
   template <class Message>
     requires HearsWithRights<Handlers, ReplyTo, Message>
   void operator()(Message&& message, Rights rights) {
-    static_cast<void>(this->handlers_(std::forward<Message>(message), std::move(rights)));
+    hear<ReplyTo>(this->handlers_, std::forward<Message>(message), std::move(rights));
   }
   void on_connected(const Peer& peer) requires requires(Handlers& handlers) {
     handlers.on_connected(peer);
   }
   { this->handlers_.on_connected(peer); }
+  void on_closed(std::error_code why) requires requires(Handlers& handlers) {
+    handlers.on_closed(why);
+  }
+  { this->handlers_.on_closed(why); }
 
- private:
-  ChannelT* channel_;
+ protected:
+  ReplyTarget<Source> target_;
 };
 
 template <class AcceptorT, class Handlers>
@@ -231,9 +257,9 @@ class AcceptorAnswering : public Answering<Handlers> {
   AcceptorAnswering(AcceptorT& acceptor, Handlers handlers)
       : Answering<Handlers>(std::move(handlers)), acceptor_(&acceptor) {}
 
-  void operator()(Client& client, IncomingCall in) {
+  void operator()(Client& client, IncomingCall in, Rights rights = {}) {
     this->template answer<typename Client::serializer::Messages>(
-        in, ReplyTarget<AcceptorT>{acceptor_, acceptor_->id(client)}, client);
+        in, rights, ReplyTarget<AcceptorT>{acceptor_, acceptor_->id(client)}, client);
   }
   template <class Message>
     requires Hears<Handlers, ReplyTo, Client&, Message>
@@ -243,7 +269,7 @@ class AcceptorAnswering : public Answering<Handlers> {
   template <class Message>
     requires HearsWithRights<Handlers, ReplyTo, Client&, Message>
   void operator()(Client& client, Message&& message, Rights rights) {
-    static_cast<void>(this->handlers_(client, std::forward<Message>(message), std::move(rights)));
+    hear<ReplyTo>(this->handlers_, client, std::forward<Message>(message), std::move(rights));
   }
   void on_connected(Client& client) requires requires(Handlers& handlers) {
     handlers.on_connected(client);
@@ -273,15 +299,18 @@ class AcceptorAnswering : public Answering<Handlers> {
 /// Messages that are no calls are heard by the same callables; what these return is of no use then.
 ///
 /// A reply that finds the channel's queue full is not sent, and the call is `unanswered` or timed
-/// out; with a `Reply` one can try again. Rights that come with a call are closed.
+/// out; with a `Reply` one can try again. Rights that come with a call are a second argument,
+/// `Rights`, of a callable that takes them, in front of the `Reply`; else they are closed.
 template <class ChannelT, class Handlers>
   requires requires { typename ChannelT::serializer; }
 auto answering(ChannelT& channel, Handlers handlers) {
-  return detail::ChannelAnswering<ChannelT, Handlers>(channel, std::move(handlers));
+  using Messages = typename ChannelT::serializer::Messages;
+  return detail::ChannelAnswering<ChannelT, Messages, Handlers>(
+      detail::ReplyTarget<ChannelT>{&channel}, std::move(handlers));
 }
 template <class ChannelT, class Handlers>
 auto answering(Caller<ChannelT>& caller, Handlers handlers) {
-  return detail::ChannelAnswering<ChannelT, Handlers>(caller.channel(), std::move(handlers));
+  return answering(caller.channel(), std::move(handlers));
 }
 template <class ChannelT, AcceptorOptions options, class Handlers>
 auto answering(Acceptor<ChannelT, options>& acceptor, Handlers handlers) {

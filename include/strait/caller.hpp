@@ -1,18 +1,19 @@
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/calls/table.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/rights.hpp"
 #include "strait/serializers/calls.hpp"
 
 namespace strait {
@@ -37,11 +38,11 @@ struct ReplyListener {
   CallTable& calls;
   Listener& listener;
 
-  void operator()(IncomingCall in) {
+  void operator()(IncomingCall in, Rights rights = {}) {
     if (in.trailer.kind != CallKind::call) {
-      in.result = calls.reply(in);
+      in.result = calls.reply(in, std::move(rights));
     } else if constexpr (TakesCalls<Listener>) {
-      listener(in);
+      listener(in, std::move(rights));
     } else {
       // Its caller shall not wait for what does not come.
       static_cast<void>(
@@ -60,9 +61,20 @@ template <class Reply, class OnReply>
 struct ResultHandler {
   OnReply on_reply;
 
-  void operator()(const Reply& reply) { on_reply(Result<Reply>(reply)); }
+  void operator()(const Reply& reply) requires(!std::invocable<OnReply&, Result<Reply>, Rights>) {
+    on_reply(Result<Reply>(reply));
+  }
+  void operator()(const Reply& reply,
+                  Rights rights) requires std::invocable<OnReply&, Result<Reply>, Rights> {
+    on_reply(Result<Reply>(reply), std::move(rights));
+  }
   void operator()(std::error_code why) {
-    if (why) on_reply(Result<Reply>(why));
+    if (!why) return;
+    if constexpr (std::invocable<OnReply&, Result<Reply>, Rights>) {
+      on_reply(Result<Reply>(why), Rights());
+    } else {
+      on_reply(Result<Reply>(why));
+    }
   }
 };
 
@@ -126,7 +138,7 @@ class Caller {
   explicit Caller(ChannelT channel) : channel_(std::move(channel)) {}
 
   /// Calls the peer. `on_reply` takes the messages that may be the reply (`const Sum&`), as a
-  /// listener does, and a `std::error_code` that says why there is none.
+  /// listener does, or also its `Rights`, and a `std::error_code` that says why there is none.
   ///
   /// Errors: those of `Channel::send`; `queue_full` with a million calls under way. There is no
   /// call then, and `on_reply` is not called.
@@ -136,15 +148,31 @@ class Caller {
                       OnReply on_reply) {
     return begin(request, timeout, std::move(on_reply), false);
   }
+  /// The same with rights, which come with the request, for an `answering` listener that takes
+  /// them behind it. They are gone from `rights` exactly when this succeeds.
+  template <class... None, class Message, class Rep, class Period, class OnReply>
+    requires(sizeof...(None) == 0)
+  Result<CallId> call(const Message& request, Rights&& rights,
+                      std::chrono::duration<Rep, Period> timeout, OnReply on_reply) {
+    return begin(request, timeout, std::move(on_reply), false, std::move(rights));
+  }
 
   /// The same where one type of reply alone is taken: `on_reply` takes a `Result<Reply>`.
   template <class Reply, class Message, class Rep, class Period, class OnReply>
   Result<CallId> call(const Message& request, std::chrono::duration<Rep, Period> timeout,
                       OnReply on_reply) {
-    static_assert(std::invocable<OnReply&, Result<Reply>>,
+    static_assert(takes_result<Reply, OnReply>,
                   "strait: what is done with a call's reply takes a Result of it.");
     return begin(request, timeout, detail::ResultHandler<Reply, OnReply>{std::move(on_reply)},
                  false);
+  }
+  template <class Reply, class Message, class Rep, class Period, class OnReply>
+  Result<CallId> call(const Message& request, Rights&& rights,
+                      std::chrono::duration<Rep, Period> timeout, OnReply on_reply) {
+    static_assert(takes_result<Reply, OnReply>,
+                  "strait: what is done with a call's reply takes a Result of it.");
+    return begin(request, timeout, detail::ResultHandler<Reply, OnReply>{std::move(on_reply)},
+                 false, std::move(rights));
   }
 
   /// The same for a coroutine, which goes on inside `poll`, `wait` or `run`:
@@ -227,6 +255,12 @@ class Caller {
     calls_.end_all(make_error_code(Errc::closed));
   }
 
+  /// Ends all calls that are under way with this error, as `cancel` does one.
+  void end_calls(std::error_code why) {
+    calls_.end_all(why);
+    channel_.wake_by(calls_.next_deadline());
+  }
+
   /// The channel, for all else; not to be polled by itself.
   ChannelT& channel() noexcept { return channel_; }
 
@@ -236,9 +270,13 @@ class Caller {
     return none;
   }
 
-  template <class Message, class Rep, class Period, class OnReply>
+  template <class Reply, class OnReply>
+  static constexpr bool takes_result =
+      std::invocable<OnReply&, Result<Reply>> || std::invocable<OnReply&, Result<Reply>, Rights>;
+
+  template <class Message, class Rep, class Period, class OnReply, class... List>
   Result<CallId> begin(const Message& request, std::chrono::duration<Rep, Period> timeout,
-                       OnReply on_reply, bool streams) {
+                       OnReply on_reply, bool streams, List&&... rights) {
     static_assert(std::invocable<OnReply&, std::error_code>,
                   "strait: what is done with a call's reply takes a std::error_code, too, which "
                   "says why there is none.");
@@ -247,7 +285,8 @@ class Caller {
         calls_.add(detail::ReplyHandler::make<Messages>(std::move(on_reply)), deadline, streams);
     if (!id) return id;
     const auto sent =
-        channel_.send(detail::OutgoingCall<Message>{request, {detail::CallKind::call, *id}});
+        channel_.send(detail::OutgoingCall<Message>{request, {detail::CallKind::call, *id}},
+                      std::forward<List>(rights)...);
     if (!sent) {
       calls_.remove(*id);
       return sent.error();

@@ -14,12 +14,16 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/channel/channel_core.hpp"
+#include "strait/channel/connect_attempts.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
 #include "strait/memory/encode_buffer.hpp"
 #include "strait/memory/out_of_line.hpp"
+#include "strait/observer.hpp"
+#include "strait/os/activated_socket.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
@@ -27,6 +31,7 @@
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
+#include "strait/send_policy.hpp"
 #include "strait/serializer.hpp"
 #include "strait/token.hpp"
 #include "strait/transport.hpp"
@@ -62,8 +67,21 @@ class Channel {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
                                               ObserverT observer = {}) {
+    detail::observe_name(observer, name);
     auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(), name);
-    if (!server) return server.error();
+    if (!server) return detail::observe_failure(observer, server.error());
+    return Channel(std::move(*server), std::move(observer));
+  }
+
+  /// The same at a socket that a service manager has made and keeps.
+  ///
+  /// Errors: those of `ActivatedSocket::listening`, the system's. Blocking: never.
+  [[nodiscard]] static Result<Channel> listen(ActivatedSocket socket, const Token& token,
+                                              ObserverT observer = {}) {
+    static_assert(detail::check_activatable<TransportT>());
+    auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(),
+                                                              std::move(socket));
+    if (!server) return detail::observe_failure(observer, server.error());
     return Channel(std::move(*server), std::move(observer));
   }
 
@@ -80,20 +98,12 @@ class Channel {
   [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
                                                std::chrono::duration<Rep, Period> timeout = {},
                                                ObserverT observer = {}) {
+    detail::observe_name(observer, name);
     const auto deadline = detail::Deadline::after(timeout);
-    constexpr std::chrono::milliseconds longest{60};
-    for (std::chrono::milliseconds pause{1};; pause = pause < longest / 2 ? 2 * pause : longest) {
-      auto server = introduce(name, token, deadline, observer);
-      if (server) return Channel(std::move(*server), deadline.is_now(), std::move(observer));
-      if (!passes(server.error()) || deadline.passed()) {
-        return server.error() == Errc::peer_closed ? make_error_code(Errc::refused)
-                                                   : server.error();
-      }
-      // No system tells when a name appears.
-      const auto slept =
-          posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
-      if (!slept) return slept.error();
-    }
+    auto server = detail::connect_to<TransportT>(name, terms(token), accept_limits().timeout,
+                                                 deadline, observer);
+    if (!server) return detail::observe_failure(observer, server.error());
+    return Channel(std::move(*server), deadline.is_now(), std::move(observer));
   }
 
   /// Two channels connected to each other: keep one, send the other with `Rights`. The peer's
@@ -113,7 +123,13 @@ class Channel {
   }
 
   Channel(Channel&&) noexcept = default;
-  Channel& operator=(Channel&&) noexcept = default;
+  ~Channel() { core_.observe_destruction(); }
+  Channel& operator=(Channel&& other) noexcept {
+    core_.observe_destruction();
+    core_ = std::move(other.core_);
+    encoder_ = std::move(other.encoder_);
+    return *this;
+  }
 
   /// Sends a message, or queues it while there is no room or no peer. `poll`, `wait`, `run` and
   /// `flush` send what is queued, in order, before anything later. Success means that the message
@@ -141,9 +157,10 @@ class Channel {
       constexpr bool moved = !std::is_lvalue_reference_v<Buffer> && !std::is_const_v<Buffer>;
       auto& lease = detail::OutOfLineAccess::lease(const_cast<Plain&>(buffer));
       const auto& message = detail::OutOfLineAccess::message(buffer);
-      if (auto checked = check(message); !checked) return checked;
-      auto sent = core_.send(detail::OutOfLinePayload<SerializerT, std::decay_t<decltype(message)>>(
-          message, lease, moved));
+      if (auto checked = check(message); !checked) return not_sent(message, checked);
+      using Message = std::decay_t<decltype(message)>;
+      auto sent = core_.template send<detail::max_waiting_of<Message>>(
+          detail::OutOfLinePayload<SerializerT, Message>(message, lease, moved));
       if constexpr (moved) {
         if (sent) detail::OutOfLineAccess::give_away(buffer);
       }
@@ -164,11 +181,11 @@ class Channel {
                   "or MachTransport to send rights.");
     if constexpr (CarriesRights<TransportT>) {
       if (rights.empty()) return send_with(message);
-      if (rights.size() > options.max_rights) return Errc::too_many_rights;
+      if (rights.size() > options.max_rights) return not_sent(message, Errc::too_many_rights);
       bool carried = true;
       rights.list().for_each(
           [&](const detail::Right& right) { carried = carried && TransportT::carries(right); });
-      return carried ? send_with(message, rights.list()) : Errc::unsupported;
+      return carried ? send_with(message, rights.list()) : not_sent(message, Errc::unsupported);
     }
   }
 
@@ -201,8 +218,9 @@ class Channel {
   ///
   /// Errors: `would_block` before the handshake is done, or while there are messages queued that
   /// the peer has no room for (`flush` them); `busy` from inside a listener; `unsupported` while
-  /// the ends hold memory that is sent again or lent; those of the system, and those that ended the
-  /// channel. The channel is then as it was.
+  /// the ends hold memory that is sent again or lent, and for an end that met its peer by a name
+  /// without `ChannelOptions::passable`; those of the system, and those that ended the channel. The
+  /// channel is then as it was.
   Result<detail::Right> into_right() requires PassesEnds<TransportT> { return core_.into_right(); }
 
   /// The inverse, for `Rights::take`: an end that another process was connected with. It is trusted
@@ -265,7 +283,7 @@ class Channel {
 
   /// Ends the channel: the peer sees `peer_closed` after all that was handed over. What is still
   /// queued is dropped: `flush` first if it matters. Blocking: never.
-  void close() noexcept { core_.close(); }
+  void close() noexcept { core_.close(make_error_code(Errc::closed)); }
 
   /// A descriptor for a loop of your own: when it is readable, call `poll`; once is enough, for it
   /// becomes readable anew, which an edge-triggered loop (EPOLLET) sees, too, whenever something is
@@ -290,12 +308,18 @@ class Channel {
 
   // For the library's own parts.
 
+  /// Sends what was serialized and checked already.
+  template <class Message, class Payload>
+  Result<void> send_payload(const Payload& payload) {
+    return core_.template send<detail::max_waiting_of<Message>>(payload);
+  }
+
   /// Waits for the one client of a server.
   Channel(detail::HandshakeServer<TransportT> server, ObserverT observer)
       : core_(std::move(server), std::move(observer)) {}
   /// To a client that was let in, or to a server, which has let this process in unless `greeting`.
   Channel(detail::Introduced<TransportT> peer, bool greeting, ObserverT observer)
-      : Channel(Peer{peer.credentials}, std::move(peer.link),
+      : Channel(Peer{peer.credentials}, met(std::move(peer.link), greeting),
                 greeting ? State::greeting : State::connected, std::move(observer)) {}
   static detail::HandshakeTerms terms(const Token& token) {
     return {token, detail::schema_of<SerializerT>(), detail::wire_options_of<TransportT>(),
@@ -304,6 +328,13 @@ class Channel {
   static constexpr detail::AcceptLimits accept_limits() {
     return {options.max_half_open, std::chrono::milliseconds{options.handshake_timeout_ms},
             options.peers};
+  }
+  /// As `close`, and says why; not from inside a listener.
+  void close_because(std::error_code why) noexcept { core_.close(why); }
+  /// Sends what was encoded before, which the peer's serializer finds good or not.
+  Result<void> send_encoded(std::uint16_t tag, std::span<const std::byte> message) {
+    return core_.template send<ChannelOptions::unbounded>(
+        detail::PlainPayload(tag, message.size(), message.data()));
   }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }
   Interest await_room() { return core_.await_room(); }
@@ -317,23 +348,10 @@ class Channel {
   Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
 
-  /// Whether another attempt to connect may succeed.
-  static bool passes(const std::error_code& error) {
-    return error == Errc::not_found || error == Errc::would_block || error == Errc::peer_closed ||
-           error == Errc::handshake_timeout || error == std::errc::connection_refused ||
-           error == std::errc::no_such_file_or_directory;
-  }
-
-  /// Says Hello to a server and, unless the deadline is now, waits for its answer.
-  ///
-  /// Errors: `peer_closed` when the server hung up without an answer; as `connect`.
-  static Result<detail::Introduced<TransportT>> introduce(std::string_view name, const Token& token,
-                                                          detail::Deadline deadline,
-                                                          ObserverT& observer) {
-    auto found = TransportT::look_up(name);
-    if (!found) return found.error();
-    return detail::introduce<TransportT>(std::move(*found), terms(token), deadline,
-                                         accept_limits().timeout, observer);
+  /// A link to a peer that was met by a name; while it is greeting, that is not known yet.
+  static TransportT met(TransportT link, bool greeting) {
+    if (!options.passable && !greeting) detail::stay(link);
+    return link;
   }
 
   template <class Message, class... List>
@@ -343,15 +361,23 @@ class Channel {
                     "strait: the channel's serializer does not know this type of message.");
     }
     static_assert(detail::check_message<SerializerT, Message>());
-    if (auto checked = check(message); !checked) return checked;
+    if (auto checked = check(message); !checked) return not_sent(message, checked);
+    constexpr std::size_t max_waiting = detail::max_waiting_of<Message>;
     if constexpr (detail::EncodesMessage<SerializerT, Message>) {
       const auto bytes = encoder_.template encode<SerializerT>(message, options.max_message_bytes);
-      if (!bytes) return bytes.error();
+      if (!bytes) return not_sent(message, bytes.error());
       const detail::PlainPayload payload(SerializerT::tag(message), bytes->size(), bytes->data());
-      return core_.send(payload, rights...);
+      return core_.template send<max_waiting>(payload, rights...);
     } else {
-      return core_.send(detail::payload_of<SerializerT>(message), rights...);
+      return core_.template send<max_waiting>(detail::payload_of<SerializerT>(message), rights...);
     }
+  }
+
+  /// Has the observer hear of a message that was not encoded.
+  template <class Message>
+  Result<void> not_sent(const Message& message, Result<void> why) {
+    return detail::observe_failed_send<SerializerT>(core_.observer(), SerializerT::tag(message), 0,
+                                                    why);
   }
 
   template <class Message>

@@ -10,6 +10,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel/proxy_core.hpp"
+#include "strait/channel/proxy_listener.hpp"
 #include "strait/fwd.hpp"
 #include "strait/os/owner_process.hpp"
 #include "strait/os/poll.hpp"
@@ -57,6 +58,7 @@ struct OnOwnThread {
 template <class ChannelT, ProxyOptions options>
 class ChannelProxy {
  public:
+  using channel_type = ChannelT;
   using Task = detail::ProxyTask<ChannelT, options>;
 
   /// Takes a channel over, connected or still waiting for that. `on_connected` is for the listener
@@ -73,6 +75,7 @@ class ChannelProxy {
     if (const auto handle = channel.native_handle(); !handle) return handle.error();
     auto core = std::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
         std::move(channel), std::move(*wakeup), std::move(listener), std::move(executor));
+    core->attach();
     const auto thread = posix::start_thread<Core>(core);
     if (!thread) return thread.error();
     return ChannelProxy(std::move(core), *thread);

@@ -32,3 +32,11 @@
 #ifndef STRAIT_HAS_CLEAR_PADDING
 #define STRAIT_HAS_CLEAR_PADDING 0
 #endif
+
+// Probes for bpftrace, perf and systemtap: a header of systemtap-sdt-dev that is no part of a
+// program which is built with it. macOS has one of this name with other contents.
+#if STRAIT_HAS_LINUX && __has_include(<sys/sdt.h>)
+#define STRAIT_HAS_USDT 1
+#else
+#define STRAIT_HAS_USDT 0
+#endif

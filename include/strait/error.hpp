@@ -84,48 +84,98 @@ enum class Errc {
   invalid_message,
   /// The peer let go of a call without a reply: it has no callable for it, or dropped its `Reply`.
   unanswered,
+  /// The file of a token is no plain file, or another user's, or others may read or write it. If it
+  /// is your own, `chmod 600` it; else find out who has put it there, and remove it.
+  unsafe_token_file,
+  /// The file of a token does not hold one. Remove it: it is made anew.
+  garbled_token_file,
 };
 
 namespace detail {
 
+/// What has happened, and behind a colon what to do about it.
 constexpr const char* describe(Errc error) noexcept {
   switch (error) {
-    case Errc::not_found: return "no server has claimed this name";
-    case Errc::name_taken: return "a living server holds this name";
+    case Errc::not_found:
+      return "no server has claimed this name: start the server first, or give connect a timeout";
+    case Errc::name_taken:
+      return "a living server holds this name: choose another one, or end that server";
     case Errc::invalid_name:
       return "a name has up to 64 letters, digits, '.', '-' and '_' and begins with no dot, or is "
-             "an "
-             "absolute path of up to 100 bytes";
+             "an absolute path of up to 100 bytes: choose such a one";
     case Errc::permission_denied:
       return "the policy does not allow this peer, or the name's directory is not this user's "
-             "alone";
-    case Errc::refused: return "the server refused the connection";
-    case Errc::bad_token: return "wrong token";
-    case Errc::version_mismatch: return "the peer speaks another protocol version";
-    case Errc::schema_mismatch: return "the peer has other message types";
-    case Errc::malformed: return "the peer sent malformed data";
-    case Errc::handshake_timeout: return "the handshake took too long";
-    case Errc::peer_closed: return "the peer has closed the channel";
-    case Errc::closed: return "this end is closed";
-    case Errc::would_block: return "no room right now";
-    case Errc::empty: return "nothing to receive right now";
-    case Errc::queue_full: return "the outgoing queue is full";
-    case Errc::message_too_large: return "the message is over the limit";
-    case Errc::unexpected_message: return "no callable for this message";
-    case Errc::bad_region: return "an out-of-line region is not what it claims";
-    case Errc::too_many_rights: return "too many rights with one message";
-    case Errc::rights_lost: return "no descriptors left for the rights that came";
-    case Errc::wrong_right: return "not the kind of right it was taken for";
-    case Errc::busy: return "not possible from inside this callback";
-    case Errc::send_policy_mismatch: return "the peer's transport has another send policy";
-    case Errc::queue_size_mismatch: return "the peer's transport has queues of another size";
-    case Errc::timed_out: return "the time is up";
-    case Errc::unsupported: return "not supported on this system or by this transport";
+             "alone: run both sides as one user, or look who has made that directory";
+    case Errc::refused:
+      return "the server closed the connection without a reason: look whether it is full, and "
+             "whether it is the right program";
+    case Errc::bad_token:
+      return "the token is not the one that the server has: hand both sides the same one";
+    case Errc::version_mismatch:
+      return "the peer speaks another version of the protocol: build both sides from the same "
+             "release";
+    case Errc::schema_mismatch:
+      return "the peer has other message types: build both sides with the same list of types; an "
+             "observer hears which one differs";
+    case Errc::malformed:
+      return "the peer sent what no honest peer sends: do not trust it; this channel is closed";
+    case Errc::handshake_timeout:
+      return "the handshake took too long: look whether the other side is running and polls, or "
+             "give it more time";
+    case Errc::peer_closed:
+      return "the peer has closed the channel or ended: close this end, and connect again if the "
+             "peer comes back";
+    case Errc::closed: return "this end is closed: make a new channel";
+    case Errc::would_block: return "there is no room right now: try again when there is";
+    case Errc::empty: return "there is nothing to receive right now: wait for it";
+    case Errc::queue_full:
+      return "the outgoing queue is full, and the message was not taken: flush, slow down, or "
+             "drop it";
+    case Errc::message_too_large:
+      return "the message is over ChannelOptions::max_message_bytes: send less at a time, or "
+             "raise that on both sides";
+    case Errc::unexpected_message:
+      return "a message came that this listener has no callable for, and was dropped: add the "
+             "callable; an observer hears of which type the message was";
+    case Errc::bad_region:
+      return "the peer's memory is not sealed, or not as large as it says: do not trust it; this "
+             "channel is closed";
+    case Errc::too_many_rights:
+      return "more rights with one message than ChannelOptions::max_rights: send fewer at a time, "
+             "or raise that on both sides";
+    case Errc::rights_lost:
+      return "rights came and this process had no descriptors left: raise RLIMIT_NOFILE, or hold "
+             "fewer; this channel is closed";
+    case Errc::wrong_right:
+      return "a right is of another kind than it was taken for, or there is none: take what was "
+             "sent; if both sides agree, do not trust the peer";
+    case Errc::busy:
+      return "that is not possible from inside this callback: do it after the callback has "
+             "returned";
+    case Errc::send_policy_mismatch:
+      return "the peer's transport has another send policy: build both sides with the same one";
+    case Errc::queue_size_mismatch:
+      return "the peer's transport has queues of another size: build both sides with the same "
+             "queue_bytes";
+    case Errc::timed_out:
+      return "the time is up and what was waited for has not come: wait again, or give up";
+    case Errc::unsupported:
+      return "this system or this transport cannot do that: use another transport, or do without";
     case Errc::no_runtime_directory:
-      return "XDG_RUNTIME_DIR names a directory that does not exist, or there is no /tmp";
-    case Errc::other_transport: return "the server of this name has another transport";
-    case Errc::unanswered: return "the peer has dropped the call without a reply";
-    case Errc::invalid_message: return "the message to send is not complete, or can't be encoded";
+      return "XDG_RUNTIME_DIR names no directory that exists, or it is not set and there is no "
+             "/tmp: make it, or set the variable, the same for both sides";
+    case Errc::other_transport:
+      return "the server of this name has another transport: use the same one on both sides";
+    case Errc::unanswered:
+      return "the peer has dropped the call without a reply: let its listener answer such a "
+             "request";
+    case Errc::unsafe_token_file:
+      return "the token's file is not a plain file of this user's alone: chmod 600 it, or remove "
+             "it";
+    case Errc::garbled_token_file: return "the token's file does not hold a token: remove it";
+    case Errc::invalid_message:
+      return "the message is not complete or cannot be encoded, and was not sent: set what its "
+             "type requires";
     default: break;
   }
   return "unknown strait error";

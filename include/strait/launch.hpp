@@ -13,11 +13,13 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/child_process.hpp"
 #include "strait/exit_status.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
+#include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/spawn.hpp"
@@ -67,15 +69,15 @@ struct Launcher {
                                            typename ChannelT::observer_type observer) {
     // A token's digits are as good as any name; this is another one.
     const auto random = Token::generate();
-    if (!random) return random.error();
+    if (!random) return observe_failure(observer, random.error());
     const std::string name = "launched-" + random->to_hex().substr(0, 32);
     using Server = HandshakeServer<typename ChannelT::transport>;
     auto server = Server::listen(ChannelT::terms(token), ChannelT::accept_limits(), name);
-    if (!server) return server.error();
+    if (!server) return observe_failure(observer, server.error());
     auto ends = posix::stream_pair();
-    if (!ends) return ends.error();
+    if (!ends) return observe_failure(observer, ends.error());
     auto child = start(program, arguments, name, token, *ends);
-    if (!child) return child.error();
+    if (!child) return observe_failure(observer, child.error());
     // The child keeps its end until it is connected or has given up. Where that does not show, on
     // Windows, its own end does.
     const NativeHandle lifeline = STRAIT_HAS_WINDOWS ? child->native_handle() : (*ends)[0].get();
@@ -90,9 +92,9 @@ struct Launcher {
                                            typename ChannelT::observer_type observer) {
     using TransportT = typename ChannelT::transport;
     auto ends = TransportT::connected_pair();
-    if (!ends) return ends.error();
+    if (!ends) return observe_failure(observer, ends.error());
     auto child = start(program, arguments, no_name, token, *ends);
-    if (!child) return child.error();
+    if (!child) return observe_failure(observer, child.error());
     const bool waits = options.timeout.count() > 0;
     const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
     // The kernel would say that this process is at the other end, which made both.
@@ -100,7 +102,7 @@ struct Launcher {
     auto server = HandshakeServer<TransportT>::listen(ChannelT::terms(token),
                                                       {1, waits ? options.timeout : usual},
                                                       std::move((*ends)[0]), credentials);
-    if (!server) return server.error();
+    if (!server) return observe_failure(observer, server.error());
     return meet<ChannelT>(std::move(*server), std::move(*child), no_handle, options,
                           std::move(observer));
   }
@@ -117,7 +119,11 @@ struct Launcher {
     }
     auto client = server.wait(observer, lifeline, Deadline::after(options.timeout));
     server.withdraw();
-    if (!client) return why_not(child, client.error());
+    if (!client) {
+      const std::error_code why = why_not(child, client.error());
+      if constexpr (HearsEnd<typename ChannelT::observer_type>) observer.on_ended(end_of(why));
+      return why;
+    }
     ChannelT channel(std::move(*client), false, std::move(observer));
     return Launched<ChannelT>{std::move(child), std::move(channel)};
   }
@@ -127,6 +133,14 @@ struct Launcher {
     if (error != Errc::peer_closed) return error;
     const auto ended = child.wait(std::chrono::milliseconds{500});
     return ended ? make_error_code(*ended) : error;
+  }
+
+  /// The same for an observer.
+  static ChannelEnd end_of(const std::error_code& why) {
+    const auto child = exit_status(why);
+    if (!child) return end_of_channel(why, Peer());
+    if (child->signal != 0) return {why, EndedBy::peer_killed, child->signal};
+    return {why, EndedBy::peer_exited, child->code};
   }
 
   /// Starts a child with the second end for its standard input, in which it finds name and token.
@@ -165,11 +179,14 @@ struct Launcher {
           auto parent = introduce<typename ChannelT::transport>(
               std::move(*server), ChannelT::terms(*token), deadline,
               ChannelT::accept_limits().timeout, observer);
-          if (!parent) return parent.error();
+          if (!parent) return observe_failure(observer, parent.error());
           return ChannelT(std::move(*parent), deadline.is_now(), std::move(observer));
         }
-        if (server.error() != Errc::would_block) return server.error();
-        if (deadline.passed()) return Errc::handshake_timeout;
+        const bool late = server.error() == Errc::would_block;
+        if (!late || deadline.passed()) {
+          return observe_failure(observer,
+                                 late ? make_error_code(Errc::handshake_timeout) : server.error());
+        }
         auto slept = posix::wait_for({Interest::to_read(input->get())}, deadline);
         if (!slept) return slept.error();
       }

@@ -26,6 +26,9 @@ struct Peer {
   bool passed_on = false;
 };
 
+/// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
+enum class ClientId : std::uint64_t {};
+
 namespace detail {
 
 /// A name, or the right to one, that tells whose it is before anything is sent to it.

@@ -45,4 +45,45 @@ struct OolThreshold {
   using method = Method;
 };
 
+/// What becomes of messages that wait for room, or for the peer, while newer ones are sent: all of
+/// them wait, up to `ChannelOptions::max_queued_bytes`. The default.
+struct KeepAll {
+  static constexpr std::size_t max_waiting = SIZE_MAX;
+};
+
+/// No more than the last `Messages` of this type wait, and older ones are dropped: for what is of
+/// no use when it is late, such as frames of a camera or the value of a sensor. The order stays
+/// that in which messages were sent. What has left, even in part, is not dropped, nor is what is
+/// under way out of line.
+///
+/// Cost: so many such messages may be queued beside what `max_queued_bytes` bounds, for none is
+/// ever refused as `queue_full`. They count in `queued_bytes`. What finds no room out of line
+/// travels inline. An observer's `on_conflated` counts what was dropped.
+///
+/// Choose it for a type by `using queue_policy = strait::KeepLast<n>;` in it, or, where the type is
+/// not yours, by a specialization of `strait::QueuePolicy`; for all messages of a channel together
+/// by `ChannelOptions::keep_last`.
+template <std::size_t Messages>
+struct KeepLast {
+  static_assert(Messages != 0, "strait: KeepLast keeps one message at least.");
+  static constexpr std::size_t max_waiting = Messages;
+};
+
+/// Only the latest waits.
+using Conflate = KeepLast<1>;
+
+/// Which of these a type of message has: `template <> struct strait::QueuePolicy<Frame> :
+/// strait::Conflate {};`.
+template <class Message>
+struct QueuePolicy : KeepAll {};
+template <class Message>
+  requires requires { typename Message::queue_policy; }
+struct QueuePolicy<Message> : Message::queue_policy {};
+
+namespace detail {
+
+template <class Message>
+inline constexpr std::size_t max_waiting_of = QueuePolicy<Message>::max_waiting;
+
+}  // namespace detail
 }  // namespace strait

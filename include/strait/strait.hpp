@@ -1,8 +1,8 @@
 #pragma once
 
-// Everything but what needs another library, and what programs of its own kind need:
-// serializers/struct.hpp, which takes a compiler as long as half of the rest, and
-// message_size_histogram.hpp. A program that minds its compile time includes what it uses instead.
+// Everything but what needs another library, and what programs of its own kind need: the observers
+// in observers/, message_size_histogram.hpp, and serializers/struct.hpp, which takes a compiler as
+// long as half of the rest. A program that minds its compile time includes what it uses instead.
 
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"

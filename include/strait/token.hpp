@@ -36,15 +36,18 @@ class Token {
   /// parent and child, but belong to one user. The file is one line that this user alone may read;
   /// of several programs that come at the same moment, one makes it and all get the same token.
   ///
-  /// Errors: `permission_denied` if the file is another user's, others may read or write it, or it
-  /// is no plain file; `std::errc::invalid_argument` if it does not hold a token: remove it to have
-  /// it made anew; the system's (its directory has to be there). Blocking: for the disk.
+  /// Errors: `unsafe_token_file` if the file is another user's, others may read or write it, or it
+  /// is no plain file; `garbled_token_file` if it does not hold a token: remove it to have it made
+  /// anew; the system's (its directory has to be there). Blocking: for the disk.
   static Result<Token> load_or_create(const std::string& path) {
     // It may vanish between the looks, but hardly over and over.
     for (int attempts = 0; attempts != 8; ++attempts) {
       std::array<char, 2 * size_bytes> hex;
       const auto read = posix::read_secret(path.c_str(), hex);
-      if (read) return from_hex({hex.data(), hex.size()});
+      if (read) {
+        const auto token = from_hex({hex.data(), hex.size()});
+        return token ? token : Errc::garbled_token_file;
+      }
       if (read.error() != std::errc::no_such_file_or_directory) return read.error();
       const auto token = generate();
       if (!token) return token;

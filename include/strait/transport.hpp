@@ -15,6 +15,7 @@
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/hello.hpp"
 #include "strait/memory/message_memory.hpp"
+#include "strait/os/activated_socket.hpp"
 #include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
@@ -189,7 +190,8 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       which lasts as long as its owner likes.
 ///   T13 optional, with `out_of_line_from`, the size from which messages go out of line:
 ///       `bytes_under_way()` of them, which the peer has not taken or given back yet;
-///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound.
+///       `fits_under_way(bytes, bound)`: whether so many more stay within the bound; optional,
+///       `limit_under_way(bound)`: what `flush` sends beyond the bound does not go out of line.
 ///
 /// Rights, see `CarriesRights` and `PassesEnds`
 ///   T14 optional, `send(payload, queue, rights)`: as T6, with at least one right. They are gone
@@ -200,6 +202,7 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       link, with all it has received and not given yet; the link is of no use then. After an
 ///       error it is as it was. `T::attach(right)` is the inverse: `wrong_right`, `bad_region`,
 ///       `malformed`, `rights_lost` (no descriptor was left for it), and the right is as it was.
+///       Optional, `stay()`: this link will not be detached, and keeps nothing for that.
 ///   T16 optional, `unfinished()`: 0, or while descriptors are here of a message that is not here
 ///       whole, a number that changes with each byte of it. A peer that sends its own end in this
 ///       way and dies would keep the link open for ever.
@@ -273,6 +276,27 @@ concept Inheritable = Transport<T> &&
   { T::look_up(std::move(descriptor)) } -> std::same_as<Result<typename T::Connector>>;
 };
 
+/// A transport whose servers can listen at a socket that this process was handed.
+///
+///   T19 `T::listen(socket, limits)` makes a `Server`, as of a name; it has no name to free.
+///       Errors: those of `ActivatedSocket::listening`, the system's.
+template <class T>
+concept Activatable = Transport<T> && requires(ActivatedSocket socket, AcceptLimits limits) {
+  { T::listen(std::move(socket), limits) } -> std::same_as<Result<typename T::Server>>;
+};
+
+namespace detail {
+
+template <class T>
+consteval bool check_activatable() {
+  static_assert(Activatable<T>,
+                "strait: this transport can't listen at a socket that was handed over; use "
+                "SocketTransport, or on Linux MachTransport.");
+  return true;
+}
+
+}  // namespace detail
+
 /// A transport that sends rights beside bytes.
 template <class T>
 concept CarriesRights = Transport<T> &&
@@ -303,6 +327,11 @@ Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList* right
 template <class Payload>
 Result<void> enqueue(FrameQueue& queue, const Payload& payload, RightList& rights) {
   return enqueue(queue, payload, &rights);
+}
+
+template <class T>
+void stay(T& link) {
+  if constexpr (requires { link.stay(); }) link.stay();
 }
 
 /// As T14, for transports that send rights with the first byte, by `flush()`.

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "adapters/links.hpp"
+#include "strait/acceptor.hpp"
 #include "strait/answering.hpp"
 #include "strait/caller.hpp"
+#include "strait/reconnecting.hpp"
 #include "support/catch.hpp"
 
 using namespace strait_test;
@@ -58,6 +60,37 @@ TEMPLATE_TEST_CASE("two channels talk to each other in one loop", "[watch]", Mac
   });
   ends.second.send(Number{0}).value();
   run_until(loop, [&] { return answered == 1000; });
+}
+
+TEST_CASE("a reconnecting client and its servers, one after the other, share a loop", "[watch]") {
+  using Client =
+      strait::Reconnecting<SocketLink, strait::NoRedelivery,
+                           strait::ReconnectOptions{.shortest_pause_ms = 1, .longest_pause_ms = 5}>;
+  Loop loop;
+  const auto name = unique_name("again");
+  const auto token = strait::Token::generate().value();
+  auto client = Client::connect(name, token).value();
+  int ups = 0;
+  int downs = 0;
+  struct Events {
+    int& ups;
+    int& downs;
+    void operator()(const Number&) {}
+    void on_up(SocketLink& link) { link.send(Number{static_cast<std::uint64_t>(++ups)}).value(); }
+    void on_down(std::error_code) { ++downs; }
+  };
+  // Nothing but the loop wakes it for its attempts.
+  const auto watch = loop.start(client, Events{ups, downs});
+  for (int round = 1; round != 4; ++round) {
+    auto server = strait::Acceptor<SocketLink>::listen(name, token).value();
+    std::uint64_t heard = 0;
+    const auto serving =
+        loop.start(server, [&](SocketLink&, const Number& number) { heard = number.value; });
+    run_until(loop, [&] { return heard == static_cast<std::uint64_t>(round); });
+    server.close();
+    run_until(loop, [&] { return downs == round; });
+  }
+  CHECK(ups == 3);
 }
 
 TEST_CASE("several channels and a timer share a loop", "[watch]") {

@@ -57,9 +57,9 @@ TEMPLATE_TEST_CASE("an end that was sent goes on where it was, and the sender's 
   CHECK(poll_until_error(ends.near, ends.at_near) == Errc::peer_closed);
 }
 
-TEMPLATE_TEST_CASE("an end of a channel that was made by connecting travels like any other",
+TEMPLATE_TEST_CASE("an end that was made by connecting travels like any other, if it says so",
                    "[ends]", STRAIT_TEST_ENDS) {
-  using Link = RawLink<TestType>;
+  using Link = RawLink<TestType, strait::ChannelOptions{.passable = true}>;
   auto pair = connected_pair<Link>();
   REQUIRE(pair.client.send(pattern(9)));
   auto server = passed(std::move(pair.server));
@@ -173,7 +173,7 @@ TEMPLATE_TEST_CASE("the last words of a peer that has closed are in an end that 
 }
 
 TEMPLATE_TEST_CASE("an end that can't be sent now stays as it was", "[ends]", STRAIT_TEST_ENDS) {
-  using Link = RawLink<TestType>;
+  using Link = RawLink<TestType, strait::ChannelOptions{.passable = true}>;
   Rights rights;
   SECTION("before the handshake is done") {
     auto pair = fresh_pair<Link>();

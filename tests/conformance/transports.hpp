@@ -11,6 +11,7 @@
 #include "strait/transports/pipe.hpp"
 #if !STRAIT_HAS_WINDOWS
 #include "strait/transports/bridged.hpp"
+#include "strait/transports/faulty.hpp"
 #include "strait/transports/socket.hpp"
 #include "support/scripted_mach.hpp"
 #endif
@@ -65,6 +66,9 @@ using MachCowSpin = strait::MachTransport<strait::OolThreshold<4096>, strait::Sp
 
 using BridgedMach = strait::BridgedTransport<Mach>;
 
+// Without a script it is as the transport in it, though a message at a time goes through.
+using Faulty = strait::FaultyTransport<Socket>;
+
 // The code that speaks to macOS's own kernel, over one that is played in this process.
 using Darwin = strait::BasicMachTransport<ScriptedDarwin>;
 using DarwinCow =
@@ -88,9 +92,10 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 // How many of them there are is most of what compilers take their time for (STRAIT_TEST_BREADTH).
 #if STRAIT_TEST_BREADTH >= 2  // every transport with every policy
 #define STRAIT_TEST_MACH Mach, MachCow, MachLoan, MachBlock, MachSpin
-#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket, BridgedMach, BridgedPipe
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket, BridgedMach, BridgedPipe, Faulty
 #define STRAIT_TEST_IN_PROCESS Loopback, Darwin, DarwinCow
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS, MachCowBlock, MachCowSpin
+#define STRAIT_TEST_SOCKETS Socket, Faulty
 #elif STRAIT_TEST_BREADTH == 1  // every transport
 #define STRAIT_TEST_MACH Mach, MachCow, MachLoan
 #define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe, Socket, BridgedMach
@@ -102,6 +107,9 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 #define STRAIT_TEST_IN_PROCESS Loopback
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
 #endif
+#ifndef STRAIT_TEST_SOCKETS
+#define STRAIT_TEST_SOCKETS Socket
+#endif
 
 // STRAIT_TEST_CROSSING: all that reach another process. STRAIT_TEST_IN_PROCESS: those that exist
 // once, also in a child process; what needs a second one can't run over them.
@@ -112,13 +120,13 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 /// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
 #define STRAIT_TEST_UNREAD STRAIT_TEST_MACH, Pipe, Socket, STRAIT_TEST_IN_PROCESS
 /// The ones that carry rights; to other processes, and all of them.
-#define STRAIT_TEST_RIGHTS_CROSSING Socket, Mach, MachCow, MachLoan
+#define STRAIT_TEST_RIGHTS_CROSSING STRAIT_TEST_SOCKETS, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, STRAIT_TEST_IN_PROCESS
 /// The ones whose ends are rights themselves, whatever is in them; to other processes, and all.
 #if STRAIT_HAS_LINUX
-#define STRAIT_TEST_ENDS_CROSSING Socket, Mach, MachCow
+#define STRAIT_TEST_ENDS_CROSSING STRAIT_TEST_SOCKETS, Mach, MachCow
 #else
-#define STRAIT_TEST_ENDS_CROSSING Socket
+#define STRAIT_TEST_ENDS_CROSSING STRAIT_TEST_SOCKETS
 #endif
 #define STRAIT_TEST_ENDS STRAIT_TEST_ENDS_CROSSING, Loopback
 

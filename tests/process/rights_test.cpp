@@ -118,14 +118,14 @@ Child spawn_with(std::string_view role, const Rendezvous& rendezvous) {
 }
 
 /// A child in a role, and the parent's channel to it.
-template <class T>
+template <class T, strait::ChannelOptions options = strait::ChannelOptions{}>
 struct Employed {
   explicit Employed(std::string_view role)
-      : link(RawLink<T>::listen(rendezvous.name, rendezvous.token).value()),
+      : link(RawLink<T, options>::listen(rendezvous.name, rendezvous.token).value()),
         child(spawn_with<T>(role, rendezvous)) {}
 
   Rendezvous rendezvous;
-  RawLink<T> link;
+  RawLink<T, options> link;
   Child child;
 };
 
@@ -210,7 +210,7 @@ TEMPLATE_TEST_CASE("rights of a process killed in mid-stream arrive as a prefix,
 
 TEMPLATE_TEST_CASE("an end that goes from hand to hand while its peer streams loses nothing",
                    "[process][rights][ends]", STRAIT_TEST_ENDS_CROSSING) {
-  Employed<TestType> source("rights.source");
+  Employed<TestType, strait::ChannelOptions{.passable = true}> source("rights.source");
   const bool watched = GENERATE(false, true);
   std::uint64_t count = 0;
   std::uint64_t wrong = 0;

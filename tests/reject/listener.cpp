@@ -4,6 +4,8 @@
 // expect: strait: an acceptor's listener takes the client's channel before the message
 // expect: strait: this listener takes none of the channel's message types.
 // expect: strait: an acceptor's listener takes the client's channel before the message
+// expect: strait: an acceptor's listener has on_closed(Link&, std::error_code)
+// expect: strait: an acceptor's listener has on_connected(Link&)
 
 #include <strait/acceptor.hpp>
 #include <strait/channel.hpp>
@@ -18,6 +20,15 @@ struct Ping {
 };
 struct Pong {
   int id;
+};
+
+struct ForgetsClient {
+  void operator()(auto&, const Ping&) {}
+  void on_closed(std::error_code) {}
+};
+struct ForSingleChannel {
+  void operator()(auto&, const Ping&) {}
+  void on_connected(const strait::Peer&) {}
 };
 
 using Typed = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Ping>>;
@@ -48,5 +59,9 @@ void listen([[maybe_unused]] Typed& typed, [[maybe_unused]] Raw& raw, [[maybe_un
   static_cast<void>(rooms.poll([](Typed&, const Pong&, strait::Rights) {}));
 #elif STRAIT_REJECT == 6
   static_cast<void>(halls.poll(strait::overloaded{[](Both&, const Ping&) {}, [](const Pong&) {}}));
+#elif STRAIT_REJECT == 7
+  static_cast<void>(rooms.poll(ForgetsClient()));
+#elif STRAIT_REJECT == 8
+  static_cast<void>(rooms.poll(ForSingleChannel()));
 #endif
 }

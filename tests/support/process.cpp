@@ -11,6 +11,7 @@
 #include <strait/os/descriptors.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <map>
@@ -134,6 +135,10 @@ std::optional<int> run_child_role(int argc, char** argv) {
     return exit_unknown_role;
   }
   auto before = ResourceSnapshot::take();
+  // What a service manager hands over is meant to be inherited, and is for the role to close.
+  if (const char* handed_over = std::getenv("LISTEN_FDS")) {
+    for (int i = std::atoi(handed_over); i != 0; --i) before.descriptors.erase(STDERR_FILENO + i);
+  }
   for (const auto& [fd, target] : before.descriptors) {
     if (fd <= STDERR_FILENO) continue;
     complain("inherited descriptor " + std::to_string(fd) + " (" + target +

@@ -11,7 +11,7 @@ using strait::Errc;
 namespace {
 
 constexpr int first = static_cast<int>(Errc::not_found);
-constexpr int last = static_cast<int>(Errc::unanswered);
+constexpr int last = static_cast<int>(Errc::garbled_token_file);
 const std::string unknown = "unknown strait error";
 
 std::string message_of(int value) { return strait::error_category().message(value); }
@@ -27,7 +27,28 @@ TEST_CASE("every error has a message of its own", "[error]") {
     CHECK_FALSE(message.empty());
     CHECK(messages.insert(message).second);
   }
-  CHECK(messages.size() == 30);
+  CHECK(messages.size() == 32);
+}
+
+TEST_CASE("every error's message says what has happened and then what to do", "[error]") {
+  // What a user can do begins with a verb.
+  const std::set<std::string> verbs{"add",  "build", "choose", "close", "do",    "flush", "give",
+                                    "hand", "let",   "look",   "make",  "raise", "run",   "send",
+                                    "set",  "start", "take",   "try",   "use",   "wait"};
+  for (int value = first; value <= last; ++value) {
+    const std::string message = message_of(value);
+    CAPTURE(value, message);
+    const auto colon = message.find(": ");
+    REQUIRE(colon != message.npos);
+    CHECK(colon >= 16);
+    const auto begin = colon + 2;
+    CHECK(verbs.count(message.substr(begin, message.find_first_of(" ,;", begin) - begin)) == 1);
+    // It stands at the end of a line of a log.
+    CHECK(message.find('\n') == message.npos);
+    CHECK(message.find("  ") == message.npos);
+    CHECK(message.back() != '.');
+    CHECK(message.size() <= 160);
+  }
 }
 
 TEST_CASE("numbers that are no errors have a message, too", "[error]") {

@@ -166,10 +166,11 @@ TEST_CASE("a token is not taken from a file that others may have written, read o
   const Directory directory;
   const std::string path = directory / "token";
   const auto refused = [&] {
-    return Token::load_or_create(path).error() == Errc::permission_denied;
+    return Token::load_or_create(path).error() == Errc::unsafe_token_file;
   };
   SECTION("readable by others") {
-    write_file(path, counting + "\n", GENERATE(mode_t{0640}, mode_t{0604}, mode_t{0660}));
+    write_file(path, counting + "\n",
+               GENERATE(mode_t{0640}, mode_t{0604}, mode_t{0660}, mode_t{0620}, mode_t{0602}));
     CHECK(refused());
   }
   SECTION("a link to one that would do") {
@@ -207,7 +208,7 @@ TEST_CASE("a file that holds no token is left as it is", "[token]") {
       GENERATE(std::string(), counting, counting.substr(1) + "\n", counting + "0\n",
                counting.substr(0, 63) + "F\n", std::string(65, '\0'));
   write_file(path, text);
-  CHECK(Token::load_or_create(path).error() == std::errc::invalid_argument);
+  CHECK(Token::load_or_create(path).error() == Errc::garbled_token_file);
   std::ifstream file(path);
   CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == text);
 }

@@ -123,6 +123,9 @@ consteval std::uint64_t structure_hash();
 
 template <class... Members>
 consteval std::uint64_t hash_members(std::uint64_t hash, TypeList<Members...>) {
+  // Where they lie, and not how they are aligned: on i386 a structure is aligned to 4 bytes at the
+  // most for its integers, and yet many are laid out as on x86-64.
+  for (const std::size_t at : Offsets<Members...>().at) hash = fnv(hash, at);
   (..., (hash = fnv(hash, structure_hash<Members>())));
   return hash;
 }
@@ -139,7 +142,7 @@ consteval std::uint64_t version_of() {
 /// A hash of what C++20 can see of a type, the same from every compiler and standard library: of a
 /// scalar its kind and size, of an array its element and extent, of an enumeration its underlying
 /// type and its enumerators (as far as they lie within 0 and 63), of an aggregate its name, its
-/// template arguments and, recursively, its members' types in their order; of any other type its
+/// template arguments, where its members lie and, recursively, their types; of any other type its
 /// name, size and alignment. Always with the version, see `schema_version`.
 ///
 /// What it can't see: the names of members, so that two of one type that change places are the
@@ -178,12 +181,11 @@ consteval std::uint64_t structure_hash() {
   } else if constexpr (std_array_size<T> != 0) {
     return fnv(of('a', std_array_size<T>), structure_hash<typename T::value_type>());
   } else {
-    const std::uint64_t hash =
-        fnv(fnv(fnv(of('s', size), alignof(T)), normal_type_name_hash<T>()), version_of<T>());
+    const std::uint64_t hash = fnv(fnv(of('s', size), normal_type_name_hash<T>()), version_of<T>());
     if constexpr (is_transparent<T>()) {
       return hash_members(hash, MembersOf<T>());
     } else {
-      return hash;
+      return fnv(hash, alignof(T));
     }
   }
 }

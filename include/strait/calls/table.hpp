@@ -16,6 +16,7 @@
 #include "strait/base/moved_from.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/rights.hpp"
 
 namespace strait::detail {
 
@@ -52,14 +53,14 @@ class ReplyHandler {
   }
 
   /// Errors: as those of the serializer's `read`.
-  Result<void> reply(std::uint16_t tag, std::span<const std::byte> bytes) {
-    return functions_->reply(storage_, tag, bytes);
+  Result<void> reply(std::uint16_t tag, std::span<const std::byte> bytes, Rights& rights) {
+    return functions_->reply(storage_, tag, bytes, rights);
   }
   void end(std::error_code why) { functions_->end(storage_, why); }
 
  private:
   struct Functions {
-    Result<void> (*reply)(std::byte*, std::uint16_t, std::span<const std::byte>);
+    Result<void> (*reply)(std::byte*, std::uint16_t, std::span<const std::byte>, Rights&);
     void (*end)(std::byte*, std::error_code);
     void (*move)(std::byte* from, std::byte* to);
     void (*destroy)(std::byte*);
@@ -69,9 +70,26 @@ class ReplyHandler {
   struct Boxed {
     std::unique_ptr<F> handler;
 
-    template <class Argument>
-      requires std::invocable<F&, Argument>
-    void operator()(Argument&& argument) { (*handler)(std::forward<Argument>(argument)); }
+    template <class... Arguments>
+      requires std::invocable<F&, Arguments...>
+    void operator()(Arguments&&... arguments) { (*handler)(std::forward<Arguments>(arguments)...); }
+  };
+
+  /// A handler as a serializer's `read` calls it, with the reply's rights if it takes them.
+  template <class F>
+  struct Reader {
+    F& handler;
+    Rights& rights;
+
+    template <class Message>
+      requires(std::invocable<F&, Message, Rights> || std::invocable<F&, Message>)
+    void operator()(Message&& message) {
+      if constexpr (std::invocable<F&, Message, Rights>) {
+        handler(std::forward<Message>(message), std::move(rights));
+      } else {
+        handler(std::forward<Message>(message));
+      }
+    }
   };
 
   template <class SerializerT, class F>
@@ -79,8 +97,10 @@ class ReplyHandler {
     using Handler = F;
     static F& in(std::byte* storage) { return *std::launder(reinterpret_cast<F*>(storage)); }
     static constexpr Functions functions = {
-        [](std::byte* storage, std::uint16_t tag, std::span<const std::byte> bytes) {
-          return SerializerT::read(tag, bytes, in(storage));
+        [](std::byte* storage, std::uint16_t tag, std::span<const std::byte> bytes,
+           Rights& rights) {
+          Reader<F> reader{in(storage), rights};
+          return SerializerT::read(tag, bytes, reader);
         },
         [](std::byte* storage, std::error_code why) { in(storage)(why); },
         [](std::byte* from, std::byte* to) {
@@ -171,7 +191,7 @@ class CallTable {
 
   /// Gives a reply to its call. Errors: `malformed` for a reply to no call, or one that is no
   /// message.
-  Result<void> reply(const IncomingCall& in) {
+  Result<void> reply(const IncomingCall& in, Rights rights = {}) {
     const std::uint32_t place = place_of(in.trailer.id);
     if (place == nowhere) return Errc::malformed;
     const bool last = in.trailer.kind != CallKind::part;
@@ -198,7 +218,7 @@ class CallTable {
         return {};
       }
       const Returned returned{slots_[place], handler};
-      const Result<void> read = handler.reply(in.tag, in.bytes);
+      const Result<void> read = handler.reply(in.tag, in.bytes, rights);
       if (slots_[place].state != State::waiting) {
         // Its handler has given the call up, which could not be told yet.
         handler.end(slots_[place].why);
@@ -209,7 +229,7 @@ class CallTable {
     }
     stop_waiting(place);
     release(place);
-    const Result<void> read = handler.reply(in.tag, in.bytes);
+    const Result<void> read = handler.reply(in.tag, in.bytes, rights);
     if (!read) {
       handler.end(read.error());
     } else if (streams) {

@@ -7,20 +7,19 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/base/fair_share.hpp"
 #include "strait/base/moved_from.hpp"
+#include "strait/channel/channel_handshake.hpp"
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/link_waiter.hpp"
 #include "strait/channel/listening.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/channel/outbox.hpp"
 #include "strait/channel/peer_watch.hpp"
 #include "strait/channel/status.hpp"
 #include "strait/channel/stop_request.hpp"
 #include "strait/channel_options.hpp"
 #include "strait/framing/frame_queue.hpp"
-#include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
-#include "strait/handshake/withdraw.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
@@ -43,15 +42,24 @@ class ChannelCore {
 
   explicit ChannelCore(HandshakeServer<TransportT> server, ObserverT observer)
       : observer_(std::move(observer)) {
-    server_.emplace(std::move(server));
+    handshake_.wait_for_client(std::move(server));
   }
   ChannelCore(const Peer& peer, TransportT link, State state, ObserverT observer)
       : peer_(peer), observer_(std::move(observer)) {
     status_.enter(state);
     link_.emplace(std::move(link));
-    constexpr std::chrono::milliseconds timeout{options.handshake_timeout_ms};
-    if (state == State::greeting) handshake_deadline_ = Deadline::after(timeout);
+    if (state == State::greeting) handshake_.wait_for_welcome();
     outbox_.warm_up();
+    if (state == State::connected) observe_connected(observer_, peer_);
+  }
+
+  /// For before this is destroyed or replaced.
+  void observe_destruction() {
+    if constexpr (HearsEnd<ObserverT>) {
+      if (status_.state() != State::ended) {
+        observe_ended(observer_, make_error_code(Errc::closed), peer_);
+      }
+    }
   }
 
   State state() const { return status_.state(); }
@@ -67,23 +75,25 @@ class ChannelCore {
     return PrivateMemory::create(bytes);
   }
 
-  template <class Payload, class... List>
+  template <std::size_t max_waiting, class Payload, class... List>
   Result<void> send(const Payload& payload, List&... rights) {
     using Size = decltype(payload.size());
     static_assert(static_size<Size> == SIZE_MAX || static_size<Size> <= options.max_message_bytes,
                   "strait: this type is larger than ChannelOptions::max_message_bytes.");
     if (payload.size() > options.max_message_bytes) [[unlikely]]
-      return Errc::message_too_large;
+      return told(payload, Errc::message_too_large);
     if (status_.has(Status::in_serializer | Status::closing | Status::unconnected) ||
-        !outbox_.empty()) [[unlikely]]
-      return send_behind(payload, rights...);
+        !outbox_.empty() || !outbox_.admits(*link_, payload.size())) [[unlikely]]
+      return told(payload, send_behind<max_waiting>(payload, rights...));
     const StatusScope now_writing(status_, is_plain_payload<Payload> ? 0 : Status::in_serializer);
-    if (!outbox_.admits(*link_, payload.size())) return Errc::queue_full;
-    if (const auto sent = outbox_.send(*link_, payload, rights...); !sent) [[unlikely]]
-      return note_failure(sent);
+    const SendNotice notice(payload);
+    if (!notice.complete()) return told(payload, no_memory());
+    const auto sent = outbox_.template send<max_waiting>(*link_, payload, rights...);
+    if (!sent) [[unlikely]]
+      return told(payload, note_failure(sent));
     if (!outbox_.empty()) [[unlikely]]
       wait_for_room();
-    observe_send(observer_, payload.size());
+    notice.sent(observer_);
     return {};
   }
 
@@ -142,11 +152,11 @@ class ChannelCore {
 
   void stop() noexcept { stop_.raise(); }
 
-  void close() noexcept {
+  void close(std::error_code why) noexcept {
     if (status_.has(Status::in_listener)) {
       status_.set(Status::closing);
     } else {
-      end(make_error_code(Errc::closed));
+      end(why);
       waiter_.renew();  // a loop that waits for this channel shall hear of it
     }
   }
@@ -168,8 +178,7 @@ class ChannelCore {
   /// When to `poll` at the latest though there is nothing to read, because the time of a handshake
   /// is up.
   Deadline handshake_deadline() const {
-    if (status_.state() == State::listening) return server_->deadline();
-    return status_.state() == State::greeting ? handshake_deadline_ : Deadline::never();
+    return status_.state() == State::ended ? Deadline::never() : handshake_.deadline();
   }
 
   /// Sends what there is room for and gives what to wait for until there is more, which messages do
@@ -184,19 +193,29 @@ class ChannelCore {
   }
 
  private:
+  using SendNotice = typename SendNoticeFor<SerializerT, ObserverT>::Type;
+
+  /// Has the observer hear of a message that was not sent.
+  template <class Payload>
+  [[gnu::always_inline]] inline Result<void> told(const Payload& payload, Result<void> sent) {
+    return observe_failed_send<SerializerT>(observer_, payload.tag(), payload.size(), sent);
+  }
+
   /// Sends behind what waits already, or before there is a peer.
-  template <class Payload, class... List>
+  template <std::size_t max_waiting, class Payload, class... List>
   [[gnu::noinline]] Result<void> send_behind(const Payload& payload, List&... rights) {
     if (status_.has(Status::closing)) return Errc::closed;
     if (status_.has(Status::in_serializer)) return Errc::busy;
     if (ended_) return ended_;
     const StatusScope now_writing(status_, Status::in_serializer);
     TransportT* const link = status_.has(Status::unconnected) ? nullptr : &*link_;
-    if (link != nullptr && !outbox_.admits(*link, payload.size())) return Errc::queue_full;
-    if (const auto sent = outbox_.send_behind(link, payload, rights...); !sent) {
-      return note_failure(sent);
-    }
-    observe_send(observer_, payload.size());
+    const SendNotice notice(payload);
+    if (!notice.complete()) return no_memory();
+    const auto sent = outbox_.template send_behind<max_waiting>(link, payload, rights...);
+    if (!sent) return note_failure(sent);
+    outbox_.tell_replaced(observer_);
+    if (outbox_.has_begun_to_wait()) wait_for_room();
+    notice.sent(observer_);
     return {};
   }
 
@@ -240,7 +259,7 @@ class ChannelCore {
 
     /// False when no more are to be received now.
     [[gnu::always_inline]] inline bool operator()(const Incoming& message) {
-      observe_receive(core.observer_, message.bytes.size());
+      observe_received<SerializerT>(core.observer_, message);
       Result<void> delivered;
       if (message.rights != nullptr) [[unlikely]]
         delivered = admit(*message.rights, core.peer_.credentials, options.max_rights);
@@ -382,40 +401,20 @@ class ChannelCore {
   [[gnu::noinline]] void shake_hands() {
     if (status_.state() == State::ended) return;
     waiter_.unwatch();
-    status_.state() == State::listening ? await_hello() : await_welcome();
-  }
-
-  void await_hello() {
-    for (int i = 0; i != fair_share; ++i) {
-      auto client = server_->accept(observer_);
-      if (!client) {
-        if (client.error() != Errc::empty) end(client.error());
-        return;
-      }
-      if (*client) {
-        link_.emplace(std::move((*client)->link));
-        peer_.credentials = (*client)->credentials;
-        withdraw(server_);
-        return connected();
-      }
-    }
-  }
-
-  void await_welcome() {
-    const auto welcome = detail::read_welcome(*link_, peer_.credentials, options.peers,
-                                              schema_of<SerializerT>(), observer_);
-    if (welcome) {
+    const auto done = handshake_.advance(link_, peer_, observer_);
+    if (done) {
       connected();
-    } else if (welcome.error() != Errc::empty) {
-      end(welcome.error() == Errc::peer_closed ? make_error_code(Errc::refused) : welcome.error());
-    } else if (handshake_deadline_.passed()) {
-      end(make_error_code(Errc::handshake_timeout));
+    } else if (!done.failed_with(Errc::empty)) {
+      end(done.error());
     }
   }
 
   void connected() {
+    handshake_.stop();
     status_.enter(State::connected);
+    if constexpr (!options.passable) stay(*link_);
     outbox_.warm_up();
+    observe_connected(observer_, peer_);
     if (!outbox_.empty()) static_cast<void>(outbox_.flush(*link_));
   }
 
@@ -423,11 +422,12 @@ class ChannelCore {
     if (ended_) return;
     ended_ = why;
     status_.enter(State::ended);
-    withdraw(server_);
+    handshake_.stop();
     link_.reset();
     outbox_.clear();
     peer_watch_.stop();
     waiter_.forget_watched();
+    observe_ended(observer_, why, peer_);
   }
 
   /// What waits for room: nothing before the handshake is done.
@@ -453,7 +453,7 @@ class ChannelCore {
     if (ended_) return ended_;
     deadline = Deadline::earlier(deadline, due());
     if (status_.state() == State::listening) {
-      return posix::wait_for({server_->interest()}, deadline, stop_.wakeup());
+      return posix::wait_for({handshake_.interest()}, deadline, stop_.wakeup());
     }
     return waiter_.await_message(*link_, sendable(), deadline, stop_.wakeup());
   }
@@ -475,7 +475,7 @@ class ChannelCore {
   Result<void> update_wait_set() {
     Armed armed;
     if (status_.state() == State::listening) {
-      armed.in = server_->interest();
+      armed.in = handshake_.interest();
     } else if (link_) {
       armed = link_->arm(sendable());
     }
@@ -485,15 +485,14 @@ class ChannelCore {
   }
 
   ResetOnMove<TransportT> link_;
-  Outbox<TransportT, options.max_queued_bytes> outbox_;
+  Outbox<TransportT, options.max_queued_bytes, options.keep_last> outbox_;
   Status status_;
   ClosedOnMove ended_;
   StopRequest stop_;
   PeerWatch peer_watch_;
   LinkWaiter<TransportT> waiter_;
   Peer peer_;
-  ResetOnMove<HandshakeServer<TransportT>> server_;
-  Deadline handshake_deadline_ = Deadline::never();
+  ChannelHandshake<TransportT, SerializerT, options> handshake_;
   [[no_unique_address]] ObserverT observer_;
 };
 

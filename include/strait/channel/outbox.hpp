@@ -1,19 +1,25 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/channel/waiting_frames.hpp"
 #include "strait/framing/frame_queue.hpp"
+#include "strait/observer.hpp"
 #include "strait/result.hpp"
 #include "strait/transport.hpp"
 
 namespace strait::detail {
 
 /// What a channel is sending: messages for which there is no room yet wait here, in order and
-/// within a bound, which counts what is under way out of line, too.
-template <class TransportT, std::size_t max_queued_bytes>
+/// within a bound, which counts what is under way out of line, too; or the last ones only. A
+/// message is sent with the number of those of its type that may wait: `max_waiting`.
+template <class TransportT, std::size_t max_queued_bytes, std::size_t max_waiting_in_all>
 class Outbox {
+  static_assert(max_waiting_in_all != 0, "strait: ChannelOptions::keep_last is one at least.");
+
  public:
   const FrameQueue& queue() const { return queue_; }
   bool empty() const { return queue_.empty(); }
@@ -49,37 +55,50 @@ class Outbox {
   /// Sends a message while nothing waits. What there is no room for waits then.
   ///
   /// Errors: those of the link.
-  template <class Payload, class... List>
+  template <std::size_t max_waiting, class Payload, class... List>
   [[gnu::always_inline]] inline Result<void> send(TransportT& link, const Payload& payload,
                                                   List&... rights) {
-    return link.send(payload, queue_, rights...);
+    if constexpr (replaces<max_waiting>) {
+      waiting_.clear();
+      if (!waiting_.reserve()) return no_memory();
+      const std::uint64_t position = queue_.end_position();
+      auto sent = link.send(payload, queue_, rights...);
+      if (sent && waits_whole(position)) waiting_.add(position, payload.tag());
+      return sent;
+    } else {
+      return link.send(payload, queue_, rights...);
+    }
   }
 
   /// Sends a message behind all that waits, or has it wait. Without a link it waits.
   ///
   /// Errors: `queue_full`, `not_enough_memory`, and the message and its rights are the caller's
   /// still; those of the link.
-  template <class Payload, class... List>
+  template <std::size_t max_waiting, class Payload, class... List>
   Result<void> send_behind(TransportT* link, const Payload& payload, List&... rights) {
-    const std::size_t needed = payload.size() + sizeof(FrameHeader);
-    while (!queue_.empty() &&
-           (needed > max_queued_bytes || bytes(link) > max_queued_bytes - needed)) {
-      // There may be room that has not been noticed yet.
-      const std::size_t before = queue_.bytes();
-      if (link != nullptr) {
-        if (auto flushed = link->flush(queue_); !flushed) return flushed;
-      }
-      if (queue_.bytes() == before) return Errc::queue_full;
+    if constexpr (replaces<max_waiting>) {
+      wanted_bytes_ = 0;  // it is taken in any case
+      return send_replacing<max_waiting>(link, payload, rights...);
+    } else {
+      if (link != nullptr && !admits(*link, payload.size())) return Errc::queue_full;
+      return send_bounded(link, payload, rights...);
     }
-    if (auto queued = enqueue(queue_, payload, rights...); !queued) return queued;
-    if (link == nullptr || !is_worth_a_flush()) return {};
-    auto flushed = flush(*link);
-    // Rights are gone with the queue, so this has succeeded; the next call tells what has happened.
-    return sizeof...(rights) == 0 ? flushed : Result<void>();
+  }
+
+  /// Whether `send_behind` has left a message to wait where none did before; asked once.
+  bool has_begun_to_wait() { return std::exchange(has_begun_to_wait_, false); }
+
+  /// Tells an observer how many messages were replaced, if any were.
+  template <class Observer>
+  void tell_replaced(Observer& observer) {
+    if (replaced_ != 0) observe_conflated(observer, std::exchange(replaced_, 0));
   }
 
   /// Sends what there is room for.
   Result<void> flush(TransportT& link) {
+    if constexpr (requires { link.limit_under_way(max_queued_bytes); }) {
+      link.limit_under_way(max_queued_bytes);
+    }
     auto flushed = link.flush(queue_);
     bytes_after_flush_ = queue_.bytes();
     return flushed;
@@ -98,7 +117,56 @@ class Outbox {
   static constexpr bool goes_out_of_line = requires(const TransportT& link) {
     link.bytes_under_way();
   };
+  /// Whether such a message may replace one that waits, and is never refused for want of room.
+  template <std::size_t max_waiting>
+  static constexpr bool replaces = (min)(max_waiting, max_waiting_in_all) != SIZE_MAX;
   static constexpr std::size_t retry_bytes = std::size_t{16} << 10;
+
+  template <class Payload, class... List>
+  Result<void> send_bounded(TransportT* link, const Payload& payload, List&... rights) {
+    const std::size_t needed = payload.size() + sizeof(FrameHeader);
+    while (!queue_.empty() &&
+           (needed > max_queued_bytes || bytes(link) > max_queued_bytes - needed)) {
+      // There may be room that has not been noticed yet.
+      const std::size_t before = queue_.bytes();
+      if (link != nullptr) {
+        if (auto flushed = link->flush(queue_); !flushed) return flushed;
+      }
+      if (queue_.bytes() == before) return Errc::queue_full;
+    }
+    if (auto queued = enqueue(queue_, payload, rights...); !queued) return queued;
+    if (link == nullptr || !is_worth_a_flush()) return {};
+    auto flushed = flush(*link);
+    // Rights are gone with the queue, so this has succeeded; the next call tells what has happened.
+    return sizeof...(rights) == 0 ? flushed : Result<void>();
+  }
+
+  /// As `send_bounded`, in the place of those that waited longest if there are too many.
+  template <std::size_t max_waiting, class Payload, class... List>
+  Result<void> send_replacing(TransportT* link, const Payload& payload, List&... rights) {
+    // What there is room for now is not replaced.
+    if (link != nullptr && !queue_.empty()) {
+      if (auto flushed = flush(*link); !flushed) return flushed;
+    }
+    waiting_.forget_sent(queue_);
+    if (!waiting_.reserve()) return no_memory();
+    const bool is_first = queue_.empty();
+    const std::uint64_t position = queue_.end_position();
+    if (auto queued = enqueue(queue_, payload, rights...); !queued) return queued;
+    waiting_.add(position, payload.tag());
+    replaced_ += waiting_.drop_oldest(queue_, payload.tag(), max_waiting, max_waiting_in_all);
+    if (link == nullptr || !is_first) return {};
+    auto flushed = flush(*link);
+    has_begun_to_wait_ = !queue_.empty();
+    // As in `send_bounded`.
+    return sizeof...(rights) == 0 ? flushed : Result<void>();
+  }
+
+  /// Whether a message that was sent waits for room from its first byte on.
+  bool waits_whole(std::uint64_t position) const {
+    return !queue_.empty() && queue_.begin_position() == position &&
+           queue_.front().header.continued == 0;
+  }
 
   static std::size_t bytes_under_way(const TransportT& link) {
     if constexpr (goes_out_of_line) {
@@ -117,6 +185,9 @@ class Outbox {
   }
 
   FrameQueue queue_;
+  WaitingFrames waiting_;
+  std::size_t replaced_ = 0;
+  bool has_begun_to_wait_ = false;
   std::size_t wanted_bytes_ = 0;
   std::size_t bytes_after_flush_ = 0;
 };

@@ -77,6 +77,14 @@ class ProxyCore {
     begin_closing();
   }
 
+  /// Has `on_due` be called at that time, or at an earlier one that was asked for before.
+  void call_by(Deadline due) {
+    const std::lock_guard locked(mutex_);
+    if (Deadline::earlier(due, due_) == due_) return;
+    due_ = due;
+    static_cast<void>(wakeup_.signal());
+  }
+
   /// For the proxy's destructor: after this no listener is called, and none is running but one that
   /// this very thread is in.
   void finish(posix::Thread thread) {
@@ -118,15 +126,21 @@ class ProxyCore {
         wakeup_.clear();
         if (!ended_) step(interests, until);
         if (ended_ && (told_ || abandoned_)) return;
+        // A task that is posted already sees what is due.
+        if (!posted_ || !due_.passed()) until = Deadline::earlier(until, due_);
         post = !posted_ && !abandoned_ && has_news();
         posted_ = posted_ || post;
       }
       if (post) {
+#if defined(__cpp_exceptions)
         try {
           this->post();
         } catch (...) {
           end_by_exception();
         }
+#else
+        this->post();
+#endif
         continue;
       }
       interests.out = Interest::to_read(wakeup_.native_handle());
@@ -155,6 +169,10 @@ class ProxyCore {
         if (!handled) fail(handled.error());
         took();
         continue;
+      } else if (is_due()) {
+        due_ = Deadline::never();
+        locked.unlock();
+        on_due();
       } else {
         told_ = true;
         const std::error_code why = ended_;
@@ -170,6 +188,7 @@ class ProxyCore {
   virtual void on_connected(const Peer& peer) = 0;
   virtual Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes,
                                   Rights rights) = 0;
+  virtual void on_due() = 0;
   virtual void on_closed(std::error_code why) = 0;
 
  private:
@@ -219,8 +238,9 @@ class ProxyCore {
   }
 
   bool has_news() const {
-    return connected_ || batch_bytes_ != 0 || !inbox_.empty() || (ended_ && !told_);
+    return connected_ || batch_bytes_ != 0 || !inbox_.empty() || (ended_ && !told_) || is_due();
   }
+  bool is_due() const { return !told_ && due_.passed(); }
 
   /// There is room again that the proxy's thread may wait for.
   void took() {
@@ -242,7 +262,7 @@ class ProxyCore {
 
   void end(std::error_code why) {
     ended_ = why;
-    channel_.close();
+    channel_.close_because(why);
     changed_.notify_all();
   }
 
@@ -254,6 +274,7 @@ class ProxyCore {
     static_cast<void>(wakeup_.signal());
   }
 
+#if defined(__cpp_exceptions)
   /// After what a listener on the proxy's own thread has thrown, or the executor: nothing else on
   /// that thread could catch it.
   void end_by_exception() {
@@ -271,6 +292,7 @@ class ProxyCore {
     if (std::exchange(posted_, false) && ended_) told_ = true;
     if (!told_) fail(why);
   }
+#endif
 
   /// Sends and receives what is possible, and tells what to wait for then.
   void step(Interests& interests, Deadline& until) {
@@ -332,6 +354,7 @@ class ProxyCore {
   std::optional<Peer> connected_;
   std::error_code ended_;
   Deadline linger_ = Deadline::never();
+  Deadline due_ = Deadline::never();
   std::optional<posix::Thread> dispatching_;
   bool posted_ = false;  // a task is with the executor
   bool paused_ = false;  // the inbox is full
@@ -342,46 +365,6 @@ class ProxyCore {
   // Of the task alone:
   FrameQueue batch_;
   ByteBuffer current_;
-};
-
-template <class ChannelT, ProxyOptions options>
-class ProxyTask {
- public:
-  explicit ProxyTask(std::shared_ptr<ProxyCore<ChannelT, options>> core) : core_(std::move(core)) {}
-  void operator()() const { core_->dispatch(); }
-
- private:
-  std::shared_ptr<ProxyCore<ChannelT, options>> core_;
-};
-
-/// With the user's types.
-template <class ChannelT, ProxyOptions options, class Listener, class Executor>
-class ProxyCoreFor final
-    : public ProxyCore<ChannelT, options>,
-      public std::enable_shared_from_this<ProxyCoreFor<ChannelT, options, Listener, Executor>> {
- public:
-  ProxyCoreFor(ChannelT channel, posix::WaitSet wakeup, Listener listener, Executor executor)
-      : ProxyCore<ChannelT, options>(std::move(channel), std::move(wakeup)),
-        listener_(std::move(listener)),
-        executor_(std::move(executor)) {}
-
- private:
-  void post() override { executor_(ProxyTask<ChannelT, options>(this->shared_from_this())); }
-  void on_connected(const Peer& peer) override {
-    if constexpr (requires { listener_.on_connected(peer); }) listener_.on_connected(peer);
-  }
-  Result<void> on_message(std::uint16_t tag, std::span<const std::byte> bytes,
-                          Rights rights) override {
-    RightList* const list = rights.empty() ? nullptr : &rights.list();
-    return deliver<typename ChannelT::serializer, CarriesRights<typename ChannelT::transport>>(
-        listener_, Incoming{tag, bytes, list});
-  }
-  void on_closed(std::error_code why) override {
-    if constexpr (requires { listener_.on_closed(why); }) listener_.on_closed(why);
-  }
-
-  Listener listener_;
-  Executor executor_;
 };
 
 }  // namespace strait::detail

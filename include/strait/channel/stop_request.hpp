@@ -20,17 +20,18 @@ class StopFlag {
     return *this;
   }
 
-  void raise() noexcept { raised_ = true; }
-  bool raised() const noexcept { return raised_.load(std::memory_order_relaxed); }
+  void raise() noexcept { raised_ = 1; }
+  bool raised() const noexcept { return raised_.load(std::memory_order_relaxed) != 0; }
   bool take() noexcept {
     if (!raised()) [[likely]]
       return false;
-    return raised_.exchange(false);
+    return raised_.exchange(0) != 0;
   }
 
  private:
-  static_assert(std::atomic<bool>::is_always_lock_free, "strait: signal handlers need it.");
-  std::atomic<bool> raised_{false};
+  static_assert(std::atomic<int>::is_always_lock_free, "strait: signal handlers need it.");
+  // A word, because some processors have no atomic bytes.
+  std::atomic<int> raised_ = 0;
 };
 
 /// The same with a wake-up for a thread that is about to sleep: `prepare`, ask `raised`, then sleep
@@ -41,7 +42,7 @@ class StopRequest {
   StopRequest(StopRequest&& other) noexcept { *this = std::move(other); }
   StopRequest& operator=(StopRequest&& other) noexcept {
     flag_ = std::move(other.flag_);
-    prepared_ = other.prepared_.exchange(false);
+    prepared_ = other.prepared_.exchange(0);
     wakeup_ = std::exchange(other.wakeup_, std::nullopt);
     return *this;
   }
@@ -49,7 +50,7 @@ class StopRequest {
   void raise() noexcept {
     flag_.raise();
     // Partner: `prepare`. One of the two sees what the other has done before.
-    if (prepared_) wakeup_->signal();
+    if (prepared_ != 0) wakeup_->signal();
   }
   bool raised() const noexcept { return flag_.raised(); }
   bool take() noexcept { return flag_.take(); }
@@ -57,11 +58,11 @@ class StopRequest {
   /// False if the system has no descriptor left. The wake-up stays as long as this, for a handler
   /// may be about to use it at any time.
   bool prepare() {
-    if (prepared_.load(std::memory_order_relaxed)) return true;
+    if (prepared_.load(std::memory_order_relaxed) != 0) return true;
     auto created = posix::Wakeup::create();
     if (!created) return false;
     wakeup_ = std::move(*created);
-    prepared_ = true;
+    prepared_ = 1;
     // Partner: `raise`. What it had raised before it saw this is seen by the next `raised`.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return true;
@@ -71,7 +72,7 @@ class StopRequest {
 
  private:
   StopFlag flag_;
-  std::atomic<bool> prepared_{false};
+  std::atomic<int> prepared_ = 0;
   std::optional<posix::Wakeup> wakeup_;
 };
 

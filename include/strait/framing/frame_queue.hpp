@@ -72,6 +72,11 @@ class FrameQueue {
   /// Everything queued, headers included.
   std::size_t bytes() const noexcept { return bytes_; }
 
+  // Places in the stream of all frames that ever were queued here. A frame that begins before
+  // `begin_position` has left, or its front part has.
+  std::uint64_t begin_position() const noexcept { return sent_; }
+  std::uint64_t end_position() const noexcept { return sent_ + bytes_; }
+
   void clear() noexcept {
     while (first_ != nullptr) drop_first();
     bytes_ = 0;
@@ -109,6 +114,37 @@ class FrameQueue {
   }
 
   void pop() { consume(sizeof(FrameHeader) + front().header.bytes); }
+
+  /// The header of the frame that begins at this place of the stream, where one must.
+  FrameHeader header_at(std::uint64_t position) const {
+    const Place place = find(position);
+    FrameHeader header;
+    std::memcpy(&header, place.block->data() + place.offset, sizeof header);
+    return header;
+  }
+
+  /// Takes out the frame that begins at this place of the stream, where one must, with its rights.
+  /// Returns by how many bytes the places of all later frames have become less.
+  std::size_t remove(std::uint64_t position) noexcept {
+    const FrameHeader header = header_at(position);
+    const std::size_t size = sizeof header + header.bytes;
+    remove_rights(position, header.rights, size);
+    const Place place = find(position);
+    Block* const block = place.block;
+    std::byte* const frame = block->data() + place.offset;
+    std::memmove(frame, frame + size, block->end - place.offset - size);
+    block->end -= size;
+    bytes_ -= size;
+    if (block->begin != block->end) return size;
+    if (block == first_) {
+      leave_first();
+    } else {
+      place.before->next = block->next;
+      if (block == last_) last_ = place.before;
+      recycle(block);
+    }
+    return size;
+  }
 
   /// The rights of the frames, those of the oldest one first.
   const RightList& rights() const { return rights_; }
@@ -165,6 +201,36 @@ class FrameQueue {
   static constexpr std::size_t block_bytes = std::size_t{64} << 10;
   static constexpr int max_spares = 3;
 
+  struct Place {
+    Block* before;
+    Block* block;
+    /// From the beginning of the block's memory.
+    std::size_t offset;
+  };
+  Place find(std::uint64_t position) const {
+    Place place{nullptr, first_, static_cast<std::size_t>(position - sent_)};
+    while (place.offset >= place.block->end - place.block->begin) {
+      place.offset -= place.block->end - place.block->begin;
+      place.before = std::exchange(place.block, place.block->next);
+    }
+    place.offset += place.block->begin;
+    return place;
+  }
+
+  void remove_rights(std::uint64_t position, std::size_t count, std::size_t bytes) noexcept {
+    std::size_t before = 0;
+    for (;;) {
+      const std::uint64_t next = rights_.position_after(before);
+      if (next >= position) break;
+      before += header_at(next).rights;
+    }
+    RightList kept = rights_.split(before);
+    rights_.split(count).clear();
+    rights_.move_positions(bytes);
+    kept.append(std::move(rights_));
+    rights_ = std::move(kept);
+  }
+
   static Block* make_block(std::size_t capacity) {
     void* memory = std::malloc(sizeof(Block) + capacity);
     return memory == nullptr ? nullptr : ::new (memory) Block{nullptr, 0, 0, capacity};
@@ -205,6 +271,10 @@ class FrameQueue {
     Block* block = first_;
     first_ = block->next;
     if (first_ == nullptr) last_ = nullptr;
+    recycle(block);
+  }
+
+  void recycle(Block* block) {
     if (spares_ != max_spares && block->capacity == block_bytes) {
       block->begin = block->end = 0;
       keep(block);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <system_error>
 #include <utility>
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/error.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/handshake/hello.hpp"
 #include "strait/handshake/server.hpp"

@@ -16,7 +16,7 @@
 namespace strait::detail {
 
 inline constexpr std::uint64_t protocol_magic = 0x7469'6172'7473'0a1a;
-inline constexpr std::uint32_t protocol_version = 4;
+inline constexpr std::uint32_t protocol_version = 5;
 
 /// The options of a transport that both sides must have alike.
 struct WireOptions {
@@ -50,7 +50,7 @@ struct HandshakeTerms {
 struct Hello {
   std::uint64_t magic = protocol_magic;
   std::uint32_t version = protocol_version;
-  std::uint32_t word_bytes = sizeof(void*);
+  std::uint32_t reserved = 0;
   std::uint64_t schema_hash = 0;
   std::byte token[Token::size_bytes] = {};
   WireOptions options;
@@ -111,7 +111,7 @@ inline TypeDigests digests_of_welcome(std::span<const std::byte> bytes) {
 inline Result<void> check_hello(std::span<const std::byte> bytes, std::uint64_t schema_hash,
                                 const Token& token, const WireOptions& options = {}) {
   Hello hello;
-  constexpr std::size_t stable = offsetof(Hello, word_bytes);
+  constexpr std::size_t stable = offsetof(Hello, reserved);
   if (bytes.size() < stable) return Errc::malformed;
   std::memcpy(static_cast<void*>(&hello), bytes.data(), stable);
   if (hello.magic != protocol_magic) return Errc::malformed;
@@ -119,7 +119,7 @@ inline Result<void> check_hello(std::span<const std::byte> bytes, std::uint64_t 
   if (bytes.size() != sizeof hello) return Errc::malformed;
   std::memcpy(static_cast<void*>(&hello), bytes.data(), sizeof hello);
   if (Token::from_bytes(hello.token) != token) return Errc::bad_token;
-  if (hello.word_bytes != sizeof(void*)) return Errc::schema_mismatch;
+  if (hello.reserved != 0) return Errc::malformed;
   if (hello.schema_hash != schema_hash) return Errc::schema_mismatch;
   if (hello.options.loan_bytes != options.loan_bytes) return Errc::send_policy_mismatch;
   if (hello.options.queue_bytes != options.queue_bytes) return Errc::queue_size_mismatch;

@@ -122,7 +122,7 @@ class AsioChannel {
       return std::move(state->source);
     }
 
-   private:
+   protected:
     using ErrorCode = asio_detail::ErrorCode;
     using State = asio_detail::State<ChannelT, Executor>;
 

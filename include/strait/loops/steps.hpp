@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -12,14 +11,16 @@
 #include "strait/base/deadline.hpp"
 #include "strait/base/moved_from.hpp"
 #include "strait/channel.hpp"
-#include "strait/framing/frame_queue.hpp"
-#include "strait/handshake/client.hpp"
+#include "strait/channel/connect_attempts.hpp"
+#include "strait/channel/observing.hpp"
 #include "strait/handshake/server.hpp"
+#include "strait/os/activated_socket.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
+#include "strait/transport.hpp"
 
 // The operations of the event loops' adapters, each cut where it would block. A step has
 //   value_type    what it results in
@@ -104,7 +105,6 @@ class FlushStep {
 /// As `Channel::connect` with a timeout.
 template <class ChannelT>
 class ConnectStep {
-  using TransportT = typename ChannelT::transport;
   using ObserverT = typename ChannelT::observer_type;
 
  public:
@@ -112,30 +112,19 @@ class ConnectStep {
 
   /// A deadline of now is for one attempt, which has the usual time of a handshake.
   ConnectStep(std::string_view name, const Token& token, Deadline deadline, ObserverT observer)
-      : name_(name),
-        token_(token),
-        tries_again_(!deadline.is_now()),
-        deadline_(deadline.is_now() ? Deadline::never() : deadline),
-        observer_(std::move(observer)) {}
+      : attempts_(name, ChannelT::terms(token), ChannelT::accept_limits().timeout, deadline),
+        observer_(std::move(observer)) {
+    detail::observe_name(observer_, name);
+  }
 
   std::optional<Result<ChannelT>> try_now() {
-    if (!peer_) {
-      if (!next_attempt_.passed() && !deadline_.passed()) return std::nullopt;
-      if (auto begun = say_hello(); !begun) return fail(begun.error());
-    } else if (armed_) {
-      peer_->link.disarm();
-      peer_->link.take_doorbells();
-    }
-    const auto welcome =
-        detail::read_welcome(peer_->link, peer_->credentials, ChannelT::channel_options.peers,
-                             detail::schema_of<typename ChannelT::serializer>(), observer_);
-    if (welcome) {
-      unwatch();
-      return ChannelT(std::move(*peer_), false, std::move(observer_));
-    }
-    if (welcome.error() != Errc::empty) return fail(welcome.error());
-    if (until_.passed()) return fail(make_error_code(Errc::handshake_timeout));
-    return std::nullopt;
+    // It may close the descriptor.
+    if (watched_) set_.forget(watched_.handle);
+    watched_ = {};
+    auto ended = attempts_.try_now(observer_);
+    if (!ended) return std::nullopt;
+    if (!*ended) return detail::observe_failure(observer_, ended->error());
+    return ChannelT(std::move(**ended), false, std::move(observer_));
   }
 
   Result<LoopWait> wait() {
@@ -145,72 +134,22 @@ class ConnectStep {
       set_ = std::move(*set);
     }
     set_.clear();
-    if (!peer_) {
-      set_.wake_at(Deadline::earlier(deadline_, next_attempt_));
-      return LoopWait{set_.native_handle()};
-    }
-    const Armed armed = peer_->link.arm(nothing_);
-    armed_ = true;
-    if (armed.ready) {
+    const auto next = attempts_.wait();
+    if (next.armed.ready) {
       if (auto shown = set_.signal(); !shown) return shown.error();
     }
-    if (auto watched = posix::watch_instead(set_, watched_, armed.in); !watched) {
+    if (auto watched = posix::watch_instead(set_, watched_, next.armed.in); !watched) {
       return watched.error();
     }
-    set_.wake_at(until_);
+    set_.wake_at(next.until);
     return LoopWait{set_.native_handle()};
   }
 
  private:
-  static constexpr std::chrono::milliseconds longest_pause{60};
-
-  Result<void> say_hello() {
-    auto found = TransportT::look_up(name_);
-    if (!found) return found.error();
-    auto peer = detail::say_hello<TransportT>(std::move(*found), ChannelT::terms(token_));
-    if (!peer) return peer.error();
-    peer_.emplace(std::move(*peer));
-    armed_ = false;
-    until_ = Deadline::earlier(deadline_, Deadline::after(ChannelT::accept_limits().timeout));
-    return {};
-  }
-
-  /// Ends with the error, or has another attempt follow.
-  std::optional<Result<ChannelT>> fail(std::error_code why) {
-    unwatch();
-    peer_.reset();
-    // A server may appear, or come again, or have more time.
-    const bool passes = why == Errc::not_found || why == Errc::would_block ||
-                        why == Errc::peer_closed || why == Errc::handshake_timeout ||
-                        why == std::errc::connection_refused ||
-                        why == std::errc::no_such_file_or_directory;
-    if (!tries_again_ || !passes || deadline_.passed()) {
-      return why == Errc::peer_closed ? make_error_code(Errc::refused) : why;
-    }
-    next_attempt_ = Deadline::after(pause_);
-    pause_ = pause_ < longest_pause / 2 ? 2 * pause_ : longest_pause;
-    return std::nullopt;
-  }
-
-  /// For before what closes descriptors.
-  void unwatch() {
-    if (watched_) set_.forget(watched_.handle);
-    watched_ = {};
-  }
-
-  std::string name_;
-  Token token_;
-  bool tries_again_;
-  Deadline deadline_;
+  ConnectAttempts<typename ChannelT::transport> attempts_;
   ObserverT observer_;
   posix::WaitSet set_;
   Interest watched_;
-  std::optional<Introduced<TransportT>> peer_;
-  bool armed_ = false;
-  Deadline until_ = Deadline::never();
-  Deadline next_attempt_ = Deadline::now();
-  std::chrono::milliseconds pause_{1};
-  FrameQueue nothing_;
 };
 
 }  // namespace strait::detail
@@ -233,14 +172,15 @@ class ChannelServer {
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
   [[nodiscard]] static Result<ChannelServer> listen(std::string_view name, const Token& token,
                                                     ObserverT observer = {}) {
-    auto limits = ChannelT::accept_limits();
-    limits.max_half_open = AcceptorOptions{}.max_half_open;
-    auto server = Server::listen(ChannelT::terms(token), limits, name);
-    if (!server) return server.error();
-    auto set = posix::wait_set_with_signal();
-    if (!set) return set.error();
-    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
-    return ChannelServer(std::move(*server), std::move(*set), std::move(observer));
+    detail::observe_name(observer, name);
+    return listen_at(name, token, std::move(observer));
+  }
+
+  /// The same at a socket that a service manager has made, as `Channel::listen`.
+  [[nodiscard]] static Result<ChannelServer> listen(ActivatedSocket socket, const Token& token,
+                                                    ObserverT observer = {}) {
+    static_assert(detail::check_activatable<typename ChannelT::transport>());
+    return listen_at(std::move(socket), token, std::move(observer));
   }
 
   ChannelServer(ChannelServer&&) noexcept = default;
@@ -285,6 +225,18 @@ class ChannelServer {
 
   /// How many clients are turned away in one call.
   static constexpr int max_handshakes = 64;
+
+  template <class From>
+  static Result<ChannelServer> listen_at(From from, const Token& token, ObserverT observer) {
+    auto limits = ChannelT::accept_limits();
+    limits.max_half_open = AcceptorOptions{}.max_half_open;
+    auto server = Server::listen(ChannelT::terms(token), limits, std::move(from));
+    if (!server) return detail::observe_failure(observer, server.error());
+    auto set = posix::wait_set_with_signal();
+    if (!set) return set.error();
+    if (auto watched = set->watch(server->interest()); !watched) return watched.error();
+    return ChannelServer(std::move(*server), std::move(*set), std::move(observer));
+  }
 
   ChannelServer(Server server, posix::WaitSet set, ObserverT observer)
       : set_(std::move(set)), observer_(std::move(observer)) {

@@ -117,6 +117,11 @@ class LinkReceiver {
     return holds;
   }
 
+  /// As `LinkSender::stay`.
+  void stay() {
+    if constexpr (requires { in_.close_memory_file(); }) in_.close_memory_file();
+  }
+
   /// A packed endpoint of both ports and of what there is of an unfinished message. After an error
   /// everything is as it was.
   ///
@@ -176,7 +181,8 @@ class LinkReceiver {
         auto lease = take_out_of_line(message, note, max_message_bytes);
         if (!lease) return lease.error();
         if (!*lease) return true;
-        const std::span<const std::byte> bytes((*lease)->data(), note.bytes);
+        const std::span<const std::byte> bytes((*lease)->data(),
+                                               static_cast<std::size_t>(note.bytes));
         const bool more = give(sink, Incoming{message.tag, bytes, nullptr, &*lease});
         lease->reset();  // before `done`, which has the memory serve the next message
         if constexpr (MachKernelWithRegions<KernelT>) regions_.done();

@@ -67,6 +67,9 @@ class LinkSender {
     return under_way == 0 || (bytes <= bound && under_way <= bound - bytes);
   }
 
+  /// Beyond a bound what waits travels by itself, not out of line.
+  void limit_under_way(std::size_t bound) requires(OolMethod::exists) { max_under_way_ = bound; }
+
   template <class Payload>
   [[gnu::always_inline]] inline Result<void> send(const Payload& payload, FrameQueue& queue) {
     // What is known from the type is decided here, and the other ways are not compiled at all.
@@ -100,7 +103,7 @@ class LinkSender {
       const auto frame = queue.front();
       const std::span payload(frame.payload, frame.header.bytes);
       if (payload.size() >= SendPolicy::threshold_bytes && !frame.header.continued &&
-          frame.header.rights == 0) {
+          frame.header.rights == 0 && goes_out_of_line(payload.size())) {
         out_.publish();
         staged_bytes = 0;
         if (auto room = out_.reserve(sizeof(OolReference)); !room) return unless_full(room.error());
@@ -160,6 +163,11 @@ class LinkSender {
 
   void take_doorbells() { out_.take_doorbells(); }
 
+  /// This end will not be packed: see `BasicMachTransport::detach`.
+  void stay() {
+    if constexpr (requires { out_.close_memory_file(); }) out_.close_memory_file();
+  }
+
   /// For before a sleep: takes back memory that is not used any more.
   void evict_unused() {
     if constexpr (OolMethod::exists) ool_method_.evict_unused(out_, header(Kind::forget));
@@ -213,6 +221,14 @@ class LinkSender {
     return error == Errc::would_block ? Result<void>() : error;
   }
 
+  bool goes_out_of_line(std::size_t bytes) const {
+    if constexpr (OolMethod::exists) {
+      return fits_under_way(bytes, max_under_way_);
+    } else {
+      return false;
+    }
+  }
+
   /// Sends a message out of line: in the memory in which it lies, if that is of the right kind, or
   /// else as a copy. False when there is no room, no descriptor or no memory for it: the bytes have
   /// to travel by themselves.
@@ -226,7 +242,8 @@ class LinkSender {
       if constexpr (requires { payload.lease(); }) {
         sent = ool_method_.send(out_, announced, payload.lease(), payload.size(), payload.moved());
       }
-      if (!sent && sent.error() != Errc::peer_closed &&
+      // Where there is no room for the memory itself, there is none for a copy.
+      if (!sent && sent.error() != Errc::peer_closed && sent.error() != Errc::would_block &&
           payload.size() >= SendPolicy::threshold_bytes) {
         sent = ool_method_.send_copy(out_, announced, payload);
       }
@@ -327,6 +344,7 @@ class LinkSender {
   }
 
   SendRight out_;
+  std::size_t max_under_way_ = SIZE_MAX;
   [[no_unique_address]] OolMethod ool_method_;
 };
 

@@ -78,12 +78,12 @@ class RegionSender {
     Kept* kept = find(*memory);
     if (kept != nullptr) {
       const auto current = bring_up_to_date(out, *memory, *kept);
-      if (!current) return current.error();
-      if (*current) {
+      // Where the changes find no room, a region may: it takes less of the queue.
+      if (!current && current.error() != Errc::would_block) return current.error();
+      if (current.value_or(false)) {
         note.place = OolReference::Place::cached;
         note.slot = index(*kept);
         kept->used = ++sends_;
-        memory->set_sent();
         // Shown together with the patches, or the receiver would find no message and go to sleep.
         auto sent = stage(out, header, note, {});
         out.publish();
@@ -93,7 +93,7 @@ class RegionSender {
     const auto region = memory->snapshot();
     if (!region) return region.error();
     const std::uint64_t version = memory->version();
-    const std::uint64_t last = memory->sent_version();
+    const std::uint64_t last = last_version_of(*memory);
     if (last != 0 && !moved && (last == version || is_patch(*memory, last))) {
       if (kept == nullptr) kept = &oldest();
       note.place = OolReference::Place::fresh;
@@ -101,9 +101,10 @@ class RegionSender {
     }
     auto sent = out.send(header, note.bytes_of(), **region);
     if (!sent) return sent;
-    memory->set_sent();
     if (note.place == OolReference::Place::fresh) {
-      *kept = {memory->share(), version, ++sends_};
+      *kept = {memory->keep_to_send(), version, ++sends_};
+    } else if (!moved) {
+      once_[next_once_++ % once_.size()] = {memory->id(), version};
     }
     return {};
   }
@@ -126,22 +127,27 @@ class RegionSender {
   /// Has the receiver let go of what can't be sent again here.
   void evict_unused(SendRight& out, const MessageHeader& forget) {
     for (Kept& kept : kept_) {
-      if (!kept.lease || static_cast<RegionMemory<Region>*>(kept.lease.get())->is_shared())
-        continue;
+      if (!kept.memory || kept.memory->has_users()) continue;
       if (!send_note(out, forget, {0, index(kept)})) return;
       kept = {};
     }
   }
 
  private:
+  using Sent = RegionMemory<Region>;
+
   struct Kept {
-    Lease lease;
+    typename Sent::Kept memory;
     /// What the receiver has of it.
     std::uint64_t version = 0;
     std::uint64_t used = 0;
   };
-
-  using Sent = RegionMemory<Region>;
+  /// A buffer that was sent here and that the receiver does not keep: one that goes once to each of
+  /// many channels is kept by none of them.
+  struct Once {
+    std::uint64_t id = 0;
+    std::uint64_t version = 0;
+  };
 
   static constexpr std::size_t publish_bytes = std::size_t{4} << 10;
 
@@ -203,11 +209,20 @@ class RegionSender {
     return out.stage(header);
   }
 
-  Kept* find(const Memory& memory) {
+  Kept* find(const Sent& memory) {
     for (Kept& kept : kept_) {
-      if (kept.lease.get() == &memory) return &kept;
+      if (kept.memory.get() == &memory) return &kept;
     }
     return nullptr;
+  }
+  /// The version that was sent here last; 0 if none was, or long ago.
+  std::uint64_t last_version_of(const Sent& memory) {
+    if (const Kept* kept = find(memory)) return kept->version;
+    std::uint64_t last = 0;
+    for (const Once& once : once_) {
+      if (once.id == memory.id()) last = (max)(last, once.version);
+    }
+    return last;
   }
   Kept& oldest() {
     Kept* found = &kept_[0];
@@ -221,6 +236,8 @@ class RegionSender {
   }
 
   std::array<Kept, kept_regions> kept_;
+  std::array<Once, 4 * kept_regions> once_;
+  std::size_t next_once_ = 0;
   std::uint64_t sends_ = 0;
 };
 

@@ -12,7 +12,8 @@
 
 namespace strait::detail {
 
-/// A region with those that use it: buffers, and what keeps it to be sent or read again.
+/// A region with those that use it: buffers, and what keeps it to be sent or read again. One buffer
+/// may be sent over many channels, each of which keeps it.
 template <class Region>
 class RegionMemory final : public Memory {
  public:
@@ -28,13 +29,28 @@ class RegionMemory final : public Memory {
     return is_one ? static_cast<RegionMemory*>(lease.get()) : nullptr;
   }
 
+  struct DropKept {
+    void operator()(RegionMemory* memory) const noexcept { memory->release(one_keeper); }
+  };
+  /// The right of one that keeps it to name it in later messages, and neither reads nor writes.
+  using Kept = Owner<RegionMemory, DropKept>;
+
   Lease share() {
-    references_.fetch_add(1, std::memory_order_relaxed);  // the caller has one already
+    references_.fetch_add(one_user, std::memory_order_relaxed);  // the caller has one already
     return Lease(this);
   }
+  Kept keep_to_send() {
+    references_.fetch_add(one_keeper, std::memory_order_relaxed);  // as `share`
+    return Kept(this);
+  }
   bool is_shared() const {
-    // Acquire: pairs with `drop` by the others.
-    return references_.load(std::memory_order_acquire) != 1;
+    // Acquire: pairs with `release` by the others.
+    return references_.load(std::memory_order_acquire) != one_user;
+  }
+  /// Whether there is a buffer that can be sent again; for one that keeps it.
+  bool has_users() const {
+    // Acquire: as in `is_shared`.
+    return references_.load(std::memory_order_acquire) % one_keeper != 0;
   }
 
   std::size_t size() const { return region_.bytes().size(); }
@@ -65,9 +81,8 @@ class RegionMemory final : public Memory {
   }
   /// What was written, and in which version.
   const WriteLog& writes() const { return writes_; }
-  /// The version that was sent last; 0 if none was.
-  std::uint64_t sent_version() const { return sent_version_; }
-  void set_sent() { sent_version_ = version_; }
+  /// Which region it is: no other one of this process ever has the same.
+  std::uint64_t id() const { return id_; }
 
   /// Stands for another region from now on, which came frozen; for its only user.
   void refill(Region region) {
@@ -76,7 +91,7 @@ class RegionMemory final : public Memory {
     copy_ = Region();
     frozen_ = true;
     written_ = copied_ = being_written_ = kept_ = patched_ = false;
-    sent_version_ = 0;
+    id_ = new_id();
     writes_.clear();
   }
 
@@ -130,10 +145,22 @@ class RegionMemory final : public Memory {
     data_ = region_.data();
   }
 
-  void drop() noexcept override {
+  // Users are counted in the lower half of one word and keepers in the upper, so that one look
+  // tells of both.
+  static constexpr std::uint64_t one_user = 1;
+  static constexpr std::uint64_t one_keeper = std::uint64_t{1} << 32;
+
+  static std::uint64_t new_id() {
+    static constinit std::atomic<std::uint64_t> last = 0;
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
+  void drop() noexcept override { release(one_user); }
+
+  void release(std::uint64_t one) noexcept {
     // Release: what was done here was done before the memory goes; acquire: for the thread that
     // lets it go.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(one, std::memory_order_acq_rel) == one) delete this;
   }
 
   /// A received region may be here without what it takes to send it on.
@@ -155,8 +182,8 @@ class RegionMemory final : public Memory {
   Region copy_;
   WriteLog writes_;
   std::uint64_t version_ = 1;
-  std::uint64_t sent_version_ = 0;
-  std::atomic<std::uint32_t> references_ = 1;
+  std::uint64_t id_ = new_id();
+  std::atomic<std::uint64_t> references_ = one_user;
   bool frozen_;
   bool written_ = false;
   bool copied_ = false;

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "strait/base/chrono.hpp"
+#include "strait/base/min_max.hpp"
 #include "strait/config.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/mapping.hpp"
 #include "strait/result.hpp"
 
 #if !STRAIT_HAS_WINDOWS
@@ -96,7 +98,15 @@ class RingWriter {
         max_bytes_(max_record_bytes(capacity)),
         tail_(position),
         seen_head_(position > capacity ? position - capacity : 0),
-        room_(capacity - (tail_ - seen_head_)) {}
+        room_(capacity - static_cast<std::size_t>(tail_ - seen_head_)) {}
+
+  /// Has the system bring the ring's pages in as the first lap comes to them, a step at a time: a
+  /// ring that is not used costs none, and one that is used no page fault for each.
+  void populate_in_steps() {
+    populated_ = tail_;
+    lap_end_ = tail_ + mask_ + 1;
+    room_ = 0;
+  }
 
   std::uint64_t position() const { return tail_; }
 
@@ -120,7 +130,7 @@ class RingWriter {
     // The word behind the record is needed, too: it must say that no record follows yet.
     const std::size_t needed = detail::round_up(bytes) + 2 * detail::word_bytes;
     if (room_ < needed) [[unlikely]] {
-      if (auto seen = see_reader(); !seen) return seen.error();
+      if (auto seen = see_reader(needed); !seen) return seen.error();
       if (room_ < needed) return Errc::would_block;
     }
     return at(tail_) + detail::word_bytes;
@@ -189,16 +199,32 @@ class RingWriter {
     return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_release));
   }
 
-  /// Learns how much the reader has left behind.
+  /// Learns how much the reader has left behind, and has memory brought in for a record of
+  /// `needed`.
   ///
   /// Errors: `malformed`.
-  [[gnu::noinline]] Result<void> see_reader() {
+  [[gnu::noinline]] Result<void> see_reader(std::size_t needed) {
     // Partner: RingReader::release_space. What the reader has read may be overwritten after this.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
     if (!is_possible(head)) return Errc::malformed;
     seen_head_ = head;
-    room_ = mask_ + 1 - (tail_ - head);
+    room_ = static_cast<std::size_t>(mask_ + 1 - (tail_ - head));
+    if (populated_ != lap_end_) populate(needed);
     return {};
+  }
+
+  /// The first lap's room ends where its pages do; more are brought in for a record that finds room
+  /// there.
+  void populate(std::size_t needed) {
+    using strait::detail::max, strait::detail::min;
+    while (room_ >= needed && populated_ - tail_ < needed && populated_ != lap_end_) {
+      const auto populated = static_cast<std::size_t>(populated_ - (lap_end_ - mask_ - 1));
+      const std::size_t step = (max)(min_step, (min)(populated, max_step));
+      const std::size_t size = (min)(step, static_cast<std::size_t>(lap_end_ - populated_));
+      posix::Mapping::bring_in(at(populated_), size);
+      populated_ += size;
+    }
+    if (populated_ != lap_end_) room_ = (min)(room_, static_cast<std::size_t>(populated_ - tail_));
   }
 
   /// Unsigned: a head that runs ahead of the tail or falls behind by a lap is caught alike.
@@ -207,6 +233,9 @@ class RingWriter {
   }
 
   std::byte* at(std::uint64_t position) const { return data_ + (position & mask_); }
+
+  static constexpr std::size_t min_step = std::size_t{4} << 10;
+  static constexpr std::size_t max_step = std::size_t{256} << 10;
 
   RingControl* control_ = nullptr;
   std::byte* data_ = nullptr;
@@ -219,6 +248,9 @@ class RingWriter {
   std::size_t room_ = 0;
   std::byte* staged_ = nullptr;
   std::uint64_t staged_word_ = 0;
+  /// Up to where the pages were brought in, and up to where they will be; alike when all were.
+  std::uint64_t populated_ = 0;
+  std::uint64_t lap_end_ = 0;
 };
 
 /// The reading end.

@@ -100,7 +100,7 @@ class WriteLog {
         }
       }
       at[best].end = at[best + 1].end;
-      at[best].version = (max)(at[best].version, at[best + 1].version);
+      if (at[best].version < at[best + 1].version) at[best].version = at[best + 1].version;
       for (std::size_t i = best + 1; i + 1 != count; ++i) at[i] = at[i + 1];
       --count;
     }

@@ -17,6 +17,7 @@
 #include "strait/mach/native_kernel.hpp"
 #include "strait/mach/ool_method.hpp"
 #include "strait/memory/message_memory.hpp"
+#include "strait/os/activated_socket.hpp"
 #include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
@@ -130,6 +131,16 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
     return Server(std::move(*port));
   }
 
+  static Result<Server> listen(ActivatedSocket socket,
+                               detail::AcceptLimits limits) requires requires {
+    KernelT::check_in(std::move(socket), limits);
+  }
+  {
+    auto port = KernelT::check_in(std::move(socket), limits);
+    if (!port) return port.error();
+    return Server(std::move(*port));
+  }
+
   static Result<Connector> look_up(std::string_view name) {
     auto right = KernelT::look_up(name);
     if (!right) return right.error();
@@ -178,6 +189,7 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
   using Sender::allocate;
   using Sender::bytes_under_way;
   using Sender::fits_under_way;
+  using Sender::limit_under_way;
   static constexpr std::size_t out_of_line_from = SendPolicy::threshold_bytes;
 
   using Sender::send;
@@ -229,9 +241,16 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
                      BasicMachTransport(std::move(second.in), std::move(second.out)));
   }
 
+  /// Keeps no more descriptors than it takes to send and receive.
+  void stay() requires packs_endpoints {
+    Sender::stay();
+    Receiver::stay();
+  }
+
   /// A packed endpoint with both ports and what has come of an unfinished message.
   ///
-  /// Errors: also `unsupported` while either side holds memory that the other lends or names.
+  /// Errors: also `unsupported` while either side holds memory that the other lends or names, and
+  /// after `stay`.
   Result<detail::Right> detach() requires packs_endpoints {
     if (Receiver::holds_memory() || Sender::lends_memory()) return Errc::unsupported;
     auto packed = Receiver::pack(this->out());

@@ -24,6 +24,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/memory_file.hpp"
 #include "strait/os/poll.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/mapping.hpp"
 #include "strait/os/posix/name_directory.hpp"
 #include "strait/os/posix/name_socket.hpp"
@@ -140,6 +141,16 @@ class BasicSocketTransport {
     if (!pending) return pending.error();
     Server server;
     server.directory_ = std::move(*directory);
+    server.pending_clients_ = std::move(*pending);
+    return server;
+  }
+
+  static Result<Server> listen(ActivatedSocket activated, detail::AcceptLimits limits) {
+    auto socket = std::move(activated).listening(posix::stream_type);
+    if (!socket) return socket.error();
+    auto pending = detail::PendingClients<Request>::create(std::move(*socket), limits);
+    if (!pending) return pending.error();
+    Server server;
     server.pending_clients_ = std::move(*pending);
     return server;
   }

@@ -150,8 +150,8 @@ TEST_CASE("a wrong version, token or schema is told to the client", "[hostile][m
   wrong.schema_hash ^= 1;
   CHECK(answer_to(wrong) == Errc::schema_mismatch);
   wrong = hello;
-  wrong.word_bytes = 4;
-  CHECK(answer_to(wrong) == Errc::schema_mismatch);
+  wrong.reserved = 4;
+  CHECK(answer_to(wrong) == Errc::malformed);
   wrong = hello;
   wrong.options.loan_bytes = 1;
   CHECK(answer_to(wrong) == Errc::send_policy_mismatch);

@@ -222,3 +222,74 @@ TEST_CASE("a stream is gathered up to the next frame whose rights are not due", 
   moved.clear();
   CHECK(moved.rights().empty());
 }
+
+TEST_CASE("a frame taken out of the middle leaves the others, their order and their rights",
+          "[frame_queue]") {
+  struct Placed {
+    std::uint64_t position;
+    std::uint16_t tag;
+    Bytes payload;
+    std::size_t rights;
+  };
+  std::mt19937 random(3);
+  FrameQueue queue;
+  std::deque<Placed> model;
+  std::uint16_t next_tag = 0;
+  for (int step = 0; step != 5'000; ++step) {
+    const auto action = random() % 8;
+    const bool growing = (step / 500) % 2 == 0;
+    if (action < (growing ? 5U : 3U)) {
+      Placed frame{queue.end_position(), next_tag++, random_bytes(random, random_size(random)),
+                   random() % 4 == 0 ? random() % 4 : 0};
+      strait::detail::RightList rights;
+      // Which right it is shows by the number of its sender.
+      for (std::size_t i = 0; i != frame.rights; ++i) {
+        strait::detail::Right right;
+        right.sender.pid = frame.tag;
+        REQUIRE(rights.push(std::move(right)));
+      }
+      std::byte* out = queue.push(frame.tag, frame.payload.size(), false, &rights);
+      REQUIRE(out != nullptr);
+      if (!frame.payload.empty()) std::memcpy(out, frame.payload.data(), frame.payload.size());
+      model.push_back(std::move(frame));
+    } else if (!model.empty() && action < 7) {
+      const std::size_t index = random() % model.size();
+      const std::size_t size = queue.remove(model[index].position);
+      CHECK(size == sizeof(FrameHeader) + model[index].payload.size());
+      model.erase(model.begin() + static_cast<std::ptrdiff_t>(index));
+      for (std::size_t i = index; i != model.size(); ++i) model[i].position -= size;
+    } else if (!model.empty()) {
+      queue.take_rights(model.front().rights);
+      queue.pop();
+      model.pop_front();
+    }
+    std::size_t bytes = 0;
+    for (const Placed& frame : model) bytes += sizeof(FrameHeader) + frame.payload.size();
+    if (queue.bytes() != bytes || queue.end_position() - queue.begin_position() != bytes) {
+      FAIL("size differs at step " << step);
+    }
+    std::deque<std::uint32_t> rights;
+    queue.rights().for_each([&](const strait::detail::Right& right) {
+      rights.push_back(static_cast<std::uint32_t>(right.sender.pid));
+    });
+    for (const Placed& frame : model) {
+      const FrameHeader header = queue.header_at(frame.position);
+      if (header.tag != frame.tag || header.bytes != frame.payload.size() ||
+          header.rights != frame.rights) {
+        FAIL("a header differs at step " << step);
+      }
+      for (std::size_t i = 0; i != frame.rights; ++i) {
+        if (rights.empty() || rights.front() != frame.tag) FAIL("a right differs at " << step);
+        rights.pop_front();
+      }
+    }
+    REQUIRE(rights.empty());
+  }
+  for (; !model.empty(); model.pop_front(), queue.pop()) {
+    const std::size_t due = queue.rights_due();
+    REQUIRE(due == model.front().rights);
+    queue.take_rights(due);
+    REQUIRE(front_is(queue, {model.front().tag, false, model.front().payload}));
+  }
+  CHECK(queue.empty());
+}

@@ -127,6 +127,27 @@ struct State : Waiter<Executor> {
   Source source;
 };
 
+/// Has a composed operation be cancelled by every type of cancellation.
+template <class Self>
+void allow_cancellation([[maybe_unused]] Self& self) {
+#if defined(STRAIT_ASIO_CANCELS)
+  self.reset_cancellation_state(net::enable_total_cancellation());
+#endif
+}
+/// Whether it was, also since its wait had ended.
+template <class Self>
+bool is_cancelled([[maybe_unused]] Self& self) {
+#if defined(STRAIT_ASIO_CANCELS)
+  return self.get_cancellation_state().cancelled() != net::cancellation_type::none;
+#else
+  return false;
+#endif
+}
+
+template <class Executor>
+using Timer = net::basic_waitable_timer<std::chrono::steady_clock,
+                                        net::wait_traits<std::chrono::steady_clock>, Executor>;
+
 /// A step, made a composed operation.
 template <class Executor, class Step, class Complete>
 class Operation {
@@ -139,11 +160,9 @@ class Operation {
 
   template <class Self>
   void operator()(Self& self, ErrorCode error = {}) {
-#if defined(STRAIT_ASIO_CANCELS)
-    if (!suspended_) self.reset_cancellation_state(net::enable_total_cancellation());
-#endif
+    if (!suspended_) allow_cancellation(self);
     if (!result_) {
-      if (waiter_->closed || waiter_->cancels != cancels_ || cancelled(self)) {
+      if (waiter_->closed || waiter_->cancels != cancels_ || is_cancelled(self)) {
         error = net::error::operation_aborted;
       }
       if (error) return finish(self, error);
@@ -159,19 +178,6 @@ class Operation {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  using Timer = net::basic_waitable_timer<Clock, net::wait_traits<Clock>, Executor>;
-
-  /// Whether it was since its wait had ended.
-  template <class Self>
-  bool cancelled([[maybe_unused]] Self& self) const {
-#if defined(STRAIT_ASIO_CANCELS)
-    return self.get_cancellation_state().cancelled() != net::cancellation_type::none;
-#else
-    return false;
-#endif
-  }
-
   /// False if there is a result instead.
   template <class Self>
   bool wait(Self& self) {
@@ -182,8 +188,8 @@ class Operation {
     }
     // What outlives the move of this.
     if (wait->handle == no_handle) {
-      if (!timer_) timer_ = std::make_unique<Timer>(waiter_->descriptor.get_executor());
-      Timer& timer = *timer_;
+      if (!timer_) timer_ = std::make_unique<Timer<Executor>>(waiter_->descriptor.get_executor());
+      auto& timer = *timer_;
       timer.expires_after(wait->until.left_up_to(std::chrono::hours{1}));
       suspended_ = true;
       timer.async_wait(std::move(self));
@@ -213,7 +219,7 @@ class Operation {
   std::size_t cancels_;
   Step step_;
   Complete complete_;
-  std::unique_ptr<Timer> timer_;
+  std::unique_ptr<Timer<Executor>> timer_;
   std::optional<Result<typename Step::value_type>> result_;
   bool suspended_ = false;
 };

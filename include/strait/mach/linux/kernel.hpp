@@ -28,6 +28,9 @@ struct LinuxKernel {
   static Result<ServicePort> check_in(std::string_view name, detail::AcceptLimits limits) {
     return ServicePort::check_in(name, limits);
   }
+  static Result<ServicePort> check_in(ActivatedSocket socket, detail::AcceptLimits limits) {
+    return ServicePort::check_in(std::move(socket), limits);
+  }
   static Result<ServiceRight> look_up(std::string_view name) { return ServiceRight::look_up(name); }
   static Result<std::array<posix::Descriptor, 2>> connected_pair() {
     return posix::socket_pair(SOCK_SEQPACKET);

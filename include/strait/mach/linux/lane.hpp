@@ -27,7 +27,7 @@ namespace strait::linux_mach {
 /// end to the process that shall send.
 
 /// One end of a lane, as what another process needs of it; a sending end stands for a send right in
-/// a message. A process that has an end can hand it on, so the memory's descriptor is kept.
+/// a message. A process that may hand an end on keeps the memory's descriptor.
 struct LaneEnd {
   posix::PeerSocket socket;
   posix::Descriptor memory;
@@ -89,6 +89,8 @@ class SendRight {
 
   /// What another process needs to go on sending; with `position`.
   const LaneEnd& end() const { return end_; }
+  /// For an end that is not handed on: the memory stays mapped without its file.
+  void close_memory_file() { end_.memory.reset(); }
   std::uint64_t position() const { return ring_.position(); }
 
   std::size_t max_inline_bytes() const { return ring_.max_bytes(); }
@@ -255,6 +257,8 @@ class ReceiveRight {
 
   /// What another process needs to go on receiving; with `position` and `descriptors`.
   const LaneEnd& end() const { return end_; }
+  /// As `SendRight::close_memory_file`.
+  void close_memory_file() { end_.memory.reset(); }
   std::uint64_t position() const { return ring_.position(); }
   const posix::DescriptorQueue& descriptors() const { return descriptors_; }
 

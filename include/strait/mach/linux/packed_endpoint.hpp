@@ -49,11 +49,13 @@ static_assert(sizeof(PackedEndpointLabel) == 32);
 /// Makes one descriptor of a link's ports. They stay as they are until their owner drops them, and
 /// must not be used any more if this succeeds.
 ///
-/// Errors: those of the system; why nothing more would come, or could be sent.
+/// Errors: those of the system; why nothing more would come, or could be sent; `unsupported` for
+/// those whose memory has no file any more.
 inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
                                       const posix::Descriptor& begun,
                                       const strait::detail::RightList& rights) {
   if (!out.end().socket) return Errc::peer_closed;
+  if (!out.end().memory || !in.end().memory) return Errc::unsupported;
   if (auto settled = in.settle(); !settled) return settled.error();
   const std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
                             out.end().memory.get(), begun.get()};

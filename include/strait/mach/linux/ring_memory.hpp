@@ -47,7 +47,9 @@ class RingMemory {
 
   std::size_t capacity() const { return capacity_; }
   RingWriter writer(std::uint64_t position = 0) const {
-    return {control(), ring(), capacity_, position};
+    RingWriter writer(control(), ring(), capacity_, position);
+    writer.populate_in_steps();
+    return writer;
   }
   RingReader reader(std::uint64_t position = 0) const {
     return {control(), ring(), capacity_, position};
@@ -60,8 +62,7 @@ class RingMemory {
     auto mapping = posix::Mapping::map(page + 2 * capacity, PROT_NONE,
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     if (!mapping) return mapping.error();
-    // Every page would be a fault on the first lap; a peer's huge ring is its own trouble.
-    const int flags = MAP_SHARED | MAP_FIXED | (capacity <= max_populated ? MAP_POPULATE : 0);
+    constexpr int flags = MAP_SHARED | MAP_FIXED;
     const auto place = [&](std::byte* at, std::size_t size, std::size_t offset) {
       return ::mmap(at, size, PROT_READ | PROT_WRITE, flags, fd, static_cast<off_t>(offset)) !=
              MAP_FAILED;
@@ -76,8 +77,6 @@ class RingMemory {
     memory.capacity_ = capacity;
     return memory;
   }
-
-  static constexpr std::size_t max_populated = std::size_t{1} << 20;
 
   RingControl* control() const {
     return std::launder(reinterpret_cast<RingControl*>(mapping_.data()));

@@ -21,6 +21,7 @@
 #include "strait/mach/linux/lane.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/posix/other_transport.hpp"
 #include "strait/os/posix/owner_process.hpp"
 #include "strait/os/posix/unix_socket.hpp"
@@ -186,20 +187,26 @@ class ServicePort {
     if (!address) return address.error();
     auto socket = new_socket();
     if (!socket) return socket.error();
-    ServicePort port;
+    SocketFile file;
     if (address->is_path()) {
       if (auto bound = bind_path(*socket, *address, limits.peers); !bound) return bound.error();
-      auto file = SocketFile::of(address->path());
-      if (!file) return file.error();
-      port.file_ = std::move(*file);
+      auto made = SocketFile::of(address->path());
+      if (!made) return made.error();
+      file = std::move(*made);
     } else if (auto bound = bind(*socket, *address, limits.peers); !bound) {
       return bound.error();
     }
-    posix::refuse_descriptors(socket->get());
-    auto pending = PendingClients::create(std::move(*socket), limits);
-    if (!pending) return pending.error();
-    port.pending_clients_ = std::move(*pending);
-    return port;
+    auto serving = serve(std::move(*socket), limits);
+    if (serving) serving->file_ = std::move(file);
+    return serving;
+  }
+
+  /// A port whose name is not this process's to free.
+  static Result<ServicePort> check_in(ActivatedSocket activated,
+                                      strait::detail::AcceptLimits limits) {
+    auto socket = std::move(activated).listening(SOCK_SEQPACKET);
+    if (!socket) return socket.error();
+    return serve(std::move(*socket), limits);
   }
 
   /// A port without a name, for the one client at the other end of a socket.
@@ -242,6 +249,16 @@ class ServicePort {
 
  private:
   using PendingClients = strait::detail::PendingClients<Request>;
+
+  static Result<ServicePort> serve(posix::Descriptor listening,
+                                   strait::detail::AcceptLimits limits) {
+    posix::refuse_descriptors(listening.get());
+    auto pending = PendingClients::create(std::move(listening), limits);
+    if (!pending) return pending.error();
+    ServicePort port;
+    port.pending_clients_ = std::move(*pending);
+    return port;
+  }
 
   static Result<void> bind(const posix::Descriptor& socket, const Address& address,
                            PeerPolicy peers) {

@@ -13,9 +13,6 @@
 
 namespace strait::posix {
 
-/// What `msg_controllen` and `cmsg_len` are.
-using ControlLength = socklen_t;
-
 /// macOS has neither MSG_CMSG_CLOEXEC nor SOCK_CLOEXEC: a descriptor is marked just after it was
 /// made, and may slip into a child that another thread starts in between. A child started with
 /// POSIX_SPAWN_CLOEXEC_DEFAULT gets none of them.

@@ -13,9 +13,6 @@
 
 namespace strait::posix {
 
-/// What `msg_controllen` and `cmsg_len` are.
-using ControlLength = std::size_t;
-
 /// For `recvmsg`: descriptors that come are closed on exec from the start.
 inline constexpr int receive_close_on_exec = MSG_CMSG_CLOEXEC;
 

@@ -75,8 +75,8 @@ class WaitSet {
         if (fd != event_.get()) {
           ready[found++] = fd;
         } else if (!signalled_) {
-          eventfd_t signals;
-          ::eventfd_read(fd, &signals);
+          eventfd_t rung;
+          ::eventfd_read(fd, &rung);
         }
       }
       if (!signalled_ && !timer_) break;

@@ -104,6 +104,14 @@ class Mapping {
 #endif
   }
 
+  /// The same for a part of a mapping, whatever page it begins in, in pages of the usual size.
+  static void bring_in([[maybe_unused]] std::byte* at, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(MADV_POPULATE_WRITE)
+    const std::size_t before = reinterpret_cast<std::uintptr_t>(at) % page_size();
+    ::madvise(at - before, before + size, MADV_POPULATE_WRITE);
+#endif
+  }
+
   std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
   std::span<std::byte> bytes() const noexcept { return {data_, size_}; }

@@ -23,27 +23,27 @@ namespace strait::posix {
 
 /// Reads a file that holds just so much text and a newline, and that this user alone may read.
 ///
-/// Errors: `permission_denied` if it is another user's, or others may read or write it, or it is no
-/// plain file but a link, say; `std::errc::invalid_argument` if it holds another amount of text;
-/// the system's.
+/// Errors: `unsafe_token_file` if it is another user's, or others may read or write it, or it is no
+/// plain file but a link, say; `garbled_token_file` if it holds another amount of text; the
+/// system's.
 inline Result<void> read_secret(const char* path, std::span<char> text) {
   // Without waiting for the writer of a FIFO that somebody has put there.
   auto file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!file) return file.error() == system_error(ELOOP) ? Errc::permission_denied : file.error();
+  if (!file) return file.error() == system_error(ELOOP) ? Errc::unsafe_token_file : file.error();
   struct stat status;
   if (::fstat(file->get(), &status) != 0) return last_error();
   if (!S_ISREG(status.st_mode) || !is_effective_user(status.st_uid) ||
       (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Errc::permission_denied;
+    return Errc::unsafe_token_file;
   }
   if (static_cast<std::size_t>(status.st_size) != text.size() + 1) {
-    return std::make_error_code(std::errc::invalid_argument);
+    return Errc::garbled_token_file;
   }
   const ssize_t got = retry([&] { return ::read(file->get(), text.data(), text.size()); });
   if (got < 0) return last_error();
   // It was cut meanwhile.
   if (static_cast<std::size_t>(got) != text.size()) {
-    return std::make_error_code(std::errc::invalid_argument);
+    return Errc::garbled_token_file;
   }
   return {};
 }

@@ -84,11 +84,12 @@ inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(parts.size());
   if (!descriptors.empty()) {
     message.msg_control = control;
-    message.msg_controllen = static_cast<ControlLength>(CMSG_SPACE(descriptors.size_bytes()));
+    message.msg_controllen =
+        static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = static_cast<ControlLength>(CMSG_LEN(descriptors.size_bytes()));
+    header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
     // What fills up the space behind them goes to the kernel, too.
     const std::size_t end = CMSG_LEN(descriptors.size_bytes());

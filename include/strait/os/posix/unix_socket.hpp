@@ -60,6 +60,9 @@ inline Result<Descriptor> listen_at(const SocketPath& path, PeerPolicy peers) {
   return socket;
 }
 
+/// For those that ask for a type of socket without its header.
+inline constexpr int stream_type = SOCK_STREAM;
+
 /// Two ends of a stream. Errors: the system's.
 inline Result<std::array<Descriptor, 2>> stream_pair() { return socket_pair(SOCK_STREAM); }
 

@@ -72,6 +72,7 @@ class Mapping {
 
   /// Pages come when they are touched.
   void populate(std::size_t = 0) noexcept {}
+  static void bring_in(std::byte*, std::size_t) noexcept {}
 
   std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }

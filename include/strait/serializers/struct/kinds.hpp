@@ -294,12 +294,20 @@ consteval bool find_flat() {
   }
 }
 
+/// The alignment of scalars on the wire does not depend on whether words have 32 or 64 bits.
+template <class T>
+constexpr std::size_t wire_alignment() {
+  constexpr bool is_scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+  return is_scalar && (sizeof(T) & (sizeof(T) - 1)) == 0 ? sizeof(T) : alignof(T);
+}
+
 /// How the elements of a list are aligned, from the beginning of the message.
 template <class T>
 inline constexpr std::size_t list_alignment = 1;
 template <class T>
   requires(flat<T>)
-inline constexpr std::size_t list_alignment<T> = alignof(T) < 64 ? alignof(T) : 64;
+inline constexpr std::size_t list_alignment<T> =
+    wire_alignment<T>() < 64 ? wire_alignment<T>() : 64;
 
 /// An element that takes no bytes takes one in a list, so that a count is always less than the
 /// bytes that follow.

@@ -17,7 +17,8 @@ using strait::OutOfLineBytes;
 
 namespace {
 
-using Link = RawLink<strait::MachTransport<strait::OolThreshold<4096>>>;
+using Link = RawLink<strait::MachTransport<strait::OolThreshold<4096>>,
+                     strait::ChannelOptions{.passable = true}>;
 constexpr std::size_t size = 50'000;
 
 /// How many mappings of this process are of regions.
@@ -128,7 +129,8 @@ TEST_CASE("an end that keeps regions, or lends, is not passed on", "[region][loa
   let_tidy(pair);
   CHECK(pair.server.into_right());
 
-  using Lending = RawLink<strait::MachTransport<strait::OolThreshold<4096, strait::Loan>>>;
+  using Lending = RawLink<strait::MachTransport<strait::OolThreshold<4096, strait::Loan>>,
+                          strait::ChannelOptions{.passable = true}>;
   auto lenders = connected_pair<Lending>();
   REQUIRE(lenders.client.send(pattern(size)));
   CHECK(lenders.client.into_right().error() == Errc::unsupported);

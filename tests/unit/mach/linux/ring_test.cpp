@@ -24,6 +24,11 @@ namespace {
 
 constexpr std::size_t capacity = 4096;
 
+/// The header word of a record of so many bytes, in whichever order these are kept.
+std::uint64_t published_of(std::size_t bytes) {
+  return strait::linux_mach::detail::pack({static_cast<std::uint32_t>(bytes), 0, 0, 0});
+}
+
 /// Both ends of one ring, each with a mapping of its own, as in two processes.
 struct Ring {
   Ring() {
@@ -252,8 +257,8 @@ TEST_CASE("a header that no writer makes is malformed", "[ring][hostile]") {
   const std::uint64_t published = strait::linux_mach::detail::published_bit;
   const std::uint64_t most = max_record_bytes(capacity);
   for (const std::uint64_t word : {std::uint64_t{1}, std::uint64_t{8} | std::uint64_t{1} << 48,
-                                   published - 1, published | (most + 1), published | 0xffff'ffff,
-                                   ~std::uint64_t{0}, published | 0x8000'0000}) {
+                                   published - 1, published_of(most + 1), published_of(0xffff'ffff),
+                                   ~std::uint64_t{0}, published_of(0x8000'0000)}) {
     Ring ring;
     ring.word(0) = word;
     CAPTURE(word);
@@ -270,7 +275,7 @@ TEST_CASE("a largest record at the ring's very end is read inside the mapping", 
     static_cast<void>(ring.writer.publish());
     static_cast<void>(ring.reader.pop(ring.reader.peek().value()));
   }
-  ring.word(capacity - 8) = strait::linux_mach::detail::published_bit | max_record_bytes(capacity);
+  ring.word(capacity - 8) = published_of(max_record_bytes(capacity));
   const auto header = ring.reader.peek().value();
   const std::vector<std::byte> copy(ring.reader.body(), ring.reader.body() + header.bytes);
   CHECK(copy.size() == max_record_bytes(capacity));

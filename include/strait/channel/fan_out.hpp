@@ -1,0 +1,167 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "strait/memory/byte_buffer.hpp"
+#include "strait/memory/encode_buffer.hpp"
+#include "strait/memory/out_of_line.hpp"
+#include "strait/result.hpp"
+#include "strait/send_policy.hpp"
+#include "strait/serializer.hpp"
+
+namespace strait::detail {
+
+/// A message that is serialized already and lies in memory that several channels may send.
+class SharedPayload {
+ public:
+  SharedPayload(std::uint16_t tag, std::span<const std::byte> bytes, Lease& lease)
+      : bytes_(bytes), lease_(lease), tag_(tag) {}
+
+  std::size_t size() const { return bytes_.size(); }
+  std::uint16_t tag() const { return tag_; }
+  void write_to(std::byte* out) const {
+    if (!bytes_.empty()) std::memcpy(out, bytes_.data(), bytes_.size());
+  }
+
+  static constexpr bool contiguous = true;
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+  Lease& lease() const { return lease_; }
+  /// The next channel needs it, too.
+  bool moved() const { return false; }
+
+ private:
+  std::span<const std::byte> bytes_;
+  Lease& lease_;
+  std::uint16_t tag_;
+};
+
+/// Whether large messages of a transport lie in regions that can be sent over other links, too.
+template <class TransportT>
+inline constexpr bool shares_regions = false;
+template <class TransportT>
+  requires requires {
+    TransportT::out_of_line_from;
+    requires std::same_as<typename TransportT::send_policy::method, CopyOnWrite>;
+  }
+inline constexpr bool shares_regions<TransportT> = true;
+
+/// Sends one message to many channels: it is serialized once, and one region is made of it if it
+/// goes out of line by copy-on-write.
+class FanOut {
+ public:
+  /// Sends to each channel that `channels.for_each(visit)` visits, and returns how many have taken
+  /// it.
+  template <class Channels, class Message>
+  std::size_t send(Channels& channels, const Message& message) {
+    using ChannelT = typename Channels::channel_type;
+    using SerializerT = typename ChannelT::serializer;
+    constexpr bool in_memory = is_out_of_line<Message> || HasMessageBytes<SerializerT, Message>;
+    constexpr bool shares = shares_regions<typename ChannelT::transport>;
+    std::size_t count = 0;
+    ChannelT* first = nullptr;
+    channels.for_each([&](ChannelT& channel) {
+      if (count++ == 0) first = &channel;
+    });
+    if constexpr (is_out_of_line<Message> || (in_memory && !shares)) {
+      return send_as_it_is<ChannelT>(message, channels);
+    } else {
+      if (count < 2) return send_as_it_is<ChannelT>(message, channels);
+      if constexpr (ChecksMessage<SerializerT, Message>) {
+        if (!SerializerT::check(message)) return 0;
+      }
+      if constexpr (EncodesMessage<SerializerT, Message>) {
+        constexpr std::size_t max_bytes = ChannelT::channel_options.max_message_bytes;
+        const auto bytes = encoder_.template encode<SerializerT>(message, max_bytes);
+        if (!bytes) return 0;
+        return send_bytes<Message, ChannelT>(*first, SerializerT::tag(message), *bytes, channels);
+      } else {
+        return send_written<ChannelT>(*first, message, channels);
+      }
+    }
+  }
+
+ private:
+  template <class ChannelT, class Message, class Channels>
+  static std::size_t send_as_it_is(const Message& message, Channels& channels) {
+    std::size_t taken = 0;
+    // Sending a buffer as it is leaves it to its owner, who has it const here.
+    auto& sent = const_cast<Message&>(message);
+    channels.for_each([&](ChannelT& channel) { taken += channel.send(sent).has_value(); });
+    return taken;
+  }
+
+  template <class Message, class ChannelT, class Payload, class Channels>
+  static std::size_t send_payload(const Payload& payload, Channels& channels) {
+    std::size_t taken = 0;
+    channels.for_each([&](ChannelT& channel) {
+      taken += channel.template send_payload<Message>(payload).has_value();
+    });
+    return taken;
+  }
+
+  /// Whether `channel` has made a region of this size, for `write(std::byte*)` to fill; it was sent
+  /// then.
+  template <class Message, class ChannelT, class Write, class Channels>
+  static bool send_region(ChannelT& channel, std::uint16_t tag, std::size_t size,
+                          const Write& write, Channels& channels, std::size_t& taken) {
+    if constexpr (shares_regions<typename ChannelT::transport>) {
+      if (size < ChannelT::transport::out_of_line_from) return false;
+      auto region = channel.out_of_line_bytes(size);
+      if (!region) return false;
+      const auto room = region->writable();
+      if (!room) return false;
+      write(room->data());
+      const SharedPayload payload(tag, *region, OutOfLineAccess::lease(*region));
+      taken = send_payload<Message, ChannelT>(payload, channels);
+      return true;
+    } else {
+      return false;
+    }
+  }
+
+  template <class Message, class ChannelT, class Channels>
+  static std::size_t send_bytes(ChannelT& first, std::uint16_t tag,
+                                std::span<const std::byte> bytes, Channels& channels) {
+    const auto write = [&](std::byte* out) { std::memcpy(out, bytes.data(), bytes.size()); };
+    std::size_t taken = 0;
+    if (!send_region<Message>(first, tag, bytes.size(), write, channels, taken)) {
+      taken =
+          send_payload<Message, ChannelT>(PlainPayload(tag, bytes.size(), bytes.data()), channels);
+    }
+    return taken;
+  }
+
+  template <class ChannelT, class Message, class Channels>
+  std::size_t send_written(ChannelT& first, const Message& message, Channels& channels) {
+    using SerializerT = typename ChannelT::serializer;
+    const auto size = SerializerT::size(message);
+    if (size > ChannelT::channel_options.max_message_bytes) return 0;
+    const auto write = [&](std::byte* out) { SerializerT::write(message, out); };
+    const std::uint16_t tag = SerializerT::tag(message);
+    std::size_t taken = 0;
+    if (send_region<Message>(first, tag, size, write, channels, taken)) return taken;
+    if constexpr (HasMessageBytes<SerializerT, Message>) {
+      return send_as_it_is<ChannelT>(message, channels);
+    } else {
+      // Its own buffer: `write` may itself send something to all.
+      ByteBuffer written = std::exchange(written_, ByteBuffer());
+      written.clear();
+      if (!written.reserve(size)) return 0;
+      write(written.data());
+      taken = send_payload<Message, ChannelT>(PlainPayload(tag, size, written.data()), channels);
+      written_ = std::move(written);
+      return taken;
+    }
+  }
+
+  Encoder encoder_;
+  ByteBuffer written_;
+};
+
+}  // namespace strait::detail
