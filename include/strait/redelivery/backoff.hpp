@@ -29,7 +29,7 @@ class Backoff {
     }
     connected_at_ = (Clock::time_point::max)();
     const std::chrono::nanoseconds whole = pause_;
-    pause_ = (min)(2 * pause_, longest_);
+    pause_ = 2 * pause_ < longest_ ? 2 * pause_ : longest_;
     const std::uint64_t half = static_cast<std::uint64_t>(whole.count()) / 2;
     // Without the system's random source all clients come at once.
     const std::uint64_t cut = random_id().value_or(1) % (half + 1);
