@@ -22,9 +22,10 @@
 #include "strait/handshake/server.hpp"
 #include "strait/handshake/withdraw.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/activated_socket.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/activated_socket.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
@@ -206,7 +207,7 @@ class Acceptor {
     ChannelT channel;
   };
   /// By the descriptor that says when to poll one.
-  using Clients = std::map<int, Client>;
+  using Clients = std::map<NativeHandle, Client>;
 
   /// How many clients are accepted or refused in one `poll`: a long backlog does not keep those
   /// waiting that are in.
@@ -290,10 +291,10 @@ class Acceptor {
     backlog_ = backlog_ || accept_deadline().passed();
     while (next_ready_ != ready_count_) {
       if (stop_.raised() || closing_) return handled;
-      const int fd = ready_[next_ready_++];
-      if (server_ && fd == server_->interest().handle) {
+      const NativeHandle handle = ready_[next_ready_++];
+      if (server_ && handle == server_->interest().handle) {
         backlog_ = true;
-      } else if (const auto client = clients_.find(fd); client != clients_.end()) {
+      } else if (const auto client = clients_.find(handle); client != clients_.end()) {
         handled += serve(client, listener);
         if (turn_ends.passed()) break;
       }
@@ -351,7 +352,7 @@ class Acceptor {
     return clients_.emplace(*handle, Client{id, std::move(channel)}).first;
   }
 
-  bool is_full_for(std::uint32_t uid) const {
+  bool is_full_for(const UserId& uid) const {
     if (clients_.size() >= options.max_clients) return true;
     if constexpr (options.max_clients_per_user >= options.max_clients) return false;
     std::size_t of_user = 0;
@@ -381,10 +382,10 @@ class Acceptor {
   detail::ValueOnMove<bool, false> open_ = true;
   posix::WaitSet set_;
   Clients clients_;
-  std::map<ClientId, int> handles_;
+  std::map<ClientId, NativeHandle> handles_;
   std::uint64_t last_id_ = 0;
   /// The clients that have something to say, and were not asked yet from this one on.
-  std::array<int, 64> ready_{};
+  std::array<NativeHandle, 64> ready_{};
   std::size_t ready_count_ = 0;
   std::size_t next_ready_ = 0;
   bool listening_ = false;

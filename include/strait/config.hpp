@@ -14,8 +14,14 @@
 #define STRAIT_HAS_LINUX 0
 #endif
 
-#if !STRAIT_HAS_DARWIN && !STRAIT_HAS_LINUX
-#error "strait: this system has no backend yet; Linux and macOS have one"
+#if defined(_WIN32)
+#define STRAIT_HAS_WINDOWS 1
+#else
+#define STRAIT_HAS_WINDOWS 0
+#endif
+
+#if !STRAIT_HAS_DARWIN && !STRAIT_HAS_LINUX && !STRAIT_HAS_WINDOWS
+#error "strait: this system has no backend yet; Linux, macOS and Windows have one"
 #endif
 
 #if defined(__has_builtin)

@@ -15,15 +15,15 @@
 #include "strait/channel.hpp"
 #include "strait/channel/observing.hpp"
 #include "strait/child_process.hpp"
+#include "strait/exit_status.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/client.hpp"
 #include "strait/handshake/server.hpp"
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
-#include "strait/os/posix/socket.hpp"
-#include "strait/os/posix/standard_input.hpp"
-#include "strait/os/posix/unix_socket.hpp"
+#include "strait/os/poll.hpp"
 #include "strait/os/spawn.hpp"
+#include "strait/os/standard_input.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"
@@ -78,8 +78,10 @@ struct Launcher {
     if (!ends) return observe_failure(observer, ends.error());
     auto child = start(program, arguments, name, token, *ends);
     if (!child) return observe_failure(observer, child.error());
-    // The child keeps its end until it is connected or has given up.
-    return meet<ChannelT>(std::move(*server), std::move(*child), (*ends)[0].get(), options,
+    // The child keeps its end until it is connected or has given up. Where that does not show, on
+    // Windows, its own end does.
+    const NativeHandle lifeline = STRAIT_HAS_WINDOWS ? child->native_handle() : (*ends)[0].get();
+    return meet<ChannelT>(std::move(*server), std::move(*child), lifeline, options,
                           std::move(observer));
   }
 

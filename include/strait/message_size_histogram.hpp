@@ -152,7 +152,7 @@ class MessageSizeHistogram {
     char piece[96];
     const int length = std::snprintf(piece, sizeof piece, format, args...);
     if (length > 0)
-      text.append(piece, detail::min(static_cast<std::size_t>(length), sizeof piece - 1));
+      text.append(piece, (detail::min)(static_cast<std::size_t>(length), sizeof piece - 1));
   }
 
   std::string_view name_ = "IPC.MessageSize";

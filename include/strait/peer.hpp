@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strait/base/user_id.hpp"
+
 namespace strait {
 
 /// What the kernel says of the peer. A peer can't forge these.
@@ -12,7 +14,8 @@ struct PeerCredentials {
   /// The id of no user and of no group.
   static constexpr std::uint32_t unknown_id = UINT32_MAX;
 
-  std::uint32_t uid = 0;
+  UserId uid{};
+  /// 0 on Windows.
   std::uint32_t gid = 0;
   /// 0 when the transport's kernel object does not tell (a FIFO knows its owner, not its opener).
   std::int32_t pid = 0;

@@ -18,7 +18,7 @@
 #include "strait/calls/table.hpp"
 #include "strait/channel/proxy_core.hpp"
 #include "strait/channel_proxy.hpp"
-#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/owner_process.hpp"
 #include "strait/peer.hpp"
 #include "strait/proxy_options.hpp"
 #include "strait/result.hpp"

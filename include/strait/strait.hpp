@@ -7,6 +7,7 @@
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel_proxy.hpp"
+#include "strait/config.hpp"
 #include "strait/launch.hpp"
 #include "strait/overloaded.hpp"
 #include "strait/rights/rights.hpp"
@@ -16,9 +17,12 @@
 #include "strait/serializers/raw.hpp"
 #include "strait/serializers/trivial.hpp"
 #include "strait/task_queue.hpp"
-#include "strait/transports/bridged.hpp"
 #include "strait/transports/loopback.hpp"
 #include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
-#include "strait/transports/socket.hpp"
 #include "strait/version.hpp"
+
+#if !STRAIT_HAS_WINDOWS
+#include "strait/transports/bridged.hpp"
+#include "strait/transports/socket.hpp"
+#endif

@@ -6,7 +6,8 @@
 #include <mutex>
 #include <utility>
 
-#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/os/owner_process.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/result.hpp"
 
@@ -56,7 +57,7 @@ class TaskQueue {
 
   /// Readable when there is something to `run`; an edge-triggered loop (EPOLLET) runs it once for
   /// each event. Ownership: the queue's.
-  int native_handle() const noexcept { return wakeup_.native_handle(); }
+  NativeHandle native_handle() const noexcept { return wakeup_.native_handle(); }
 
   /// An executor that posts here, as `ChannelProxy::start` wants one.
   auto executor() noexcept {

@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "strait/base/hex.hpp"
-#include "strait/os/posix/random.hpp"
-#include "strait/os/posix/secret_file.hpp"
+#include "strait/os/random.hpp"
+#include "strait/os/secret_file.hpp"
 #include "strait/result.hpp"
 
 namespace strait {

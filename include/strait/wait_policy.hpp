@@ -5,7 +5,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/fwd.hpp"
-#include "strait/os/posix/processor.hpp"
+#include "strait/os/processor.hpp"
 
 namespace strait {
 
@@ -16,7 +16,7 @@ struct Block {
 
 /// Never sleeps. Choose it for a thread that has a core of its own and nothing else to do.
 struct Spin {
-  static constexpr std::chrono::nanoseconds spin_time = std::chrono::nanoseconds::max();
+  static constexpr std::chrono::nanoseconds spin_time = (std::chrono::nanoseconds::max)();
 };
 
 /// Spins for about as long as a wake-up would cost, then sleeps. The default.
@@ -59,7 +59,7 @@ class Spinner {
   }
 
  private:
-  static constexpr bool sleeps = WaitPolicy::spin_time != std::chrono::nanoseconds::max();
+  static constexpr bool sleeps = WaitPolicy::spin_time != (std::chrono::nanoseconds::max)();
   /// A policy that never sleeps comes up for air, too: a peer's death shows only in a system call.
   static constexpr auto turn =
       sleeps ? WaitPolicy::spin_time : std::chrono::nanoseconds{std::chrono::milliseconds{1}};

@@ -12,6 +12,7 @@
 #include "strait/rights/shared_memory.hpp"
 #include "strait/serializers/trivial.hpp"
 #include "support/descriptor_limit.hpp"
+#include "support/readable.hpp"
 #include "support/refusals.hpp"
 
 using namespace strait_test;
@@ -170,10 +171,7 @@ TEMPLATE_TEST_CASE("one client too many is refused until another one leaves", "[
 TEMPLATE_TEST_CASE("one descriptor tells of newcomers, messages and ends", "[acceptor]",
                    STRAIT_TEST_TRANSPORTS) {
   Hall<TestType> hall;
-  const auto readable = [&] {
-    pollfd entry{hall.server.native_handle(), POLLIN, 0};
-    return ::poll(&entry, 1, 5000) == 1;
-  };
+  const auto readable = [&] { return readable_within(hall.server.native_handle(), 5s); };
   /// Polls the server only when its descriptor says so.
   const auto serve_until = [&](auto done) {
     while (!done() && readable()) REQUIRE(hall.server.poll(hall.at_server));
@@ -187,8 +185,9 @@ TEMPLATE_TEST_CASE("one descriptor tells of newcomers, messages and ends", "[acc
     CHECK(serve_until([&] { return hall.at_server.heard.begin()->second == i; }));
   }
   // With nothing to do it is quiet.
-  pollfd entry{hall.server.native_handle(), POLLIN, 0};
-  while (::poll(&entry, 1, 0) == 1) REQUIRE(hall.server.poll(hall.at_server).value() == 0);
+  while (readable_within(hall.server.native_handle(), 0ms)) {
+    REQUIRE(hall.server.poll(hall.at_server).value() == 0);
+  }
   client.close();
   CHECK(serve_until([&] { return hall.server.size() == 0; }));
 }
@@ -342,6 +341,7 @@ TEMPLATE_TEST_CASE("an acceptor that moves takes its clients along", "[acceptor]
   CHECK(hall.pump_until([&] { return hall.inboxes[0].messages.size() == 1; }));
 }
 
+#if STRAIT_TEST_LIMITS_DESCRIPTORS
 TEMPLATE_TEST_CASE("without a descriptor to spare who is there is served and others wait",
                    "[acceptor][no-asan]", Mach, Pipe) {
   Hall<TestType> hall;
@@ -365,8 +365,7 @@ TEMPLATE_TEST_CASE("without a descriptor to spare who is there is served and oth
     // It does not spin: once it has seen that it can't, it sleeps.
     int polls = 0;
     for (const auto end = Clock::now() + 50ms; Clock::now() < end; ++polls) {
-      pollfd entry{hall.server.native_handle(), POLLIN, 0};
-      if (::poll(&entry, 1, 50) == 0) break;
+      if (!readable_within(hall.server.native_handle(), 50ms)) break;
       REQUIRE(hall.server.poll(hall.at_server));
     }
     CHECK(polls < 10);
@@ -383,6 +382,7 @@ TEMPLATE_TEST_CASE("without a descriptor to spare who is there is served and oth
     CHECK(hall.join_all(1));
   }
 }
+#endif
 
 TEST_CASE("a client that sends what the listener has no callable for is closed alone",
           "[acceptor]") {
@@ -433,6 +433,9 @@ using ItemLink = strait::Channel<T, strait::TrivialSerializer<Item, Other>>;
 
 /// A server of one client that has sent an `Item` with two rights, an `Item` alone, an `Other`, and
 /// an `Item` with one right.
+/// A multiple of what any system rounds the size of memory up to.
+constexpr std::size_t unit = 64 << 10;
+
 template <class Link>
 struct RightsHall {
   const strait::Token token = new_token();
@@ -444,7 +447,7 @@ struct RightsHall {
     const auto send = [&](std::uint32_t id, int count) {
       strait::Rights rights;
       for (int i = 0; i != count; ++i) {
-        REQUIRE(rights.add(strait::SharedMemory::create(10 * id).value()));
+        REQUIRE(rights.add(strait::SharedMemory::create(10 * unit * id).value()));
       }
       REQUIRE(client.send(Item{id}, std::move(rights)));
     };
@@ -469,7 +472,8 @@ struct RightsHall {
 std::string told(const char* what, std::uint32_t id, strait::Rights& rights) {
   std::string line = what + std::to_string(id);
   while (!rights.empty()) {
-    line += " " + std::to_string(rights.template take<strait::SharedMemory>().value().size_bytes());
+    const auto memory = rights.template take<strait::SharedMemory>().value();
+    line += " " + std::to_string(memory.size_bytes() / unit);
   }
   return line;
 }
@@ -540,6 +544,7 @@ TEMPLATE_TEST_CASE("an acceptor's listener gets a buffer to keep if it takes one
   CHECK(same_bytes(kept[1].bytes(), pattern(10, 2)));
 }
 
+#if !STRAIT_HAS_WINDOWS  // where no such crowd gets in: 32 may connect before the server looks
 TEMPLATE_TEST_CASE("a newcomer gets past a crowd that says nothing, though all who are in are busy",
                    "[acceptor][hostile]", STRAIT_TEST_MACH, Socket) {
   using Link = RawLink<TestType>;
@@ -568,3 +573,4 @@ TEMPLATE_TEST_CASE("a newcomer gets past a crowd that says nothing, though all w
   }
   CHECK(polls < 50);
 }
+#endif

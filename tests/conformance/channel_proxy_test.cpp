@@ -14,6 +14,7 @@
 #include "strait/task_queue.hpp"
 #include "support/descriptor_limit.hpp"
 #include "support/leak_check.hpp"
+#include "support/readable.hpp"
 
 using namespace strait_test;
 
@@ -204,8 +205,7 @@ TEMPLATE_TEST_CASE("the listener is called on the loop that the user names, to t
   for (int i = 0; i != 10; ++i) REQUIRE(ends.peer->send(pattern(10)));
   const auto run_until = [&](auto done) {
     for (const auto end = Clock::now() + long_enough; Clock::now() < end && !done();) {
-      pollfd entry{queue->native_handle(), POLLIN, 0};
-      if (::poll(&entry, 1, 10) == 1) CHECK(queue->run() > 0);
+      if (readable_within(queue->native_handle(), 10ms)) CHECK(queue->run() > 0);
     }
     return done();
   };
@@ -537,6 +537,7 @@ TEST_CASE("a proxy that moves goes on, and what it leaves is closed", "[proxy]")
   CHECK(moved.send(pattern(5)));
 }
 
+#if STRAIT_TEST_LIMITS_DESCRIPTORS
 TEST_CASE("without a descriptor a proxy does not start", "[proxy][no-asan]") {
   for (int spare = 0; spare != 4; ++spare) {
     auto pair = connected_pair<Link<Mach>>();
@@ -549,6 +550,7 @@ TEST_CASE("without a descriptor a proxy does not start", "[proxy][no-asan]") {
     CHECK(told == std::errc::too_many_files_open);
   }
 }
+#endif
 
 TEMPLATE_TEST_CASE("two proxies talk, close and vanish at any moment", "[proxy][slow]", Mach, Pipe,
                    Loopback) {

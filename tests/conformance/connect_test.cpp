@@ -1,12 +1,11 @@
 // How two ends find each other: names, orders of starting, who the other one is.
 
-#include <unistd.h>
-
 #include <atomic>
 #include <thread>
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
+#include "support/own_process.hpp"
 
 using namespace strait_test;
 
@@ -33,10 +32,9 @@ TEMPLATE_TEST_CASE("a client with a timeout waits for its server to appear and t
   std::optional<strait::Result<Link>> client;
   std::thread thread([&] {
     started = true;
-    started.notify_one();
     client.emplace(Link::connect(name, token, long_enough));
   });
-  started.wait(false);
+  while (!started) std::this_thread::yield();
   auto server = Link::listen(name, token);
   Inbox inbox;
   strait::Result<std::size_t> waited(std::size_t{0});
@@ -94,12 +92,12 @@ TEMPLATE_TEST_CASE("either end may be polled first, and both are told once who i
   REQUIRE(pair.deliver_to_server(1));
   for (const auto* inbox : {&pair.at_server, &pair.at_client}) {
     CHECK(inbox->connected == 1);
-    CHECK(inbox->peer.credentials.uid == ::geteuid());
-    CHECK(inbox->peer.credentials.gid == ::getegid());
-    if (inbox->peer.credentials.pid != 0) CHECK(inbox->peer.credentials.pid == ::getpid());
+    CHECK(inbox->peer.credentials.uid == own_user());
+    CHECK(inbox->peer.credentials.gid == own_group());
+    if (inbox->peer.credentials.pid != 0) CHECK(inbox->peer.credentials.pid == own_pid());
   }
-  CHECK(pair.server.peer().credentials.uid == ::geteuid());
-  CHECK(pair.client.peer().credentials.uid == ::geteuid());
+  CHECK(pair.server.peer().credentials.uid == own_user());
+  CHECK(pair.client.peer().credentials.uid == own_user());
 }
 
 TEMPLATE_TEST_CASE("a name is taken while its server waits and free again when it has closed",

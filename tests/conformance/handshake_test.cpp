@@ -1,10 +1,9 @@
 // Who is let in and who is not, and that the one does not keep out the other.
 
-#include <unistd.h>
-
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "support/own_process.hpp"
 #include "support/refusals.hpp"
 
 using namespace strait_test;
@@ -72,7 +71,7 @@ TEMPLATE_TEST_CASE("a wrong token is told so, reported, and does not keep the ri
   CHECK(door.at_server.connected == 0);
   REQUIRE(door.refusals.log->why.size() == 3);
   CHECK(door.refusals.log->why[2] == Errc::bad_token);
-  CHECK(door.refusals.log->who[2].uid == ::geteuid());
+  CHECK(door.refusals.log->who[2].uid == own_user());
   door.let_the_right_one_in();
   CHECK(door.refusals.log->why.size() == 3);
 }

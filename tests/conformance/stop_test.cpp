@@ -1,9 +1,6 @@
 // Whatever a program is about when it is told to end: `stop` from a signal handler, from another
 // thread or beforehand ends the call that runs, or else the next one, and only that.
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -13,10 +10,16 @@
 #include "strait/acceptor.hpp"
 #include "support/descriptor_limit.hpp"
 
+#if !STRAIT_HAS_WINDOWS
+#include <pthread.h>
+#include <signal.h>
+#endif
+
 using namespace strait_test;
 
 namespace {
 
+#if !STRAIT_HAS_WINDOWS  // which has no signals
 /// Has a signal call `stop` on an object while this lives.
 template <class Stoppable>
 class StopOnSignal {
@@ -41,6 +44,7 @@ class StopOnSignal {
   static inline Stoppable* target_ = nullptr;
   struct sigaction before_ {};
 };
+#endif
 
 /// Does something once for each `next`, a moment later, in a thread of its own.
 template <class Action>
@@ -98,10 +102,11 @@ void stop_again_and_again(Stoppable& target, Listener& listener, Action action) 
 
 template <class Stoppable, class Listener>
 void stop_in_all_ways(Stoppable& target, Listener& listener) {
-  const pthread_t self = ::pthread_self();
   SECTION("from another thread") {
     stop_again_and_again(target, listener, [&target] { target.stop(); });
   }
+#if !STRAIT_HAS_WINDOWS
+  const pthread_t self = ::pthread_self();
   SECTION("from a handler in the thread that sleeps") {
     const StopOnSignal<Stoppable> handler(target);
     stop_again_and_again(target, listener, [self] { ::pthread_kill(self, SIGUSR1); });
@@ -110,6 +115,7 @@ void stop_in_all_ways(Stoppable& target, Listener& listener) {
     const StopOnSignal<Stoppable> handler(target);
     stop_again_and_again(target, listener, [] { ::raise(SIGUSR1); });
   }
+#endif
 }
 
 }  // namespace
@@ -178,6 +184,7 @@ TEMPLATE_TEST_CASE("stop ends no flush", "[stop]", STRAIT_TEST_UNREAD) {
   CHECK(pair.client.run(pair.at_client));
 }
 
+#if STRAIT_TEST_LIMITS_DESCRIPTORS
 TEST_CASE("stop ends a run for whose wake-up there was no descriptor", "[stop][no-asan]") {
   auto pair = connected_pair<RawLink<Socket>>();
   std::thread helper;
@@ -192,3 +199,4 @@ TEST_CASE("stop ends a run for whose wake-up there was no descriptor", "[stop][n
   }
   helper.join();
 }
+#endif

@@ -6,13 +6,44 @@
 #include <type_traits>
 
 #include "strait/config.hpp"
-#include "strait/transports/bridged.hpp"
-#include "strait/transports/faulty.hpp"
 #include "strait/transports/loopback.hpp"
 #include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
+#if !STRAIT_HAS_WINDOWS
+#include "strait/transports/bridged.hpp"
+#include "strait/transports/faulty.hpp"
 #include "strait/transports/socket.hpp"
 #include "support/scripted_mach.hpp"
+#endif
+
+#if STRAIT_HAS_WINDOWS
+
+namespace strait_test {
+
+using Pipe = strait::PipeTransport;
+using Loopback = strait::LoopbackTransport;
+using Mach = strait::MachTransport<>;
+using MachBlock = strait::MachTransport<strait::DefaultSendPolicy, strait::Block>;
+using MachSpin = strait::MachTransport<strait::DefaultSendPolicy, strait::Spin>;
+
+// What a test shows over a socket, it shows there over the other stream of bytes.
+using Socket = Pipe;
+
+}  // namespace strait_test
+
+#if STRAIT_TEST_BREADTH >= 2
+#define STRAIT_TEST_MACH Mach, MachBlock, MachSpin
+#else
+#define STRAIT_TEST_MACH Mach
+#endif
+#define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe
+#define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, Loopback
+#define STRAIT_TEST_UNREAD STRAIT_TEST_TRANSPORTS
+#define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
+#define STRAIT_TEST_RIGHTS_CROSSING Loopback
+#define STRAIT_TEST_RIGHTS Loopback
+
+#else
 
 namespace strait_test {
 
@@ -98,5 +129,7 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 #define STRAIT_TEST_ENDS_CROSSING STRAIT_TEST_SOCKETS
 #endif
 #define STRAIT_TEST_ENDS STRAIT_TEST_ENDS_CROSSING, Loopback
+
+#endif
 
 #endif

@@ -1,10 +1,17 @@
 #pragma once
 
+#include "strait/config.hpp"
+#include "support/catch.hpp"
+
+// Windows has no such limit for a process.
+#if STRAIT_HAS_WINDOWS
+#define STRAIT_TEST_LIMITS_DESCRIPTORS 0
+#else
+#define STRAIT_TEST_LIMITS_DESCRIPTORS 1
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "support/catch.hpp"
 
 namespace strait_test {
 
@@ -39,3 +46,5 @@ inline bool raise_descriptor_limit(rlim_t wanted) {
 }
 
 }  // namespace strait_test
+
+#endif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -16,6 +17,7 @@ struct ResourceSnapshot {
   std::set<std::string> files;             // everything but directories in the runtime directory
   std::multiset<std::string> mach;         // rights and memory in the played Mach kernel
   bool has_children = false;               // running, or dead and not reaped
+  std::size_t events = 0;                  // on Windows, where others make some, too
 
   static ResourceSnapshot take();
 };

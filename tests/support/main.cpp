@@ -6,6 +6,7 @@
 
 #define CATCH_CONFIG_RUNNER
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cstring>

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
 #include <initializer_list>
 #include <iosfwd>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +37,10 @@ namespace strait_test {
 using std::chrono::milliseconds;
 
 inline constexpr milliseconds default_timeout{20'000};
+
+#ifndef SIGKILL  // Windows has no signals: `Child::kill` ends a process there, whatever the number
+inline constexpr int SIGKILL = 9;
+#endif
 
 // --- the child's side ------------------------------------------------------------------------
 
@@ -115,6 +121,8 @@ class Child {
   pid_t pid_ = -1;  // -1: moved from, or reaped
   int input_ = -1;
   int output_ = -1;
+  struct System;
+  std::shared_ptr<System> system_;  // on Windows instead of the two before
   std::string buffered_;
   ExitStatus status_;
 };

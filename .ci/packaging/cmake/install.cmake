@@ -3,7 +3,8 @@
 include(CMakePackageConfigHelpers)
 set(strait_package_directory "${CMAKE_INSTALL_DATADIR}/cmake/strait")
 install(TARGETS strait EXPORT strait FILE_SET HEADERS
-  FILE_SET adapter_headers FILE_SET linux_headers FILE_SET darwin_headers)
+  FILE_SET adapter_headers FILE_SET linux_headers FILE_SET darwin_headers
+  FILE_SET windows_headers)
 install(EXPORT strait
   NAMESPACE strait::
   FILE strait-targets.cmake

@@ -11,8 +11,8 @@ class Deadline {
  public:
   using Clock = std::chrono::steady_clock;
 
-  static Deadline never() { return Deadline(Clock::time_point::max()); }
-  static Deadline now() { return Deadline(Clock::time_point::min()); }
+  static Deadline never() { return Deadline((Clock::time_point::max)()); }
+  static Deadline now() { return Deadline((Clock::time_point::min)()); }
 
   /// What is no number, as a `duration<double>` can be, is no time.
   template <class Rep, class Period>
@@ -20,7 +20,7 @@ class Deadline {
     if (!(duration > duration.zero())) return now();
     const auto start = Clock::now();
     // Compared in floating point, in which a duration of any unit and size has a value.
-    const std::chrono::duration<double> left = Clock::time_point::max() - start;
+    const std::chrono::duration<double> left = (Clock::time_point::max)() - start;
     if (std::chrono::duration<double>(duration) >= left) return never();
     return Deadline(start + std::chrono::ceil<Clock::duration>(duration));
   }
@@ -29,8 +29,8 @@ class Deadline {
 
   friend bool operator==(Deadline, Deadline) = default;
 
-  bool is_never() const { return at_ == Clock::time_point::max(); }
-  bool is_now() const { return at_ == Clock::time_point::min(); }
+  bool is_never() const { return at_ == (Clock::time_point::max)(); }
+  bool is_now() const { return at_ == (Clock::time_point::min)(); }
   bool passed() const { return is_now() || (!is_never() && Clock::now() >= at_); }
 
   /// What is left, never negative. Not for `never()`.

@@ -117,12 +117,17 @@ class LinkWaiter {
     }
     watched_ = {};
   }
-  /// For after it: a closed descriptor leaves the set by itself.
-  void forget_watched() { watched_ = {}; }
+  /// For after it.
+  void forget_watched() {
+    for (const Interest& one : {watched_.in, watched_.out}) {
+      if (set_ && one) set_->forget_closed(one.handle);
+    }
+    watched_ = {};
+  }
 
  private:
   using WaitPolicy = typename TransportT::wait_policy;
-  static constexpr bool may_sleep = WaitPolicy::spin_time != std::chrono::nanoseconds::max();
+  static constexpr bool may_sleep = WaitPolicy::spin_time != (std::chrono::nanoseconds::max)();
 
   static Result<void> sleep(TransportT& link, Interests interests, const FrameQueue& queue,
                             Deadline deadline, const posix::Wakeup* stop) {

@@ -119,7 +119,7 @@ class Outbox {
   };
   /// Whether such a message may replace one that waits, and is never refused for want of room.
   template <std::size_t max_waiting>
-  static constexpr bool replaces = min(max_waiting, max_waiting_in_all) != SIZE_MAX;
+  static constexpr bool replaces = (min)(max_waiting, max_waiting_in_all) != SIZE_MAX;
   static constexpr std::size_t retry_bytes = std::size_t{16} << 10;
 
   template <class Payload, class... List>
@@ -181,7 +181,7 @@ class Outbox {
   bool is_worth_a_flush() const {
     const std::size_t waiting = queue_.bytes();
     return waiting < bytes_after_flush_ ||
-           waiting - bytes_after_flush_ >= min(bytes_after_flush_ / 2, retry_bytes);
+           waiting - bytes_after_flush_ >= (min)(bytes_after_flush_ / 2, retry_bytes);
   }
 
   FrameQueue queue_;

@@ -4,7 +4,7 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/os/posix/process.hpp"
+#include "strait/os/process.hpp"
 #include "strait/peer.hpp"
 
 namespace strait::detail {

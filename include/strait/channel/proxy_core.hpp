@@ -25,7 +25,7 @@
 #include "strait/observer.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/thread.hpp"
+#include "strait/os/thread.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
 #include "strait/proxy_options.hpp"

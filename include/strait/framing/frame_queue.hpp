@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
-#include "strait/os/posix/gathered.hpp"
+#include "strait/os/gathered.hpp"
 #include "strait/rights/right_list.hpp"
 
 namespace strait::detail {
@@ -172,7 +172,7 @@ class FrameQueue {
     std::size_t left = end != UINT64_MAX ? static_cast<std::size_t>(end - sent_) : bytes_;
     std::size_t count = 0;
     for (Block* block = first_; left != 0 && count != parts.size(); block = block->next) {
-      const std::size_t here = min(left, block->end - block->begin);
+      const std::size_t here = (min)(left, block->end - block->begin);
       parts[count++] = {block->data() + block->begin, here};
       left -= here;
     }
@@ -184,7 +184,7 @@ class FrameQueue {
     bytes_ -= bytes;
     sent_ += bytes;
     while (bytes != 0) {
-      const std::size_t here = min(bytes, first_->end - first_->begin);
+      const std::size_t here = (min)(bytes, first_->end - first_->begin);
       first_->begin += here;
       bytes -= here;
       if (first_->begin == first_->end) leave_first();
@@ -250,7 +250,7 @@ class FrameQueue {
       block->next = nullptr;
       --spares_;
     } else {
-      block = make_block(max(needed, block_bytes));
+      block = make_block((max)(needed, block_bytes));
       if (block == nullptr) return false;
     }
     (last_ != nullptr ? last_->next : first_) = block;

@@ -39,8 +39,8 @@ class FrameReader {
     std::size_t bytes_left = fair_share_bytes;
     const auto read = [&](std::span<std::byte> room) -> Result<std::size_t> {
       --reads;
-      const Result<std::size_t> got = read_some(room.first(min(room.size(), fair_share_bytes)));
-      if (got) bytes_left -= min(bytes_left, *got);
+      const Result<std::size_t> got = read_some(room.first((min)(room.size(), fair_share_bytes)));
+      if (got) bytes_left -= (min)(bytes_left, *got);
       return got;
     };
     const auto share_is_done = [&] { return reads == 0 || bytes_left == 0; };
@@ -146,7 +146,7 @@ class FrameReader {
     begin_ += sizeof header_;
     in_large_ = true;
     large_.clear();
-    const std::size_t here = min(buffered(), header_.bytes);
+    const std::size_t here = (min)(buffered(), header_.bytes);
     std::byte* copy = large_.extend(here);
     if (copy == nullptr) return no_memory();
     std::memcpy(copy, begin(), here);
@@ -156,9 +156,9 @@ class FrameReader {
 
   template <class Read>
   Result<void> read_large(const Read& read) {
-    const std::size_t grown = min(header_.bytes, max(gulp_bytes, 2 * large_.size()));
+    const std::size_t grown = (min)(header_.bytes, (max)(gulp_bytes, 2 * large_.size()));
     if (!large_.reserve(grown)) return no_memory();
-    return read_into(large_, min(header_.bytes, large_.capacity()) - large_.size(), read);
+    return read_into(large_, (min)(header_.bytes, large_.capacity()) - large_.size(), read);
   }
 
   template <class Read>

@@ -9,8 +9,8 @@
 
 #include "strait/framing/frame_queue.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
-#include "strait/os/posix/descriptor.hpp"
-#include "strait/os/posix/gathered.hpp"
+#include "strait/os/descriptor.hpp"
+#include "strait/os/gathered.hpp"
 #include "strait/result.hpp"
 #include "strait/transport.hpp"
 

@@ -110,11 +110,11 @@ class HalfOpen {
     Node* next = nullptr;
   };
 
-  static std::uint32_t user_of(const Candidate& candidate) {
+  static UserId user_of(const Candidate& candidate) {
     if constexpr (requires { candidate.credentials.uid; }) {
       return candidate.credentials.uid;
     } else {
-      return 0;
+      return {};
     }
   }
 

@@ -8,7 +8,7 @@
 
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/schema.hpp"
-#include "strait/os/posix/user.hpp"
+#include "strait/os/user.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/token.hpp"

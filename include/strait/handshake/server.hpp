@@ -10,10 +10,10 @@
 #include "strait/handshake/hello.hpp"
 #include "strait/handshake/withdraw.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/error.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 
@@ -109,7 +109,7 @@ class HandshakeServer {
       }
       if (ended) return turned_away_;
       if (deadline.passed()) return Errc::handshake_timeout;
-      auto slept = posix::wait_for({interest(), Interest{lifeline}},
+      auto slept = posix::wait_for({interest(), posix::end_of(lifeline)},
                                    Deadline::earlier(deadline, server_->deadline()));
       if (!slept) return slept.error();
     }

@@ -10,16 +10,17 @@
 #include "strait/base/deadline.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/mach/message_header.hpp"
+#include "strait/os/close_unseen.hpp"
+#include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
-#include "strait/os/posix/close_unseen.hpp"
-#include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
 
 namespace strait {
 
-/// The least of Mach that `MachTransport` needs. `LinuxKernel` and `DarwinKernel` are models.
+/// The least of Mach that `MachTransport` needs. `LinuxKernel`, `DarwinKernel` and
+/// `WindowsKernel` are models.
 ///
 /// Nothing here blocks. A type owns what it stands for; moving it away leaves it empty. Each object
 /// belongs to one thread at a time.

@@ -15,10 +15,10 @@
 #include "strait/mach/ool_method.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/memory/message_memory.hpp"
+#include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/mapping.hpp"
 #include "strait/os/memory_file.hpp"
-#include "strait/os/posix/descriptor.hpp"
-#include "strait/os/posix/mapping.hpp"
 #include "strait/os/spin_after_batch.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
@@ -83,7 +83,7 @@ class LinkReceiver {
         if (!sink(Incoming{message.tag, {usual_, limits.usual_bytes}})) return {};
         continue;
       }
-      if (message.bytes > min(fragment_bytes, limits.max_message_bytes)) [[unlikely]]
+      if (message.bytes > (min)(fragment_bytes, limits.max_message_bytes)) [[unlikely]]
         return too_large(message);
       if (!incoming_.assign(in_.body(), message.bytes)) [[unlikely]]
         return no_memory();

@@ -17,7 +17,7 @@
 #include "strait/mach/ool_method.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
-#include "strait/os/posix/processor.hpp"
+#include "strait/os/processor.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
 #include "strait/serializer.hpp"
@@ -114,7 +114,7 @@ class LinkSender {
           continue;
         }
       }
-      const std::size_t size = min(payload.size(), fragment_bytes);
+      const std::size_t size = (min)(payload.size(), fragment_bytes);
       const bool last = size == payload.size();
       const Kind kind = !last                    ? Kind::fragment
                         : frame.header.continued ? Kind::last_fragment
@@ -148,7 +148,7 @@ class LinkSender {
 
   /// Asks for a wake-up when there is room for the oldest message. True when there is some.
   bool arm(const FrameQueue& queue) {
-    return out_.arm(min(queue.front().header.bytes, fragment_bytes));
+    return out_.arm((min)(queue.front().header.bytes, fragment_bytes));
   }
   Interest interest() const { return out_.interest(); }
 

@@ -17,9 +17,9 @@
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
 #include "strait/memory/message_memory.hpp"
+#include "strait/os/close_unseen.hpp"
+#include "strait/os/fork_mark.hpp"
 #include "strait/os/memory_file.hpp"
-#include "strait/os/posix/close_unseen.hpp"
-#include "strait/os/posix/fork_mark.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {
@@ -137,7 +137,7 @@ class LoanSender {
   /// Errors: `would_block` when all is lent and the pool may not grow; the system's.
   Result<Lease> allocate(std::size_t size) {
     if (size > max_bytes) return Errc::would_block;
-    const std::size_t capacity = std::bit_ceil(max(size, least_capacity));
+    const std::size_t capacity = std::bit_ceil((max)(size, least_capacity));
     for (std::size_t i = 0; i != count_; ++i) {
       if (slots_[i].capacity == capacity && slots_[i].segment->try_lend()) return lend(i);
     }
@@ -194,7 +194,7 @@ class LoanSender {
     HeldSegment segment;
   };
 
-  static constexpr std::size_t least_capacity = min(std::size_t{64} << 10, max_bytes);
+  static constexpr std::size_t least_capacity = (min)(std::size_t{64} << 10, max_bytes);
 
   Lease lend(std::size_t index) { return Lease(slots_[index].segment->share()); }
 

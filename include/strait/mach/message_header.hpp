@@ -22,7 +22,7 @@ namespace detail {
 /// A message larger than this travels in fragments, so that the receiver copies out while the
 /// sender copies in.
 constexpr std::size_t fragment_bytes_of(std::size_t queue_bytes) {
-  return min(queue_bytes / 8, std::size_t{32} << 10);
+  return (min)(queue_bytes / 8, std::size_t{32} << 10);
 }
 
 /// The kinds of message between ports.

@@ -8,4 +8,6 @@
 #include "strait/mach/linux/kernel.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/mach/darwin/native/kernel.hpp"
+#elif STRAIT_HAS_WINDOWS
+#include "strait/mach/windows/kernel.hpp"
 #endif

@@ -154,7 +154,7 @@ class RegionSender {
   /// Whether what was written after a version is little enough to travel by itself. Beyond an
   /// eighth of the buffer, a fresh region is about as cheap.
   static bool is_patch(const Sent& memory, std::uint64_t version) {
-    return memory.writes().bytes_since(version) <= max(memory.size() / 8, std::size_t{64});
+    return memory.writes().bytes_since(version) <= (max)(memory.size() / 8, std::size_t{64});
   }
 
   /// Stages what was written since the receiver's copy was made or patched. False if that is so
@@ -166,7 +166,7 @@ class RegionSender {
     const std::uint64_t version = memory.version();
     if (kept.version == version) return true;
     const std::size_t piece =
-        min(out.max_inline_bytes() - sizeof(PatchHeader), std::size_t{16} << 10);
+        (min)(out.max_inline_bytes() - sizeof(PatchHeader), std::size_t{16} << 10);
     const std::size_t patches = memory.writes().bytes_since(kept.version);
     if (!is_patch(memory, kept.version) || patches > 2 * out.max_inline_bytes()) {
       return false;
@@ -176,7 +176,7 @@ class RegionSender {
     std::size_t staged_bytes = 0;
     memory.writes().visit_since(kept.version, [&](std::size_t offset, std::size_t left) {
       while (left != 0 && sent) {
-        const std::size_t size = min(left, piece);
+        const std::size_t size = (min)(left, piece);
         sent = stage(out, patch_header, PatchHeader{offset, index(kept)},
                      std::span<const std::byte>(memory.data() + offset, size));
         offset += size;
@@ -220,7 +220,7 @@ class RegionSender {
     if (const Kept* kept = find(memory)) return kept->version;
     std::uint64_t last = 0;
     for (const Once& once : once_) {
-      if (once.id == memory.id()) last = max(last, once.version);
+      if (once.id == memory.id()) last = (max)(last, once.version);
     }
     return last;
   }

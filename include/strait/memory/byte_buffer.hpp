@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/os/aligned_memory.hpp"
 
 namespace strait::detail {
 
@@ -31,7 +31,7 @@ class ByteBuffer {
     std::swap(small_uses_, other.small_uses_);
     return *this;
   }
-  ~ByteBuffer() { std::free(data_); }
+  ~ByteBuffer() { posix::free_aligned(data_); }
 
   std::byte* data() noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
@@ -49,13 +49,13 @@ class ByteBuffer {
   [[nodiscard]] bool reserve(std::size_t bytes) {
     if (data_ != nullptr && bytes <= capacity_) return true;
     if (bytes > SIZE_MAX / 2) return false;  // what follows would wrap around
-    const std::size_t wanted = max(bytes, max(2 * capacity_, 4096));
+    const std::size_t wanted = (max)(bytes, (max)(2 * capacity_, 4096));
     const std::size_t rounded = (wanted + payload_alignment - 1) / payload_alignment;
-    auto* grown =
-        static_cast<std::byte*>(std::aligned_alloc(payload_alignment, rounded * payload_alignment));
+    auto* grown = static_cast<std::byte*>(
+        posix::allocate_aligned(payload_alignment, rounded * payload_alignment));
     if (grown == nullptr) return false;
     if (size_ != 0) std::memcpy(grown, data_, size_);
-    std::free(data_);
+    posix::free_aligned(data_);
     data_ = grown;
     capacity_ = rounded * payload_alignment;
     return true;
@@ -85,7 +85,7 @@ class ByteBuffer {
   void consider_shrinking() noexcept {
     small_uses_ = size_ < capacity_ / 4 ? small_uses_ + 1 : 0;
     if (small_uses_ != max_small_uses) return;
-    std::free(std::exchange(data_, nullptr));
+    posix::free_aligned(std::exchange(data_, nullptr));
     capacity_ = 0;
     small_uses_ = 0;
   }

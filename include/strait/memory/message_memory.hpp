@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "strait/os/posix/mapping.hpp"
+#include "strait/os/mapping.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

@@ -20,12 +20,12 @@ class WriteLog {
     Parts next;
     for (std::size_t i = 0; i != parts_.count; ++i) {
       const Part& part = parts_.at[i];
-      if (part.begin < begin) next.push({part.begin, min(part.end, begin), part.version});
+      if (part.begin < begin) next.push({part.begin, (min)(part.end, begin), part.version});
     }
     next.push({begin, end, version});
     for (std::size_t i = 0; i != parts_.count; ++i) {
       const Part& part = parts_.at[i];
-      if (part.end > end) next.push({max(part.begin, end), part.end, part.version});
+      if (part.end > end) next.push({(max)(part.begin, end), part.end, part.version});
     }
     while (next.count > max_parts) next.join_cheapest();
     parts_ = next;

@@ -110,7 +110,7 @@ class Recording {
     const auto got =
         posix::read_up_to(recording.file_.get(), std::as_writable_bytes(std::span(&header, 1)));
     if (!got) return got.error();
-    const std::size_t magic_bytes = detail::min(*got, header.magic.size());
+    const std::size_t magic_bytes = (detail::min)(*got, header.magic.size());
     for (std::size_t i = 0; i != magic_bytes; ++i) {
       if (header.magic[i] != header.right_magic[i]) return failure(RecordingErrc::not_a_recording);
     }
@@ -181,7 +181,7 @@ class Recording {
     constexpr std::size_t step = std::size_t{1} << 16;
     bytes_.clear();
     while (bytes_.size() != bytes) {
-      const std::size_t wanted = detail::min(bytes - bytes_.size(), step);
+      const std::size_t wanted = (detail::min)(bytes - bytes_.size(), step);
       std::byte* const out = bytes_.extend(wanted);
       if (out == nullptr) return detail::no_memory();
       const auto got = posix::read_up_to(file_.get(), std::span(out, wanted));

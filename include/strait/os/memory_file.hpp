@@ -1,6 +1,6 @@
 #pragma once
 
-// Memory as a descriptor, of one size for ever.
+// Memory as a descriptor or a handle, of one size for ever.
 
 #include "strait/config.hpp"
 
@@ -8,4 +8,6 @@
 #include "strait/os/linux/memory_file.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/memory_file.hpp"
+#elif STRAIT_HAS_WINDOWS
+#include "strait/os/windows/memory_file.hpp"
 #endif

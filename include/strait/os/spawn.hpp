@@ -1,11 +1,16 @@
 #pragma once
 
+#include "strait/config.hpp"
+
+#if STRAIT_HAS_WINDOWS
+#include "strait/os/windows/spawn.hpp"
+#else
+
 #include <signal.h>
 #include <spawn.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "strait/config.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/peer.hpp"
@@ -67,3 +72,5 @@ inline Result<pid_t> spawn(const char* program, char* const* arguments, const De
 }
 
 }  // namespace strait::posix
+
+#endif

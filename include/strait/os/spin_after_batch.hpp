@@ -1,6 +1,6 @@
 #pragma once
 
-#include "strait/os/posix/processor.hpp"
+#include "strait/os/processor.hpp"
 
 namespace strait::detail {
 

@@ -7,6 +7,8 @@
 #include "strait/os/linux/epoll_wait_set.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/kqueue_wait_set.hpp"
+#elif STRAIT_HAS_WINDOWS
+#include "strait/os/windows/wait_set.hpp"
 #endif
 
 namespace strait::posix {

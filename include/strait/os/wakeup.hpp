@@ -6,4 +6,6 @@
 #include "strait/os/linux/wakeup.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/wakeup.hpp"
+#elif STRAIT_HAS_WINDOWS
+#include "strait/os/windows/wakeup.hpp"
 #endif

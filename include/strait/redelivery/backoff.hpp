@@ -24,12 +24,12 @@ class Backoff {
   /// The time of the next attempt, after one that failed or a connection that ended. One that has
   /// lasted longer than the longest pause was no failure: the pauses begin anew.
   Deadline next() {
-    if (connected_at_ != Clock::time_point::max() && Clock::now() - connected_at_ > longest_) {
+    if (connected_at_ != (Clock::time_point::max)() && Clock::now() - connected_at_ > longest_) {
       pause_ = shortest_;
     }
-    connected_at_ = Clock::time_point::max();
+    connected_at_ = (Clock::time_point::max)();
     const std::chrono::nanoseconds whole = pause_;
-    pause_ = min(2 * pause_, longest_);
+    pause_ = 2 * pause_ < longest_ ? 2 * pause_ : longest_;
     const std::uint64_t half = static_cast<std::uint64_t>(whole.count()) / 2;
     // Without the system's random source all clients come at once.
     const std::uint64_t cut = random_id().value_or(1) % (half + 1);
@@ -40,7 +40,7 @@ class Backoff {
   std::chrono::milliseconds shortest_;
   std::chrono::milliseconds longest_;
   std::chrono::milliseconds pause_;
-  Clock::time_point connected_at_ = Clock::time_point::max();
+  Clock::time_point connected_at_ = (Clock::time_point::max)();
 };
 
 }  // namespace strait::detail

@@ -119,7 +119,7 @@ class RedeliveryClient {
     if (size > max_message_bytes - FrameTrailer::bytes) return Errc::message_too_large;
     const std::size_t needed = sizeof(FrameHeader) + size + FrameTrailer::bytes;
     // One message is always taken, whatever its size.
-    if (!kept_.empty() && needed > max_bytes - min(max_bytes, kept_.bytes())) {
+    if (!kept_.empty() && needed > max_bytes - (min)(max_bytes, kept_.bytes())) {
       return Errc::queue_full;
     }
     const std::uint64_t number = kept_.end_number();

@@ -7,7 +7,7 @@
 #include <span>
 #include <type_traits>
 
-#include "strait/os/posix/random.hpp"
+#include "strait/os/random.hpp"
 #include "strait/result.hpp"
 
 namespace strait::detail {

@@ -7,8 +7,9 @@
 #include <span>
 #include <utility>
 
-#include "strait/os/posix/close_unseen.hpp"
-#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/close_unseen.hpp"
+#include "strait/os/descriptor.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/peer.hpp"
 
 namespace strait::detail {
@@ -86,8 +87,8 @@ class RightList {
   }
 
   void pop() noexcept {
-    int descriptor = drop_first();
-    if (descriptor >= 0) posix::close_unseen(descriptor);
+    const NativeHandle descriptor = drop_first();
+    if (descriptor != no_handle) posix::close_unseen(descriptor);
   }
 
   void append(RightList&& other) noexcept {
@@ -114,7 +115,7 @@ class RightList {
 
   void clear() noexcept {
     while (first_ != nullptr) {
-      std::array<int, max_rights> closing;
+      std::array<NativeHandle, max_rights> closing;
       std::size_t count = 0;
       while (first_ != nullptr && count != closing.size()) closing[count++] = drop_first();
       posix::close_unseen(std::span(closing).first(count));
@@ -154,13 +155,13 @@ class RightList {
     std::uint64_t position = 0;
   };
 
-  /// Returns what a peer sent and was not taken, for `close_unseen`; or -1.
-  int drop_first() noexcept {
+  /// Returns what a peer sent and was not taken, for `close_unseen`; or `no_handle`.
+  NativeHandle drop_first() noexcept {
     Node* node = first_;
     first_ = node->next;
     if (first_ == nullptr) last_ = nullptr;
     --size_;
-    const int unseen = node->right.received ? node->right.descriptor.release() : -1;
+    const NativeHandle unseen = node->right.received ? node->right.descriptor.release() : no_handle;
     delete node;
     return unseen;
   }

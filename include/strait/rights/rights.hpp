@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "strait/fwd.hpp"
-#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/descriptor.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
 

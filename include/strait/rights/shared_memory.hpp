@@ -7,9 +7,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "strait/os/descriptor.hpp"
+#include "strait/os/mapping.hpp"
 #include "strait/os/memory_file.hpp"
-#include "strait/os/posix/descriptor.hpp"
-#include "strait/os/posix/mapping.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
 
@@ -52,7 +52,8 @@ class SharedMemory {
     return SharedMemory(std::move(*file), posix::memory_file_bytes(size_bytes));
   }
 
-  /// As many as it was made with; on macOS rounded up to whole pages.
+  /// As many as it was made with; on macOS and Windows rounded up to whole
+  /// pages.
   std::size_t size_bytes() const noexcept { return size_bytes_; }
 
   /// Maps the memory; to read only with `map<const T>()`. May be called several times.

@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "strait/os/posix/random.hpp"
+#include "strait/os/random.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
 

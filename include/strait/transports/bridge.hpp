@@ -219,7 +219,7 @@ class Bridge {
     static constexpr std::array<char, 256> bytes{};
     while (count != 0) {
       const auto written = posix::write_some(
-          signal_out_, std::as_bytes(std::span(bytes).first(min(count, bytes.size()))));
+          signal_out_, std::as_bytes(std::span(bytes).first((min)(count, bytes.size()))));
       if (!written || *written == 0) return;
       signals_ += *written;
       count -= *written;
@@ -232,7 +232,7 @@ class Bridge {
     std::size_t left = signals_ - (ended_ && signals_ != 0 ? 1 : 0);
     while (left != 0) {
       const auto got = posix::read_some(
-          signal_in_, std::as_writable_bytes(std::span(bytes).first(min(left, bytes.size()))));
+          signal_in_, std::as_writable_bytes(std::span(bytes).first((min)(left, bytes.size()))));
       if (!got) break;
       left -= *got;
       signals_ -= *got;

@@ -140,7 +140,7 @@ class BridgedTransport {
       std::byte* copy = incoming_.extend(frame.header.bytes);
       if (copy == nullptr) return detail::no_memory();
       std::memcpy(copy, frame.payload, frame.header.bytes);
-      left -= detail::min(left, std::size_t{frame.header.bytes});
+      left -= (detail::min)(left, std::size_t{frame.header.bytes});
       taken_.pop();
       if (!sink(Incoming{frame.header.tag, incoming_.bytes()})) return {};
     }

@@ -21,10 +21,10 @@
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/owner_process.hpp"
 #include "strait/os/poll.hpp"
-#include "strait/os/posix/owner_process.hpp"
-#include "strait/os/posix/process.hpp"
-#include "strait/os/posix/user.hpp"
+#include "strait/os/process.hpp"
+#include "strait/os/user.hpp"
 #include "strait/os/wait_set.hpp"
 #include "strait/rights/right_list.hpp"
 #include "strait/transport.hpp"
@@ -288,7 +288,7 @@ class LoopbackTransport {
       detail::RightList rights;
       const auto tag = take_frame(limits.max_message_bytes, rights);
       if (!tag) return tag.error();
-      left -= detail::min(left, incoming_.size());
+      left -= (detail::min)(left, incoming_.size());
       const Incoming message{*tag, incoming_.bytes(), rights.empty() ? nullptr : &rights};
       if (!sink(message)) return {};
     }

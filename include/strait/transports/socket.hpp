@@ -320,7 +320,7 @@ class BasicSocketTransport {
 
   Result<std::size_t> read(std::span<std::byte> room) {
     if (backlog_.size() != 0) [[unlikely]] {
-      const std::size_t size = detail::min(room.size(), backlog_.size() - backlog_read_);
+      const std::size_t size = (detail::min)(room.size(), backlog_.size() - backlog_read_);
       if (size != 0) {
         std::memcpy(room.data(), backlog_.data() + backlog_read_, size);
         backlog_read_ += size;

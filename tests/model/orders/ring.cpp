@@ -1,4 +1,4 @@
-// The ring of mach/linux/ring.hpp between two threads that sleep whenever they can: records come
+// The ring of mach/ring.hpp between two threads that sleep whenever they can: records come
 // whole, once and in order, no thread sleeps through a doorbell, and what came beside a record is
 // free again when the writer sees that it was read.
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/own_process.hpp"
 
 using strait::Errc;
 using strait::Result;
@@ -141,9 +142,9 @@ TEST_CASE("one user's silent clients do not drive out another one's", "[half_ope
                      [](Client& client, Result<void>) -> Result<int> { return client.number; });
     if (evicted) gone.push_back(*evicted);
   };
-  REQUIRE(waiting.add({{1000, 0, 0}, 1}));
+  REQUIRE(waiting.add({{strait_test::user_number(1000), 0, 0}, 1}));
   for (int i = 2; i != 12; ++i) {
-    REQUIRE(waiting.add({{2000, 0, 0}, i}));
+    REQUIRE(waiting.add({{strait_test::user_number(2000), 0, 0}, i}));
     make_room();
   }
   CHECK(gone == std::vector{2, 3, 4, 5, 6, 7, 8});

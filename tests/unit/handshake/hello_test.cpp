@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/own_process.hpp"
 
 using strait::Errc;
 using strait::PeerCredentials;
@@ -177,9 +178,8 @@ TEST_CASE("handshake bytes never grow over their capacity", "[handshake]") {
 }
 
 TEST_CASE("who may be a peer is decided by the user it runs as", "[handshake]") {
-  const std::uint32_t self = strait::posix::effective_user();
-  const PeerCredentials same{self, 77, 1};
-  const PeerCredentials other{self + 1, 0, 1};
+  const PeerCredentials same{strait_test::own_user(), 77, 1};
+  const PeerCredentials other{strait_test::another_user(), 0, 1};
   CHECK(check_peer(same, PeerPolicy::same_user));
   CHECK(check_peer(other, PeerPolicy::same_user).error() == Errc::permission_denied);
   CHECK(check_peer(same, PeerPolicy::any_user));

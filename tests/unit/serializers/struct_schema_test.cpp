@@ -111,7 +111,7 @@ static_assert(differ<std::array<int, 2>, std::array<int, 3>>);
 static_assert(differ<std::vector<int>, std::vector<unsigned>>);
 static_assert(differ<std::vector<int>, std::optional<int>>);
 static_assert(hash_of<one::Pose, one::Text> != hash_of<one::Text, one::Pose>);
-static_assert(hash_of<std::vector<unsigned long>> == hash_of<std::vector<std::uint64_t>>);
+static_assert(hash_of<std::vector<unsigned long long>> == hash_of<std::vector<std::uint64_t>>);
 
 // The same from every compiler and standard library: this is what g++ with libstdc++ makes of it,
 // where a long double has 16 bytes.

@@ -119,9 +119,9 @@ TEST_CASE("a queue fills while a script refuses room", "[faulty]") {
 }
 
 TEST_CASE("what a script has wait may be replaced", "[faulty]") {
-  using Link = strait::Channel<strait::FaultyTransport<strait::LoopbackTransport>,
-                               strait::TrivialSerializer<Counted>,
-                               strait::ChannelOptions{.keep_last = 2}>;
+  using Link =
+      strait::Channel<strait::FaultyTransport<strait::LoopbackTransport>,
+                      strait::TrivialSerializer<Counted>, strait::ChannelOptions{.keep_last = 2}>;
   auto script = FaultScript::for_next_link();
   script.after_sent(1, faults::NoRoom{});
   auto [mine, theirs] = Link::pair().value();

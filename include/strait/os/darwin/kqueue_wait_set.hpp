@@ -65,7 +65,10 @@ class WaitSet {
     return change(fd, EVFILT_WRITE, fifo ? EV_ADD | EV_CLEAR : EV_ADD);
   }
 
-  /// Takes `fd` out. A closed descriptor leaves by itself.
+  /// Takes out one that is closed already: such a descriptor leaves by itself.
+  void forget_closed(int) {}
+
+  /// Takes `fd` out.
   void forget(int fd) {
     remove(fd, EVFILT_READ);
     remove(fd, EVFILT_WRITE);

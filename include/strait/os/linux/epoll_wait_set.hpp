@@ -52,8 +52,10 @@ class WaitSet {
   }
   static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT);
 
-  /// Takes `fd` out. A closed descriptor leaves by itself.
+  /// Takes `fd` out.
   void forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+  /// Takes out one that is closed already: such a descriptor leaves by itself.
+  void forget_closed(int) {}
 
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
   /// What is left out comes in a later call. The set's own signal is none of them; an

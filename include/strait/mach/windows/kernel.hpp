@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "strait/mach/kernel.hpp"
+#include "strait/mach/windows/lane.hpp"
+#include "strait/mach/windows/rendezvous.hpp"
+
+namespace strait {
+
+/// Mach's ports in user space: names are named pipes, a port is a ring in a section. There are no
+/// regions: a section has no seals, so nothing would keep the sender from changing what the
+/// receiver reads.
+struct WindowsKernel {
+  using ServicePort = windows_mach::ServicePort;
+  using ServiceRight = windows_mach::ServiceRight;
+  using Request = windows_mach::Request;
+  using ReceiveRight = windows_mach::ReceiveRight;
+  using SendRight = windows_mach::SendRight;
+  using Greeting = windows_mach::Greeting;
+
+  static Result<ServicePort> check_in(std::string_view name, detail::AcceptLimits limits) {
+    return ServicePort::check_in(name, limits);
+  }
+  static Result<ServiceRight> look_up(std::string_view name) { return ServiceRight::look_up(name); }
+  static auto greet(ServiceRight&& server, std::size_t queue_bytes,
+                    std::span<const std::byte> body) {
+    return Greeting::send(std::move(server), queue_bytes, body);
+  }
+  static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
+    return windows_mach::welcome(std::move(request), queue_bytes, body);
+  }
+  static void refuse(Request&& request, std::span<const std::byte> body) {
+    windows_mach::refuse(std::move(request), body);
+  }
+};
+
+}  // namespace strait

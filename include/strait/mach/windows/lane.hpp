@@ -1,0 +1,166 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "strait/base/deadline.hpp"
+#include "strait/mach/message_header.hpp"
+#include "strait/mach/ring.hpp"
+#include "strait/mach/windows/ring_memory.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/windows/descriptor.hpp"
+#include "strait/os/windows/event_wait.hpp"
+#include "strait/os/windows/pipe_end.hpp"
+#include "strait/result.hpp"
+
+namespace strait::windows_mach {
+
+/// What both lanes of a link have in common: an event of each side, which the other one sets, and a
+/// pipe, over which nothing comes any more but its end. That is when the peer closes it, or dies,
+/// and sets this side's event, too.
+struct Wire {
+  posix::PipeEnd pipe;
+  posix::Descriptor event;
+  posix::Descriptor peers_event;
+  std::error_code ended;
+
+  /// From now on the pipe shows the end alone. Errors: the system's.
+  Result<void> watch_end() {
+    auto watched = pipe.watch(event.get());
+    if (!watched && watched.error() != Errc::peer_closed) return watched;
+    ::SetEvent(event.get());  // the peer may have done it already, before this reset it
+    return {};
+  }
+
+  void ring() const { ::SetEvent(peers_event.get()); }
+
+  /// Takes the doorbell in, and looks for the end.
+  void look() {
+    ::ResetEvent(event.get());
+    if (!ended && pipe.readable()) {
+      std::array<std::byte, 1> nothing;
+      const auto got = pipe.read(nothing);
+      if (got) {
+        ended = Errc::malformed;
+      } else if (got.error() != Errc::would_block) {
+        ended = got.error();
+      }
+      // Reading may have been begun anew, and the event reset with a doorbell in it.
+      ::SetEvent(event.get());
+    }
+    if (ended) ::SetEvent(event.get());  // as an end stays
+  }
+};
+
+/// The sending end of a lane.
+///
+/// Threads: one at a time. Blocking: never.
+class SendRight {
+ public:
+  SendRight() = default;
+  SendRight(std::shared_ptr<Wire> wire, RingMemory memory)
+      : wire_(std::move(wire)), memory_(std::move(memory)), ring_(memory_.writer()) {}
+  SendRight(SendRight&&) = default;
+  SendRight& operator=(SendRight&& other) noexcept {
+    close();
+    wire_ = std::move(other.wire_);
+    memory_ = std::move(other.memory_);
+    ring_ = other.ring_;
+    return *this;
+  }
+  ~SendRight() { close(); }
+
+  std::size_t max_inline_bytes() const { return ring_.max_bytes(); }
+  std::size_t queue_bytes() const { return memory_.capacity(); }
+
+  Result<std::byte*> reserve(std::size_t bytes) {
+    if (gone()) [[unlikely]]
+      return Errc::peer_closed;
+    return ring_.reserve(bytes);
+  }
+  Result<void> stage(const MessageHeader& header) { return ring_.stage(header), Result<void>(); }
+  void publish() {
+    if (ring_.publish() != mach_ring::Doorbell::none) [[unlikely]]
+      wire_->ring();
+  }
+  template <class Write>
+  [[gnu::always_inline]] inline Result<void> post(const MessageHeader& header, Write&& write) {
+    if (gone()) [[unlikely]]
+      return Errc::peer_closed;
+    const auto wanted = ring_.post(header, write);
+    if (!wanted) [[unlikely]]
+      return wanted.outcome();
+    if (*wanted != mach_ring::Doorbell::none) [[unlikely]]
+      wire_->ring();
+    return {};
+  }
+
+  /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
+  bool arm(std::size_t bytes) { return gone() || ring_.arm(bytes); }
+  Interest interest() const { return wire_ ? Interest::to_read(wire_->event.get()) : Interest(); }
+  void take_doorbells() {
+    if (wire_) wire_->look();
+  }
+
+ private:
+  bool gone() const { return !wire_ || wire_->ended; }
+  /// The peer sees the end, whatever else there is of the link.
+  void close() {
+    if (wire_) wire_->pipe.reset();
+  }
+
+  std::shared_ptr<Wire> wire_;
+  RingMemory memory_;
+  mach_ring::RingWriter ring_;
+};
+
+/// The receiving end of a lane.
+///
+/// Threads: one at a time. Blocking: never but in `wait`.
+class ReceiveRight {
+ public:
+  ReceiveRight() = default;
+  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory)
+      : wire_(std::move(wire)), memory_(std::move(memory)), ring_(memory_.reader()) {}
+
+  std::size_t queue_bytes() const { return memory_.capacity(); }
+  bool readable() const { return ring_.readable(); }
+
+  /// Errors: `empty`; `peer_closed` when the sender is gone and all it had sent was seen;
+  /// `malformed`.
+  Result<MessageHeader> peek() {
+    auto header = ring_.peek();
+    // The end was seen before this look at the ring, which shows all that was published before it.
+    if (header.failed_with(Errc::empty) && wire_->ended) [[unlikely]]
+      return wire_->ended;
+    return header;
+  }
+  const std::byte* body() const { return ring_.body(); }
+  void pop(const MessageHeader& header) {
+    if (ring_.pop(header)) wire_->ring();
+  }
+
+  bool arm() { return wire_->ended || ring_.arm(); }
+  bool disarm() { return ring_.disarm(); }
+  Result<void> wait(strait::detail::Deadline deadline) {
+    return posix::wait_for({interest()}, deadline);
+  }
+  Interest interest() const { return Interest::to_read(wire_->event.get()); }
+  void take_doorbells() { wire_->look(); }
+
+ private:
+  std::shared_ptr<Wire> wire_;
+  RingMemory memory_;
+  mach_ring::RingReader ring_;
+};
+
+/// The two ports of a link.
+struct LinkPorts {
+  ReceiveRight in;
+  SendRight out;
+};
+
+}  // namespace strait::windows_mach

@@ -1,0 +1,20 @@
+#pragma once
+
+// The system's own header, without what is beyond its kernel. Macros that it defines, and those
+// that a program has from including it by itself, do the library no harm.
+
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <windows.h>
+
+namespace strait::windows {}
+
+/// Where the rest of the library looks for what the system gives. The name is that of the systems
+/// that were there first; what stands here for Windows has the same shape.
+namespace strait::posix {
+using namespace windows;
+}  // namespace strait::posix

@@ -1,0 +1,15 @@
+#pragma once
+
+namespace strait::windows {
+
+/// As `OwnerProcess`.
+class ForkMark {
+ public:
+  bool is_this_process() const noexcept { return true; }
+};
+
+}  // namespace strait::windows
+
+namespace strait::posix {
+using windows::ForkMark;
+}

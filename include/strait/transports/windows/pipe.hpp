@@ -1,0 +1,196 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "strait/base/deadline.hpp"
+#include "strait/framing/frame_queue.hpp"
+#include "strait/framing/frame_reader.hpp"
+#include "strait/framing/frame_stream.hpp"
+#include "strait/fwd.hpp"
+#include "strait/handshake/half_open.hpp"
+#include "strait/handshake/handshake_bytes.hpp"
+#include "strait/handshake/windows/pipe_server.hpp"
+#include "strait/os/gathered.hpp"
+#include "strait/os/interest.hpp"
+#include "strait/os/windows/named_pipe.hpp"
+#include "strait/os/windows/pipe_end.hpp"
+#include "strait/transport.hpp"
+#include "strait/wait_policy.hpp"
+
+namespace strait {
+
+/// Messages as length-prefixed frames over a named pipe of bytes, each way.
+///
+/// A plain name is found by its own user only; with `PeerPolicy::any_user`, a path is found by all.
+/// Clients on other machines are turned away by the system. Who the peer is the kernel knows: a
+/// server of the thread that said Hello, a client of whom the pipe belongs to.
+///
+/// What was sent and has not fitted in the pipe counts as queued until it is through: it would be
+/// lost with this end. A link that is passed to another thread while something is queued is at its
+/// end when the first thread ends (`ERROR_OPERATION_ABORTED`): flush it before.
+template <class WaitPolicy>
+class BasicPipeTransport {
+ public:
+  using wait_policy = WaitPolicy;
+
+  class Request {
+   public:
+    explicit Request(posix::PipeEnd end) : end_(std::move(end)) {}
+
+    PeerCredentials credentials;
+    std::error_code failure;
+
+    std::span<const std::byte> hello() const { return hello_.bytes(); }
+
+    Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
+      if (auto sent = answer(bytes); !sent) return sent.error();
+      return BasicPipeTransport(std::move(end_));
+    }
+    void refuse(std::span<const std::byte> bytes) && { static_cast<void>(answer(bytes)); }
+
+   private:
+    friend class BasicPipeTransport;
+
+    Result<void> answer(std::span<const std::byte> bytes) {
+      if (auto made = end_.own_events(); !made) return made;
+      return detail::write_frame(writing(end_), bytes);
+    }
+
+    posix::PipeEnd end_;
+    detail::HandshakeBytes hello_;
+  };
+
+  class Server {
+   public:
+    Result<Request> accept() {
+      return pipe_.accept(
+          [](Request& client) { return detail::read_hello(reading(client.end_)); },
+          [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
+            client.failure = hello.error();
+            if (hello) {
+              client.hello_ = *hello;
+              // The kernel knows it of a client that has said something.
+              const auto credentials = posix::client_credentials(client.end_.get());
+              if (credentials) client.credentials = *credentials;
+              client.failure = credentials.error();
+            }
+            return std::move(client);
+          });
+    }
+    void withdraw() { pipe_.withdraw(); }
+    Interest interest() const { return pipe_.interest(); }
+    detail::Deadline deadline() const { return pipe_.deadline(); }
+
+   private:
+    friend class BasicPipeTransport;
+
+    explicit Server(detail::PipeServer<Request> pipe) : pipe_(std::move(pipe)) {}
+
+    detail::PipeServer<Request> pipe_;
+  };
+
+  class Connector {
+   public:
+    PeerCredentials credentials() const { return credentials_; }
+
+    Result<BasicPipeTransport> hello(std::span<const std::byte> bytes) && {
+      auto end = posix::PipeEnd::create(std::move(pipe_));
+      if (!end) return end.error();
+      if (auto sent = detail::write_frame(writing(*end), bytes); !sent) return sent.error();
+      return BasicPipeTransport(std::move(*end));
+    }
+
+   private:
+    friend class BasicPipeTransport;
+
+    Connector(posix::Descriptor pipe, const PeerCredentials& credentials)
+        : pipe_(std::move(pipe)), credentials_(credentials) {}
+
+    posix::Descriptor pipe_;
+    PeerCredentials credentials_;
+  };
+
+  static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
+    auto pipe = detail::PipeServer<Request>::listen(kind, name, limits);
+    if (!pipe) return pipe.error();
+    return Server(std::move(*pipe));
+  }
+
+  /// Errors: also `would_block` when more clients have come at once than the server has looked at.
+  static Result<Connector> look_up(std::string_view name) {
+    auto pipe = detail::connect_to_name(kind, name);
+    if (!pipe) return pipe.error();
+    const auto credentials = posix::server_credentials(pipe->get());
+    if (!credentials) return credentials.error();
+    return Connector(std::move(*pipe), *credentials);
+  }
+
+  Result<detail::HandshakeBytes> welcome() {
+    detail::HandshakeBytes bytes;
+    const auto received = receive_some(
+        [&](const detail::FrameHeader& header, std::span<const std::byte> frame) {
+          // Otherwise it stays empty, and is no Welcome.
+          if (detail::is_plain(header)) bytes = detail::HandshakeBytes(frame);
+          return false;
+        },
+        detail::HandshakeBytes::capacity, 1);
+    if (!received) return received.error();
+    return bytes;
+  }
+
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue) {
+    auto sent = detail::send_frame(payload, queue, end_, writing(end_));
+    // Nothing can follow a piece that is on its way and in no queue.
+    if (!sent && end_.is_writing()) end_.reset();
+    return sent;
+  }
+
+  Result<void> flush(detail::FrameQueue& queue) {
+    return detail::flush_frames(queue, writing(end_));
+  }
+
+  template <class Sink>
+  Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
+    return receive_some(
+        [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
+          return sink(Incoming{header.tag, bytes});
+        },
+        limits.max_message_bytes, detail::fair_share);
+  }
+
+  bool readable() const { return reader_.readable() || end_.readable(); }
+
+  Armed arm(const detail::FrameQueue& queue) {
+    return {{end_.to_read(), queue.empty() ? Interest() : end_.to_write()}, reader_.readable()};
+  }
+  bool disarm() { return false; }
+  void take_doorbells() {}
+
+ private:
+  static constexpr wchar_t kind[] = L"pipe-";
+
+  explicit BasicPipeTransport(posix::PipeEnd end) : end_(std::move(end)) {}
+
+  static auto reading(posix::PipeEnd& from) {
+    return [&](std::span<std::byte> room) { return from.read(room); };
+  }
+  static auto writing(posix::PipeEnd& to) {
+    return [&](std::span<const posix::GatheredPart> parts) { return to.write(parts); };
+  }
+
+  template <class Sink>
+  Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
+    return reader_.receive(reading(end_), sink, max_message_bytes, share);
+  }
+
+  posix::PipeEnd end_;
+  detail::FrameReader reader_;
+};
+
+}  // namespace strait
