@@ -8,7 +8,7 @@ adapter_packages=(libasio-dev libboost-dev libglib2.0-dev libuv1-dev pkg-config 
   protobuf-compiler libflatbuffers-dev flatbuffers-compiler libcapnp-dev capnproto
   libmsgpack-cxx-dev libcereal-dev nlohmann-json3-dev libzmq3-dev)
 # Homebrew has Qt as a whole alone, which takes long.
-[[ $(uname) != Linux ]] || adapter_packages+=(libsystemd-dev qt6-base-dev)
+[[ $(uname) != Linux ]] || adapter_packages+=(libsystemd-dev qt6-base-dev iproute2)
 
 install_missing() {
   if command -v dpkg-query >/dev/null; then
