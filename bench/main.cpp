@@ -27,6 +27,7 @@ constexpr Experiment experiments[] = {
     {"limits", "what the system can do at the most, and how near the library comes",
      bench::run_limits},
     {"peers", "Boost.Interprocess, ZeroMQ and nng at the same work", bench::run_peers},
+    {"machines", "past one machine: the library's cost over bare libzmq", bench::run_machines},
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
     {"fan-out", "one message to many receivers: copied for each, or one region for all",

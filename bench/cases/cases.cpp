@@ -49,6 +49,8 @@ std::span<const Case> all_cases() {
 #endif
 #ifdef STRAIT_BENCH_HAS_ZMQ
       zmq_ipc_case(),
+      machines_case(),
+      zmq_curve_case(),
 #endif
 #ifdef STRAIT_BENCH_HAS_NNG
       nng_ipc_case(),

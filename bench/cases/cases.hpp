@@ -46,6 +46,9 @@ Case unix_seqpacket_case();
 Case boost_mq_case();
 Case zmq_ipc_case();
 Case nng_ipc_case();
+// Past one machine, with and without the library, where the build has found libzmq.
+Case machines_case();
+Case zmq_curve_case();
 // Messages with parts; those of other libraries where the build has these.
 Case order_protobuf_case();
 Case order_protobuf_zmq_case();

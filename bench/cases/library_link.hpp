@@ -20,14 +20,19 @@
 
 namespace bench {
 
-/// Waits for the second process, which it invites, to join a channel.
-template <class Channel>
-Channel host_channel(const std::function<void(Invitation)>& invite) {
-  static int made = 0;
-  const std::string name =
-      "strait-bench-" + std::to_string(::getpid()) + '-' + std::to_string(made++);
+/// Waits for the second process, which it invites, to join a channel of the first name that
+/// `name_of(attempt)` gives and that is free.
+template <class Channel, class NameOf>
+Channel host_channel(const std::function<void(Invitation)>& invite, const NameOf& name_of) {
   const strait::Token token = strait::Token::generate().value();
-  Channel channel = Channel::listen(name, token).value();
+  int attempt = 0;
+  std::string name = name_of(attempt);
+  auto listening = Channel::listen(name, token);
+  while (listening.failed_with(strait::Errc::name_taken)) {
+    name = name_of(++attempt);
+    listening = Channel::listen(name, token);
+  }
+  Channel channel = std::move(listening).value();
   // The control socket is as private as the standard input a parent would use.
   invite({name + '\n' + token.to_hex(), {}});
   while (channel.waiting_connect()) {
@@ -35,6 +40,14 @@ Channel host_channel(const std::function<void(Invitation)>& invite) {
     if (!waited) throw std::system_error(waited.error(), "handshake");
   }
   return channel;
+}
+
+template <class Channel>
+Channel host_channel(const std::function<void(Invitation)>& invite) {
+  return host_channel<Channel>(invite, [](int) {
+    static int made = 0;
+    return "strait-bench-" + std::to_string(::getpid()) + '-' + std::to_string(made++);
+  });
 }
 
 template <class Channel>
@@ -68,6 +81,13 @@ class LibraryLink {
  public:
   static std::unique_ptr<Endpoint> host(const std::function<void(Invitation)>& invite) {
     return make_endpoint(LibraryLink(host_channel<Channel>(invite)));
+  }
+
+  /// As `host`, under a name of its own.
+  template <class NameOf>
+  static std::unique_ptr<Endpoint> host_at(const std::function<void(Invitation)>& invite,
+                                           const NameOf& name_of) {
+    return make_endpoint(LibraryLink(host_channel<Channel>(invite, name_of)));
   }
 
   static std::unique_ptr<Endpoint> join(const Invitation& invitation) {

@@ -22,6 +22,8 @@ int run_stream(const Options& options);
 
 /// What others offer for the same work, beside the library.
 int run_peers(const Options& options);
+/// The library past one machine, beside what it stands on.
+int run_machines(const Options& options);
 /// What the system can do at the most, and how near the library comes.
 int run_limits(const Options& options);
 /// The library direct and behind the reference's bridge.

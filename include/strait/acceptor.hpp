@@ -63,7 +63,7 @@ class Acceptor {
   /// Claims a name. Each client's channel gets a copy of the observer.
   ///
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
-  [[nodiscard]] static Result<Acceptor> listen(std::string_view name, const Token& token,
+  [[nodiscard]] static Result<Acceptor> listen(detail::NameOf<TransportT> name, const Token& token,
                                                ObserverT observer = {}) {
     detail::observe_name(observer, name);
     return listen_at(name, token, std::move(observer));

@@ -55,6 +55,8 @@ class Channel {
   static_assert(options.max_message_bytes <= (std::size_t{1} << 30),
                 "strait: max_message_bytes is 1 GiB at the most.");
 
+  using NameT = detail::NameOf<TransportT>;
+
  public:
   using transport = TransportT;
   using serializer = SerializerT;
@@ -65,7 +67,7 @@ class Channel {
   /// before that is queued. The name is free again once the client is there.
   ///
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
-  [[nodiscard]] static Result<Channel> listen(std::string_view name, const Token& token,
+  [[nodiscard]] static Result<Channel> listen(NameT name, const Token& token,
                                               ObserverT observer = {}) {
     detail::observe_name(observer, name);
     auto server = detail::HandshakeServer<TransportT>::listen(terms(token), accept_limits(), name);
@@ -95,7 +97,7 @@ class Channel {
   /// `send_policy_mismatch`, `queue_size_mismatch`, `refused`, `handshake_timeout`.
   /// Blocking: up to `timeout`, for the server to appear and to answer; never by default.
   template <class Rep = std::int64_t, class Period = std::milli>
-  [[nodiscard]] static Result<Channel> connect(std::string_view name, const Token& token,
+  [[nodiscard]] static Result<Channel> connect(NameT name, const Token& token,
                                                std::chrono::duration<Rep, Period> timeout = {},
                                                ObserverT observer = {}) {
     detail::observe_name(observer, name);
@@ -319,7 +321,7 @@ class Channel {
       : core_(std::move(server), std::move(observer)) {}
   /// To a client that was let in, or to a server, which has let this process in unless `greeting`.
   Channel(detail::Introduced<TransportT> peer, bool greeting, ObserverT observer)
-      : Channel(Peer{peer.credentials}, met(std::move(peer.link), greeting),
+      : Channel(peer.peer(), met(peer.link, greeting),
                 greeting ? State::greeting : State::connected, std::move(observer)) {}
   static detail::HandshakeTerms terms(const Token& token) {
     return {token, detail::schema_of<SerializerT>(), detail::wire_options_of<TransportT>(),
@@ -345,13 +347,13 @@ class Channel {
   using Core = detail::ChannelCore<TransportT, SerializerT, options, ObserverT>;
   using State = typename Core::State;
 
-  Channel(const Peer& peer, TransportT link, State state, ObserverT observer)
+  Channel(const Peer& peer, TransportT&& link, State state, ObserverT observer)
       : core_(peer, std::move(link), state, std::move(observer)) {}
 
   /// A link to a peer that was met by a name; while it is greeting, that is not known yet.
-  static TransportT met(TransportT link, bool greeting) {
+  static TransportT&& met(TransportT& link, bool greeting) {
     if (!options.passable && !greeting) detail::stay(link);
-    return link;
+    return std::move(link);
   }
 
   template <class Message, class... List>

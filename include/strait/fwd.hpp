@@ -67,6 +67,13 @@ class BridgedTransport;
 template <class T>
 class FaultyTransport;
 
+struct Curve;
+struct Plaintext;
+template <class SecurityT = Curve>
+class BasicZmqTransport;
+/// Past one machine: `transports/zmq.hpp`, which needs libzmq.
+using ZmqTransport = BasicZmqTransport<>;
+
 class OutOfLineBytes;
 template <class T>
 class OutOfLine;

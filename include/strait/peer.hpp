@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
 #include "strait/base/user_id.hpp"
@@ -9,6 +11,9 @@ namespace strait {
 
 /// What the kernel says of the peer. A peer can't forge these.
 struct PeerCredentials {
+  /// The id of no user and of no group.
+  static constexpr std::uint32_t unknown_id = UINT32_MAX;
+
   UserId uid{};
   /// 0 on Windows.
   std::uint32_t gid = 0;
@@ -18,18 +23,38 @@ struct PeerCredentials {
   friend bool operator==(const PeerCredentials&, const PeerCredentials&) = default;
 };
 
+/// The public half of the key pair by which a peer past this machine is known; all zeros is none.
+struct PublicKey {
+  static constexpr std::size_t size_bytes = 32;
+
+  std::array<std::byte, size_bytes> bytes{};
+
+  explicit operator bool() const { return *this != PublicKey{}; }
+  friend bool operator==(const PublicKey&, const PublicKey&) = default;
+};
+
 struct Peer {
+  /// Over a network no kernel vouches for anyone: user and group are then `unknown_id`, the process
+  /// is 0, and `public_key` says who it is.
   PeerCredentials credentials;
   /// True of an end that came with a message (`Rights::take`): the credentials are then those of
   /// the process that passed it on and vouches for it. No kernel tells which process writes at the
   /// other end.
   bool passed_on = false;
+  /// Whose secret half the peer has proven to have; none over the transports of one machine.
+  PublicKey public_key{};
 };
 
 /// Which of an acceptor's clients it is. None is used again, unlike an address or a descriptor.
 enum class ClientId : std::uint64_t {};
 
 namespace detail {
+
+/// A transport that lets in by keys, of its own, and has no credentials to ask the policy with.
+template <class T>
+concept KnowsPeersByKey = requires(const T& link) {
+  { link.public_key() } -> std::convertible_to<PublicKey>;
+};
 
 /// A name, or the right to one, that tells whose it is before anything is sent to it.
 template <class NameT>

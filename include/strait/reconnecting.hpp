@@ -121,8 +121,9 @@ class Reconnecting {
   /// Begins to connect in the first `poll`; each channel gets a copy of the observer.
   ///
   /// Errors: the system's. Blocking: never.
-  [[nodiscard]] static Result<Reconnecting> connect(std::string_view name, const Token& token,
-                                                    ObserverT observer = {}) {
+  [[nodiscard]] static Result<Reconnecting> connect(
+      const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
+      ObserverT observer = {}) {
     auto set = posix::wait_set_with_signal();
     if (!set) return set.error();
     if (auto signalled = set->signal(); !signalled) return signalled.error();
@@ -236,8 +237,8 @@ class Reconnecting {
     Reconnecting& client_;
   };
 
-  Reconnecting(std::string_view name, const Token& token, posix::WaitSet set, Kept kept,
-               ObserverT observer)
+  Reconnecting(const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
+               posix::WaitSet set, Kept kept, ObserverT observer)
       : name_(name),
         token_(token),
         set_(std::move(set)),
@@ -379,7 +380,7 @@ class Reconnecting {
     return false;
   }
 
-  std::string name_;
+  detail::KeptNameOf<typename ChannelT::transport> name_;
   Token token_;
   posix::WaitSet set_;
   detail::ResetOnMove<ChannelT> channel_;

@@ -209,12 +209,32 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///
 /// Options
 ///   T17 optional, `T::wire_options`: what both sides must have alike, see `WireOptions`.
+///
+/// Past one machine
+///   T20 optional, `T::Name`: what servers are found by, if that is more than text, of which it can
+///       be made; also of text alone. Optional, a last argument for `listen` and `look_up`: the
+///       channel's `Token`, of which they may make keys.
+///   T21 optional, `public_key()` of a link: the peer's. Such a transport lets in by keys, and the
+///       policy of peers is not asked.
 template <class T>
 concept Transport = detail::CanListen<T> && detail::AcceptsClients<T> && detail::HasRequests<T> &&
     detail::LooksUp<T> && detail::GetsAnswers<T> && detail::Sends<T> && detail::Flushes<T> &&
     detail::Receives<T> && detail::SaysHowToWait<T> && detail::Wakes<T>;
 
 namespace detail {
+
+/// By what a transport's servers are found.
+template <class T>
+struct NameOfTransport {
+  using type = std::string_view;
+};
+template <class T>
+  requires std::constructible_from<typename T::Name, std::string_view>
+struct NameOfTransport<T> {
+  using type = typename T::Name;
+};
+template <class T>
+using NameOf = typename NameOfTransport<T>::type;
 
 /// Says, in one sentence for each, what lacks to make a type a transport.
 template <class T>

@@ -101,6 +101,13 @@ bool poll_until(Link& link, Listener& listener, Done done) {
   return done();
 }
 
+/// Whether what was sent, and found room, is there when `send` returns: not over a network.
+template <class T>
+inline constexpr bool arrives_at_once = true;
+template <class T>
+  requires requires { T::arrives_later; }
+inline constexpr bool arrives_at_once<T> = false;
+
 /// Both ends and what they heard.
 template <class ServerT, class ClientT = ServerT>
 struct Pair {

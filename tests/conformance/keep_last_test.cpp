@@ -74,8 +74,8 @@ struct Seen {
 
 template <class T,
           strait::ChannelOptions options = strait::ChannelOptions{.max_queued_bytes = 1 << 20}>
-using Link = strait::Channel<T, strait::TrivialSerializer<Shot, Sample, Command, Foreign>, options,
-                             Conflated>;
+using FrameLink = strait::Channel<T, strait::TrivialSerializer<Shot, Sample, Command, Foreign>,
+                                  options, Conflated>;
 
 inline Shot shot(std::uint64_t number) {
   Shot made;
@@ -137,7 +137,7 @@ namespace strait_test::keep_last {
 
 TEMPLATE_TEST_CASE("of messages that conflate only the latest waits, whole and in order",
                    "[queue][conflate]", STRAIT_TEST_UNREAD) {
-  auto ends = connect<Link<TestType>>();
+  auto ends = connect<FrameLink<TestType>>();
   constexpr std::uint64_t count = 500;
   // Many times more than the queue may hold, and none is refused.
   for (std::uint64_t i = 1; i <= count; ++i) REQUIRE(ends.client.send(shot(i)));
@@ -159,7 +159,7 @@ TEMPLATE_TEST_CASE("of messages that conflate only the latest waits, whole and i
 
 TEMPLATE_TEST_CASE("each type waits by its own rule, and the order is the sender's",
                    "[queue][conflate]", STRAIT_TEST_UNREAD) {
-  auto ends = connect<Link<TestType>>();
+  auto ends = connect<FrameLink<TestType>>();
   std::uint64_t number = 0;
   std::vector<std::uint64_t> commands;
   // Until a queue is there, whatever the transport takes before.
@@ -187,7 +187,7 @@ TEMPLATE_TEST_CASE("each type waits by its own rule, and the order is the sender
 
 TEMPLATE_TEST_CASE("a channel keeps the last of all its messages", "[queue][conflate]",
                    STRAIT_TEST_UNREAD) {
-  auto ends = connect<Link<TestType, strait::ChannelOptions{.keep_last = 5}>>();
+  auto ends = connect<FrameLink<TestType, strait::ChannelOptions{.keep_last = 5}>>();
   std::uint64_t number = 0;
   while (ends.client.observer().messages < 100) REQUIRE(ends.client.send(Command{++number}));
   const std::uint64_t all = number;
@@ -202,7 +202,7 @@ TEMPLATE_TEST_CASE("a channel keeps the last of all its messages", "[queue][conf
 
 TEMPLATE_TEST_CASE("what waits for a peer conflates, too", "[queue][conflate]",
                    STRAIT_TEST_TRANSPORTS) {
-  using LinkT = Link<TestType>;
+  using LinkT = FrameLink<TestType>;
   const auto token = new_token();
   const auto name = unique_name("keep-last");
   auto server = LinkT::listen(name, token);
@@ -222,7 +222,8 @@ TEMPLATE_TEST_CASE("what waits for a peer conflates, too", "[queue][conflate]",
 TEMPLATE_TEST_CASE("large messages out of line conflate beyond what may be under way",
                    "[queue][conflate][out_of_line]", STRAIT_TEST_UNREAD) {
   constexpr std::size_t small_bound = 200'000;  // six of them
-  auto ends = connect<Link<TestType, strait::ChannelOptions{.max_queued_bytes = small_bound}>>();
+  auto ends =
+      connect<FrameLink<TestType, strait::ChannelOptions{.max_queued_bytes = small_bound}>>();
   constexpr std::uint64_t count = 300;
   for (std::uint64_t i = 1; i <= count; ++i) {
     auto buffer = ends.client.template out_of_line<Shot>().value();
@@ -241,7 +242,7 @@ TEMPLATE_TEST_CASE("large messages out of line conflate beyond what may be under
 
 TEMPLATE_TEST_CASE("the rights of messages that were replaced are closed, those of others arrive",
                    "[queue][conflate][rights]", STRAIT_TEST_RIGHTS) {
-  auto ends = connect<Link<TestType>>();
+  auto ends = connect<FrameLink<TestType>>();
   std::uint64_t number = 0;
   while (ends.client.queued_bytes() < 100'000) REQUIRE(ends.client.send(Command{++number}));
   // Each shot takes the reading end of a pipe with it: when it is dropped, that is closed.
@@ -272,7 +273,7 @@ TEMPLATE_TEST_CASE("the rights of messages that were replaced are closed, those 
 
 TEMPLATE_TEST_CASE("a slow one of many receivers gets the latest, the others get all",
                    "[queue][conflate][acceptor]", STRAIT_TEST_UNREAD) {
-  using LinkT = Link<TestType>;
+  using LinkT = FrameLink<TestType>;
   const auto token = new_token();
   const auto name = unique_name("keep-last");
   auto server = strait::Acceptor<LinkT>::listen(name, token).value();

@@ -17,6 +17,10 @@ Pair<RawLink<T>> pair_with_five() {
   auto pair = connected_pair<RawLink<T>>();
   for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(100, i)));
   REQUIRE(pair.client.flush(long_enough));
+  if constexpr (!arrives_at_once<T>) {
+    const strait::Interests first{strait::Interest::to_read(pair.server.native_handle().value())};
+    REQUIRE(strait::posix::wait_for(first, strait::detail::Deadline::after(long_enough)));
+  }
   return pair;
 }
 
@@ -57,7 +61,11 @@ TEMPLATE_TEST_CASE("one poll gives all that a poll before it has left by stop", 
                    STRAIT_TEST_TRANSPORTS) {
   auto pair = pair_with_five<TestType>();
   CHECK(pair.server.poll([&](View) { pair.server.stop(); }).value() == 1);
-  CHECK(pair.server.poll(pair.at_server).value() == 4);
+  if constexpr (arrives_at_once<TestType>) {
+    CHECK(pair.server.poll(pair.at_server).value() == 4);
+  } else {
+    CHECK(pair.deliver_to_server(4));
+  }
 }
 
 TEMPLATE_TEST_CASE("stop in on_connected ends run before the first message", "[listener]",

@@ -19,7 +19,7 @@ using strait::EndedBy;
 
 namespace {
 
-struct Note {
+struct NoteMessage {
   std::uint64_t number;
 };
 struct Wide {
@@ -34,12 +34,12 @@ struct Wide {
 struct Tall {
   std::array<std::uint64_t, 1024> words;
 };
-using Notes = strait::TrivialSerializer<Note, Wide, Tall>;
+using Notes = strait::TrivialSerializer<NoteMessage, Wide, Tall>;
 
 template <class T>
 using ObservedLink = strait::Channel<T, Notes, strait::ChannelOptions{}, Events>;
 
-const auto deaf = [](const auto&) {};
+const auto hears_nothing = [](const auto&) {};
 
 /// Both ends and what their observers heard.
 template <class T>
@@ -54,7 +54,7 @@ struct Observed {
   std::optional<Link> client = Link::connect(name, token, 0ms, at_client).value();
 
   bool connect() {
-    return strait_test::pump_until(*server, deaf, *client, deaf, [&] {
+    return strait_test::pump_until(*server, hears_nothing, *client, hears_nothing, [&] {
       return !server->waiting_connect() && !client->waiting_connect();
     });
   }
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("an observer hears the name, the peer, and the end, each once
   pair.client->close();
   pair.client->close();
   CHECK(ended_once(pair.at_client.log, Errc::closed, EndedBy::this_side));
-  CHECK(poll_until_error(*pair.server, deaf) == Errc::peer_closed);
+  CHECK(poll_until_error(*pair.server, hears_nothing) == Errc::peer_closed);
   // This very process is the peer, and lives.
   CHECK(ended_once(pair.at_server.log, Errc::peer_closed, EndedBy::peer));
   pair.server.reset();
@@ -105,7 +105,7 @@ TEMPLATE_TEST_CASE("an observer hears the end of a channel that is destroyed or 
   *other.server = std::move(*pair.server);
   CHECK(ended_once(other.at_server.log, Errc::closed, EndedBy::this_side));
   CHECK(pair.at_server.log->ends.empty());
-  CHECK(poll_until_error(*other.server, deaf) == Errc::peer_closed);
+  CHECK(poll_until_error(*other.server, hears_nothing) == Errc::peer_closed);
   CHECK(ended_once(pair.at_server.log, Errc::peer_closed, EndedBy::peer));
 }
 
@@ -126,8 +126,8 @@ TEMPLATE_TEST_CASE("an observer hears that there was no channel, and why", "[obs
   const Events liar;
   auto client = Link::connect(name, new_token(), 0ms, liar).value();
   REQUIRE(repeat_until([&] {
-    static_cast<void>(server.poll(deaf));
-    return !client.poll(deaf);
+    static_cast<void>(server.poll(hears_nothing));
+    return !client.poll(hears_nothing);
   }));
   CHECK(ended_once(liar.log, Errc::bad_token, EndedBy::peer));
   CHECK(liar.log->peers.empty());
@@ -207,16 +207,16 @@ TEMPLATE_TEST_CASE("an observer that asks for types hears them", "[observer]",
                    STRAIT_TEST_TRANSPORTS) {
   Observed<TestType> pair;
   REQUIRE(pair.connect());
-  REQUIRE(pair.client->send(Note{1}));
+  REQUIRE(pair.client->send(NoteMessage{1}));
   REQUIRE(pair.client->send(Wide{.letter = 'a', .number = 2}));
-  const auto notes = [](const Note&) {};
+  const auto notes = [](const NoteMessage&) {};
   REQUIRE(repeat_until([&] {
     static_cast<void>(pair.server->poll(notes));
     return pair.at_server.log->events.back() == "unexpected Wide 1 16";
   }));
-  CHECK(pair.at_client.log->count("send Note 0 8") == 1);
+  CHECK(pair.at_client.log->count("send NoteMessage 0 8") == 1);
   CHECK(pair.at_client.log->count("send Wide 1 16") == 1);
-  CHECK(pair.at_server.log->count("receive Note 0 8") == 1);
+  CHECK(pair.at_server.log->count("receive NoteMessage 0 8") == 1);
 }
 
 TEMPLATE_TEST_CASE("an observer that asks for bytes hears the same at both ends", "[observer]",
@@ -228,8 +228,8 @@ TEMPLATE_TEST_CASE("an observer that asks for bytes hears the same at both ends"
   const KeptBytes at_client;
   auto server = Link::listen(name, token, at_server).value();
   auto client = Link::connect(name, token, 0ms, at_client).value();
-  REQUIRE(client.send(Note{7}));  // before there is a peer
-  REQUIRE(pump_until(server, deaf, client, deaf,
+  REQUIRE(client.send(NoteMessage{7}));  // before there is a peer
+  REQUIRE(pump_until(server, hears_nothing, client, hears_nothing,
                      [&] { return !server.waiting_connect() && !client.waiting_connect(); }));
   REQUIRE(client.send(Wide{.letter = 'a', .number = 0x0102030405060708}));  // has padding
   auto given = client.template out_of_line<Tall>().value();
@@ -237,12 +237,12 @@ TEMPLATE_TEST_CASE("an observer that asks for bytes hears the same at both ends"
   REQUIRE(client.send(given));
   given.writable().value()->words[0] = 99;
   REQUIRE(client.send(std::move(given)));
-  REQUIRE(
-      pump_until(server, deaf, client, deaf, [&] { return at_server.log->received.size() == 4; }));
+  REQUIRE(pump_until(server, hears_nothing, client, hears_nothing,
+                     [&] { return at_server.log->received.size() == 4; }));
   const auto& sent = at_client.log->sent;
   REQUIRE(sent.size() == 4);
   CHECK(sent == at_server.log->received);
-  CHECK(sent[0].bytes.size() == sizeof(Note));
+  CHECK(sent[0].bytes.size() == sizeof(NoteMessage));
   CHECK(sent[1].tag == 1);
   CHECK(sent[2].bytes.size() == sizeof(Tall));
   CHECK(sent[2].bytes[0] == std::byte{0});
@@ -270,13 +270,13 @@ TEMPLATE_TEST_CASE("each client of an acceptor has an observer of its own, which
   const auto name = unique_name("observed");
   PerClient observer;
   auto server = strait::Acceptor<Link>::listen(name, token, observer).value();
-  const auto listener = [](Link&, const Note&) {};
+  const auto listener = [](Link&, const NoteMessage&) {};
   auto first = Client::connect(name, token).value();
   auto second = Client::connect(name, token).value();
   REQUIRE(repeat_until([&] {
     static_cast<void>(server.poll(listener));
-    static_cast<void>(first.poll(deaf));
-    static_cast<void>(second.poll(deaf));
+    static_cast<void>(first.poll(hears_nothing));
+    static_cast<void>(second.poll(hears_nothing));
     return observer.all->size() == 2 && !first.waiting_connect() && !second.waiting_connect();
   }));
   const auto& heard = *observer.all;
@@ -323,12 +323,13 @@ TEMPLATE_TEST_CASE("a proxy's observer is called on the threads that it is said 
   auto server = Link::listen(name, token, observer).value();
   auto client = strait::Channel<TestType, Notes>::connect(name, token).value();
   {
-    auto proxy = strait::ChannelProxy<Link>::start(std::move(server), [](const Note&) {}).value();
-    REQUIRE(proxy.send(Note{1}));
-    REQUIRE(client.send(Note{2}));
+    auto proxy =
+        strait::ChannelProxy<Link>::start(std::move(server), [](const NoteMessage&) {}).value();
+    REQUIRE(proxy.send(NoteMessage{1}));
+    REQUIRE(client.send(NoteMessage{2}));
     REQUIRE(client.send(Wide{.letter = 'a', .number = 3}));  // has no callable, which is the end
     REQUIRE(repeat_until([&] {
-      static_cast<void>(client.poll(deaf));
+      static_cast<void>(client.poll(hears_nothing));
       const auto access = observer.where->access();
       return static_cast<bool>(observer.where->why);
     }));

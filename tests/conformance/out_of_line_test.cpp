@@ -19,7 +19,7 @@ using strait::OutOfLineBytes;
 namespace {
 
 /// A listener that keeps the buffers themselves.
-struct Keeper {
+struct BufferKeeper {
   std::vector<OutOfLineBytes> kept{};
   void operator()(OutOfLineBytes buffer) { kept.push_back(std::move(buffer)); }
 };
@@ -120,7 +120,7 @@ TEMPLATE_TEST_CASE("a buffer of which parts are written arrives whole, again and
 TEMPLATE_TEST_CASE("a listener may keep buffers, write to them, and outlive the channel with them",
                    "[out_of_line]", STRAIT_TEST_TRANSPORTS) {
   auto pair = std::make_unique<Pair<RawLink<TestType>>>(connected_pair<RawLink<TestType>>());
-  Keeper keeper;
+  BufferKeeper keeper;
   constexpr std::size_t size = 200'000;
   auto again = filled(pair->client, size, 1);
   // Given away, sent again and again, and no buffer at all.
@@ -265,7 +265,7 @@ TEMPLATE_TEST_CASE("a buffer that was received can be sent on", "[out_of_line]",
                    STRAIT_TEST_TRANSPORTS) {
   auto first = connected_pair<RawLink<TestType>>();
   auto second = connected_pair<RawLink<TestType>>();
-  Keeper keeper;
+  BufferKeeper keeper;
   for (std::uint64_t i = 0; i != 6; ++i) {
     auto buffer = filled(first.client, 90'000, i);
     // Sent twice, it may be kept at the receiver.

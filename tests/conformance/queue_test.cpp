@@ -73,8 +73,14 @@ TEMPLATE_TEST_CASE("who only sends gets through again once the peer has read", "
   for (int round = 0; round != 10; ++round) {
     while (pair.server.poll(pair.at_server).value() != 0) {
     }
-    const auto sent = pair.client.send(pattern(1000, count));
-    REQUIRE(sent);
+    if constexpr (arrives_at_once<TestType>) {
+      REQUIRE(pair.client.send(pattern(1000, count)));
+    } else {
+      REQUIRE(repeat_until([&] {
+        static_cast<void>(pair.server.poll(pair.at_server));
+        return pair.client.send(pattern(1000, count)).has_value();
+      }));
+    }
     ++count;
     while (pair.client.send(pattern(1000, count))) ++count;
   }

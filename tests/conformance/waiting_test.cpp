@@ -33,7 +33,11 @@ TEMPLATE_TEST_CASE("wait handles what is there already, however long it may wait
   REQUIRE(pair.client.send(pattern(1)));
   CHECK(pair.server.wait(pair.at_server, std::chrono::hours::max()).value() == 1);
   REQUIRE(pair.client.send(pattern(1)));
-  CHECK(pair.server.wait(pair.at_server, 0ms).value() == 1);
+  if constexpr (arrives_at_once<TestType>) {
+    CHECK(pair.server.wait(pair.at_server, 0ms).value() == 1);
+  } else {
+    CHECK(repeat_until([&] { return pair.server.wait(pair.at_server, 0ms).value() == 1; }));
+  }
 }
 
 TEMPLATE_TEST_CASE("two threads that wait for each other in turns never sleep through a message",

@@ -6,7 +6,7 @@
 # What the adapters of event loops and of serializers' libraries are tested against.
 adapter_packages=(libasio-dev libboost-dev libglib2.0-dev libuv1-dev pkg-config libprotobuf-dev
   protobuf-compiler libflatbuffers-dev flatbuffers-compiler libcapnp-dev capnproto
-  libmsgpack-cxx-dev libcereal-dev nlohmann-json3-dev)
+  libmsgpack-cxx-dev libcereal-dev nlohmann-json3-dev libzmq3-dev)
 # Homebrew has Qt as a whole alone, which takes long.
 [[ $(uname) != Linux ]] || adapter_packages+=(libsystemd-dev qt6-base-dev)
 

@@ -53,8 +53,8 @@ class ChannelHandshake {
       auto client = server_->accept(observer);
       if (!client) return client.error();
       if (*client) {
+        peer = (*client)->peer();
         link.emplace(std::move((*client)->link));
-        peer.credentials = (*client)->credentials;
         return {};
       }
     }

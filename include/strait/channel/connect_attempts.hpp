@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "strait/base/chrono.hpp"
@@ -15,8 +16,25 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/result.hpp"
+#include "strait/transport.hpp"
 
 namespace strait::detail {
+
+/// A name that is kept as long as it is needed.
+template <class TransportT>
+using KeptNameOf = std::conditional_t<std::is_same_v<NameOf<TransportT>, std::string_view>,
+                                      std::string, NameOf<TransportT>>;
+
+/// Looks a server up, with keys made of the token where a transport has any.
+template <class TransportT>
+Result<typename TransportT::Connector> find_server(const NameOf<TransportT>& name,
+                                                   const Token& token) {
+  if constexpr (requires { TransportT::look_up(name, token); }) {
+    return TransportT::look_up(name, token);
+  } else {
+    return TransportT::look_up(name);
+  }
+}
 
 /// The way to a server, with as many attempts as the time allows, cut where it would block: for a
 /// call that waits, and for loops.
@@ -26,7 +44,7 @@ class ConnectAttempts {
   using Connected = Introduced<TransportT>;
 
   /// A deadline of now is for one attempt, which has the usual time of a handshake.
-  ConnectAttempts(std::string_view name, const HandshakeTerms& terms,
+  ConnectAttempts(const NameOf<TransportT>& name, const HandshakeTerms& terms,
                   std::chrono::milliseconds usual, Deadline deadline)
       : name_(name),
         terms_(terms),
@@ -70,7 +88,7 @@ class ConnectAttempts {
   static constexpr std::chrono::milliseconds longest_pause{60};
 
   Result<void> begin() {
-    auto found = TransportT::look_up(name_);
+    auto found = find_server<TransportT>(name_, terms_.token);
     if (!found) return found.error();
     auto peer = say_hello<TransportT>(std::move(*found), terms_);
     if (!peer) return peer.error();
@@ -99,7 +117,7 @@ class ConnectAttempts {
            why == std::errc::no_such_file_or_directory;
   }
 
-  std::string name_;
+  KeptNameOf<TransportT> name_;
   HandshakeTerms terms_;
   std::chrono::milliseconds usual_;
   bool tries_again_;
@@ -116,11 +134,12 @@ class ConnectAttempts {
 ///
 /// Errors: those of `Channel::connect`. Blocking: up to the deadline.
 template <class TransportT, class Observer>
-Result<Introduced<TransportT>> connect_to(std::string_view name, const HandshakeTerms& terms,
+Result<Introduced<TransportT>> connect_to(const NameOf<TransportT>& name,
+                                          const HandshakeTerms& terms,
                                           std::chrono::milliseconds usual, Deadline deadline,
                                           Observer& observer) {
   if (deadline.is_now()) {
-    auto found = TransportT::look_up(name);
+    auto found = find_server<TransportT>(name, terms.token);
     if (!found) return found.error();
     auto server = say_hello<TransportT>(std::move(*found), terms);
     if (server.failed_with(Errc::peer_closed)) return Errc::refused;

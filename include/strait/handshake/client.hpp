@@ -48,7 +48,9 @@ Result<void> read_welcome(TransportT& link, PeerCredentials& credentials, PeerPo
   if constexpr (!TellsCredentials<typename TransportT::Connector>) {
     credentials = link.server_credentials();
     // Before what it says counts.
-    if (auto checked = check_peer(credentials, peers); !checked) return checked;
+    if constexpr (!KnowsPeersByKey<TransportT>) {
+      if (auto checked = check_peer(credentials, peers); !checked) return checked;
+    }
   }
   auto checked = check_welcome(answer->bytes());
   if (checked.failed_with(Errc::schema_mismatch)) {

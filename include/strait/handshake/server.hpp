@@ -25,6 +25,12 @@ template <class TransportT>
 struct Introduced {
   TransportT link;
   PeerCredentials credentials;
+
+  Peer peer() const {
+    Peer peer{credentials};
+    if constexpr (KnowsPeersByKey<TransportT>) peer.public_key = link.public_key();
+    return peer;
+  }
 };
 
 /// Has an observer hear of the type in which a peer's schema differs, if that is seen.
@@ -47,7 +53,13 @@ class HandshakeServer {
   template <class... From>
   static Result<HandshakeServer> listen(const HandshakeTerms& terms, AcceptLimits limits,
                                         From&&... from) {
-    auto server = TransportT::listen(std::forward<From>(from)..., limits);
+    auto server = [&] {
+      if constexpr (requires { TransportT::listen(from..., limits, terms.token); }) {
+        return TransportT::listen(std::forward<From>(from)..., limits, terms.token);
+      } else {
+        return TransportT::listen(std::forward<From>(from)..., limits);
+      }
+    }();
     if (!server) return server.error();
     return HandshakeServer(std::move(*server), terms);
   }
@@ -119,8 +131,10 @@ class HandshakeServer {
   Result<TransportT> answer(typename TransportT::Request request, const IsFull& is_full,
                             Observer& observer) const {
     if (request.failure) return request.failure;
-    if (auto checked = check_peer(request.credentials, terms_.peers); !checked) {
-      return checked.error();
+    if constexpr (!KnowsPeersByKey<TransportT>) {
+      if (auto checked = check_peer(request.credentials, terms_.peers); !checked) {
+        return checked.error();
+      }
     }
     auto why =
         check_hello(request.hello(), terms_.schema.hash, terms_.token, terms_.options).error();

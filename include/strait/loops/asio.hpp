@@ -136,7 +136,8 @@ class AsioChannel {
 /// has the usual time of a handshake. Errors: those of `Channel::connect`; `operation_aborted`.
 template <class ChannelT, class Executor, class Rep, class Period,
           class CompletionToken = asio_detail::net::default_completion_token_t<Executor>>
-auto async_connect(const Executor& executor, std::string_view name, const Token& token,
+auto async_connect(const Executor& executor,
+                   const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
                    std::chrono::duration<Rep, Period> timeout,
                    CompletionToken&& completion = CompletionToken(),
                    typename ChannelT::observer_type observer = {}) {

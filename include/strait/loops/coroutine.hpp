@@ -258,8 +258,8 @@ auto flush(LoopT& loop, ChannelT& channel, std::chrono::duration<Rep, Period> du
 /// `co_await` gives a connected channel, a `Result<ChannelT>`: see `Channel::connect`. Without a
 /// timeout it is one attempt, which has the usual time of a handshake. Errors: as there.
 template <class ChannelT, EventLoop LoopT, class Rep = std::int64_t, class Period = std::milli>
-auto connect(LoopT& loop, std::string_view name, const Token& token,
-             std::chrono::duration<Rep, Period> timeout = {},
+auto connect(LoopT& loop, const detail::NameOf<typename ChannelT::transport>& name,
+             const Token& token, std::chrono::duration<Rep, Period> timeout = {},
              typename ChannelT::observer_type observer = {}) {
   using Step = detail::ConnectStep<ChannelT>;
   return LoopOperation<LoopT, Step>(

@@ -111,7 +111,8 @@ class ConnectStep {
   using value_type = ChannelT;
 
   /// A deadline of now is for one attempt, which has the usual time of a handshake.
-  ConnectStep(std::string_view name, const Token& token, Deadline deadline, ObserverT observer)
+  ConnectStep(const NameOf<typename ChannelT::transport>& name, const Token& token,
+              Deadline deadline, ObserverT observer)
       : attempts_(name, ChannelT::terms(token), ChannelT::accept_limits().timeout, deadline),
         observer_(std::move(observer)) {
     detail::observe_name(observer_, name);
@@ -170,8 +171,9 @@ class ChannelServer {
   /// Claims a name. Each client's channel gets a copy of the observer.
   ///
   /// Errors: `invalid_name`, `name_taken`, `permission_denied`, the system's. Blocking: never.
-  [[nodiscard]] static Result<ChannelServer> listen(std::string_view name, const Token& token,
-                                                    ObserverT observer = {}) {
+  [[nodiscard]] static Result<ChannelServer> listen(
+      detail::NameOf<typename ChannelT::transport> name, const Token& token,
+      ObserverT observer = {}) {
     detail::observe_name(observer, name);
     return listen_at(name, token, std::move(observer));
   }

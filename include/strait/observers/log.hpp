@@ -125,8 +125,11 @@ class LogObserver {
     peer_ = peer.credentials.pid;
     if (!prints(LogLevel::info)) return;
     print(LogLevel::info, [&](Line& line) {
-      line << "connected uid=" << std::uint64_t{peer.credentials.uid}
-           << " gid=" << std::uint64_t{peer.credentials.gid};
+      line << "connected";
+      if (peer.credentials.uid != PeerCredentials::unknown_id) {
+        line << " uid=" << std::uint64_t{peer.credentials.uid}
+             << " gid=" << std::uint64_t{peer.credentials.gid};
+      }
       if (peer.passed_on) line << ", by a process that has passed this end on";
     });
   }

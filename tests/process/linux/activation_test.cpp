@@ -93,7 +93,7 @@ int serve_one(ActivatedSocket socket, const strait::Token& token) {
 }
 
 template <class T>
-void talk(const std::string& name, const strait::Token& token) {
+void talk_over(const std::string& name, const strait::Token& token) {
   auto link = ProcessLink<T>::connect(name, token, long_enough);
   REQUIRE((link ? std::string() : link.error().message()) == "");
   REQUIRE(link->send(pattern(1000, 7)));
@@ -124,7 +124,7 @@ TEMPLATE_TEST_CASE("a server listens at a socket that it was started with", "[pr
       must(::access(place.socket.c_str(), F_OK) == 0);
       must(::fcntl(3, F_GETFD) < 0);
     });
-    talk<TestType>(place.name, token);
+    talk_over<TestType>(place.name, token);
     CHECK(service.ended_well());
   }
 }
@@ -145,7 +145,7 @@ TEMPLATE_TEST_CASE("a channel with one client listens there, too", "[process][ac
   // A wrong token is wrong here, too.
   CHECK(ProcessLink<TestType>::connect(place.name, new_token(), long_enough).error() ==
         Errc::bad_token);
-  talk<TestType>(place.name, token);
+  talk_over<TestType>(place.name, token);
   CHECK(service.ended_well());
 }
 
@@ -288,6 +288,6 @@ TEMPLATE_TEST_CASE("systemd starts a server when its first client comes", "[proc
   const auto token = new_token();
   const auto which = word_for<TestType>(Transports<Mach, Socket>());
   auto child = Child::spawn("activation.activate", {which, place.socket, token.to_hex()});
-  talk<TestType>(place.name, token);
+  talk_over<TestType>(place.name, token);
   CHECK(child.wait().success());
 }
