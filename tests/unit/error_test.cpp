@@ -32,9 +32,9 @@ TEST_CASE("every error has a message of its own", "[error]") {
 
 TEST_CASE("every error's message says what has happened and then what to do", "[error]") {
   // What a user can do begins with a verb.
-  const std::set<std::string> verbs{"add",  "build", "choose", "close", "do",    "flush", "give",
-                                    "hand", "let",   "look",   "make",  "raise", "run",   "send",
-                                    "set",  "start", "take",   "try",   "use",   "wait"};
+  const std::set<std::string> verbs{
+      "add",  "build", "chmod",  "choose", "close", "do",  "flush", "give", "hand", "let", "look",
+      "make", "raise", "remove", "run",    "send",  "set", "start", "take", "try",  "use", "wait"};
   for (int value = first; value <= last; ++value) {
     const std::string message = message_of(value);
     CAPTURE(value, message);

@@ -186,7 +186,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     GatheredReader stream(parts);
     std::size_t written = 0;
     while (stream.left() != 0 && link.credit >= zmq_min_cost) {
-      const std::size_t size = min(min(stream.left(), zmq_part_bytes), link.credit);
+      const std::size_t size = (min)((min)(stream.left(), zmq_part_bytes), link.credit);
       ZmqMessage message(sizeof(ZmqHeader) + size);
       if (message.size() == 0) return written != 0 ? Result<std::size_t>(written) : no_memory();
       stream.read({message.data() + sizeof(ZmqHeader), size});

@@ -74,7 +74,7 @@ class ZmqLink {
     }
     ZmqMessage& message = taken_[next_];
     const auto rest = message.bytes().subspan(sizeof(ZmqHeader) + offset_);
-    const std::size_t size = min(rest.size(), room.size());
+    const std::size_t size = (min)(rest.size(), room.size());
     if (size != 0) std::memcpy(room.data(), rest.data(), size);
     offset_ += size;
     if (size == rest.size()) {

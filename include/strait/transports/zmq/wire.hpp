@@ -40,7 +40,7 @@ inline constexpr std::size_t zmq_part_bytes = (std::size_t{64} << 10) - sizeof(Z
 /// A message costs the sender as much credit as it has bytes, but at least so much: the number of
 /// messages that are under way is bounded, too.
 inline constexpr std::size_t zmq_min_cost = 4096;
-constexpr std::size_t zmq_cost(std::size_t bytes) { return max(bytes, zmq_min_cost); }
+constexpr std::size_t zmq_cost(std::size_t bytes) { return (max)(bytes, zmq_min_cost); }
 
 /// How much may be under way in each direction of a link.
 inline constexpr std::size_t zmq_credit = std::size_t{1} << 20;
@@ -62,7 +62,7 @@ class GatheredReader {
     left_ -= room.size();
     while (!room.empty()) {
       const auto& part = parts_.front();
-      const std::size_t size = min(room.size(), part.iov_len - offset_);
+      const std::size_t size = (min)(room.size(), part.iov_len - offset_);
       if (size != 0) {
         std::memcpy(room.data(), static_cast<const std::byte*>(part.iov_base) + offset_, size);
       }
