@@ -170,9 +170,11 @@ constexpr const char* describe(Errc error) noexcept {
       return "the peer has dropped the call without a reply: let its listener answer such a "
              "request";
     case Errc::unsafe_token_file:
-      return "the token's file is not a plain file of this user's alone: chmod 600 it, or remove "
-             "it";
-    case Errc::garbled_token_file: return "the token's file does not hold a token: remove it";
+      return "the file of a token or of keys is not a plain file of this user's alone: chmod 600 "
+             "it, "
+             "or remove it";
+    case Errc::garbled_token_file:
+      return "the file of a token or of keys does not hold one: remove it";
     case Errc::invalid_message:
       return "the message is not complete or cannot be encoded, and was not sent: set what its "
              "type requires";

@@ -66,7 +66,7 @@ constexpr std::size_t judged_bytes = 72;
 constexpr std::array<Field, 2> stable_fields{
     {{0, 8, Errc::malformed}, {8, 4, Errc::version_mismatch}}};
 constexpr std::array<Field, 5> other_fields{{{24, 32, Errc::bad_token},
-                                             {12, 4, Errc::schema_mismatch},
+                                             {12, 4, Errc::malformed},
                                              {16, 8, Errc::schema_mismatch},
                                              {56, 8, Errc::send_policy_mismatch},
                                              {64, 8, Errc::queue_size_mismatch}}};

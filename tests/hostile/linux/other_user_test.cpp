@@ -36,7 +36,8 @@ constexpr uid_t nobody = 65534;
 using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer,
                              strait::ChannelOptions{}, Refusals>;
 using Trusting = strait::Channel<strait::MachTransport<>, strait::RawSerializer,
-                                 strait::ChannelOptions{.peers = strait::PeerPolicy::any_user}>;
+                                 strait::ChannelOptions{.passable = true,
+                                                        .peers = strait::PeerPolicy::any_user}>;
 
 template <class T>
 using StrictEnd = strait::Channel<T, strait::RawSerializer>;

@@ -2,9 +2,20 @@
 
 // What stands in for <atomic> in a header of the library when Relacy runs it: see check.sh.
 
+#include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// After the standard library's headers, for it makes a macro of `delete`.
 #include <relacy/relacy.hpp>
 
 namespace model {
