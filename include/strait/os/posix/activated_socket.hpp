@@ -28,7 +28,7 @@ namespace strait {
 ///     SocketTransport    ListenStream=/run/calc/hello              /run/calc
 ///                        ListenStream=%t/strait/calc/hello         calc (of a user's own manager)
 ///     MachTransport      ListenSequentialPacket=/run/calc.socket   /run/calc.socket
-///     (on Linux)         ListenSequentialPacket=@strait.calc       calc
+///     (on Linux)         ListenSequentialPacket=\@strait.calc       calc
 ///
 /// To its clients the server is the user whose manager listens. Root's is no peer of another user's
 /// clients unless they have `PeerPolicy::any_user`; which clients may connect, `SocketMode=` says.
