@@ -3,12 +3,24 @@
 
 module;
 
+#include "strait/acknowledging.hpp"
 #include "strait/answering.hpp"
 #include "strait/caller.hpp"
 #include "strait/loops/coroutine.hpp"
 #include "strait/loops/poll_loop.hpp"
+#include "strait/message_size_histogram.hpp"
+#include "strait/observers/combined.hpp"
+#include "strait/observers/log.hpp"
+#include "strait/observers/recorder.hpp"
+#include "strait/observers/recording.hpp"
+#include "strait/observers/trace.hpp"
+#include "strait/observers/usdt.hpp"
+#include "strait/proxy_calls.hpp"
+#include "strait/reconnecting.hpp"
+#include "strait/serializers/acknowledged.hpp"
 #include "strait/serializers/struct.hpp"
 #include "strait/strait.hpp"
+#include "strait/transports/faulty.hpp"
 
 export module strait;
 
@@ -17,6 +29,8 @@ export namespace strait {
 // Channels, and what is around them.
 using strait::Acceptor;
 using strait::AcceptorOptions;
+using strait::Activatable;
+using strait::ActivatedSocket;
 using strait::Channel;
 using strait::ChannelOptions;
 using strait::ChannelProxy;
@@ -28,6 +42,7 @@ using strait::overloaded;
 using strait::Peer;
 using strait::PeerCredentials;
 using strait::PeerPolicy;
+using strait::PublicKey;
 using strait::ProxyOptions;
 using strait::TaskQueue;
 using strait::Token;
@@ -37,7 +52,31 @@ using strait::answering;
 using strait::Caller;
 using strait::CallId;
 using strait::Calls;
+using strait::ProxyCaller;
 using strait::Reply;
+
+// Servers that go and come again.
+using strait::Acknowledged;
+using strait::acknowledging;
+using strait::NoRedelivery;
+using strait::Reconnecting;
+using strait::ReconnectOptions;
+using strait::Redeliver;
+using strait::Sessions;
+
+// What happens.
+using strait::ChannelEnd;
+using strait::EndedBy;
+using strait::LogLevel;
+using strait::LogObserver;
+using strait::Observers;
+using strait::RecordedMessage;
+using strait::Recording;
+using strait::RecordingObserver;
+using strait::replay;
+using strait::ReplayOptions;
+using strait::TraceObserver;
+using strait::UsdtObserver;
 
 // Errors.
 using strait::Errc;
@@ -58,6 +97,12 @@ using strait::LaunchOptions;
 
 // Transports and their policies.
 using strait::BasicMachTransport;
+using strait::Conflate;
+using strait::FaultScript;
+using strait::FaultyTransport;
+using strait::KeepAll;
+using strait::KeepLast;
+using strait::QueuePolicy;
 using strait::BasicPipeTransport;
 using strait::BasicSocketTransport;
 using strait::Block;
