@@ -54,7 +54,7 @@ long sleeps_in_half_a_second() {
 /// A thread that looks every 20 ms would sleep 25 times.
 constexpr long few_messages = 12;
 
-const auto deaf = [](View) {};
+const auto deaf_listener = [](View) {};
 
 template <class Throw>
 std::error_code end_of_one_that_throws(Throw fail) {
@@ -75,14 +75,14 @@ std::error_code end_of_one_that_throws(Throw fail) {
 TEMPLATE_TEST_CASE("a proxy sleeps while its client has not come", "[proxy][sleep]",
                    STRAIT_TEST_TRANSPORTS) {
   auto link = Link<TestType>::listen(unique_name("sleep"), new_token()).value();
-  const auto proxy = Proxy<TestType>::start(std::move(link), deaf).value();
+  const auto proxy = Proxy<TestType>::start(std::move(link), deaf_listener).value();
   CHECK(sleeps_in_half_a_second() < few_messages);
 }
 
 TEMPLATE_TEST_CASE("a proxy sleeps while its server has not answered", "[proxy][sleep]",
                    STRAIT_TEST_TRANSPORTS) {
   auto pair = fresh_pair<Link<TestType>>();
-  auto proxy = Proxy<TestType>::start(std::move(pair.client), deaf).value();
+  auto proxy = Proxy<TestType>::start(std::move(pair.client), deaf_listener).value();
   CHECK(sleeps_in_half_a_second() < few_messages);
   // And wakes up for the answer.
   REQUIRE(proxy.send(pattern(10)));
@@ -94,7 +94,8 @@ TEMPLATE_TEST_CASE("a proxy sleeps while neither its listener nor its peer takes
                    "[proxy][sleep]", STRAIT_TEST_TRANSPORTS) {
   auto tasks = strait::TaskQueue::create().value();
   auto pair = fresh_pair<Link<TestType>>();
-  auto proxy = Proxy<TestType>::start(std::move(pair.server), deaf, tasks->executor()).value();
+  auto proxy =
+      Proxy<TestType>::start(std::move(pair.server), deaf_listener, tasks->executor()).value();
   REQUIRE(poll_until(pair.client, pair.at_client, [&] { return pair.at_client.connected == 1; }));
   // Until nothing goes either way: a bridge reads ahead.
   std::size_t sent = 0;
@@ -139,7 +140,7 @@ TEST_CASE("a listener may throw at the news of the end, and an executor always",
   CHECK(repeat_until([&] { return proxy.flush(0ms).error() == Errc::peer_closed; }));
 
   auto other = fresh_pair<Link<Socket>>();
-  auto mute = Proxy<Socket>::start(std::move(other.server), deaf, no_executor).value();
+  auto mute = Proxy<Socket>::start(std::move(other.server), deaf_listener, no_executor).value();
   CHECK(poll_until_error(other.client, other.at_client) == Errc::peer_closed);
   CHECK(mute.flush(0ms).error() == std::errc::operation_canceled);
 }
