@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <strait/answering.hpp>
-#include <strait/loops/asio_calls.hpp>
+#include <strait/loops/asio/calls.hpp>
 #include <strait/strait.hpp>
 
 using namespace std::chrono_literals;

@@ -1,6 +1,6 @@
 // Compiled twice: with STRAIT_BOOST_ASIO for Boost.Asio, without it for standalone Asio.
 
-#include <strait/loops/asio_calls.hpp>
+#include <strait/loops/asio/calls.hpp>
 
 #if defined(STRAIT_BOOST_ASIO)
 #include <boost/asio.hpp>
