@@ -30,6 +30,7 @@
 #include "strait/transports/zmq/link_state.hpp"
 #include "strait/transports/zmq/message.hpp"
 #include "strait/transports/zmq/monitor.hpp"
+#include "strait/transports/zmq/send_frame.hpp"
 #include "strait/transports/zmq/watch.hpp"
 #include "strait/transports/zmq/wire.hpp"
 
@@ -398,27 +399,10 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   }
 
   Result<void> send(State& link, ZmqKind kind, std::span<const std::byte> bytes) {
-    ZmqMessage message(sizeof(ZmqHeader) + bytes.size());
-    if (message.size() == 0) return no_memory();
-    if (!bytes.empty()) std::memcpy(message.data() + sizeof(ZmqHeader), bytes.data(), bytes.size());
-    return send(link, kind, message);
+    return send_frame(socket_, role_ == Role::server, link, kind, bytes);
   }
-
-  /// Sends a message whose front is room for the header.
   Result<void> send(State& link, ZmqKind kind, ZmqMessage& message, std::size_t credit = 0) {
-    const ZmqHeader header{kind, static_cast<std::uint32_t>(credit), link.next_out};
-    std::memcpy(message.data(), &header, sizeof header);
-    Result<void> sent;
-    if (role_ == Role::server) sent = socket_.send(link.routing_id, ZMQ_SNDMORE);
-    if (sent) sent = socket_.send(message);
-    if (sent) {
-      ++link.next_out;
-      return {};
-    }
-    // An honest peer has taken what it gave credit for, so libzmq has room as long as it has a
-    // connection; a DEALER does not say which it is that it lacks.
-    const bool full = sent.failed_with(Errc::would_block) && role_ == Role::server;
-    return full ? Errc::malformed : Errc::peer_closed;
+    return send_frame(socket_, role_ == Role::server, link, kind, message, credit);
   }
 
   /// There are more messages than were taken in, of which the socket does not tell again.
