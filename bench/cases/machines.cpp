@@ -48,7 +48,7 @@ class CurveLink {
     if (zmq_setsockopt(raw(), option, text, 41) != 0) throw_zmq("key");
   }
 
-  /// For the first message alone, which says who the peer is.
+  /// For the first message alone, by which the ROUTER learns the routing id.
   void receive_first() {
     set(ZMQ_RCVTIMEO, 10'000);
     receive(1, [](std::span<const std::byte>) {});

@@ -246,8 +246,8 @@ struct ClientAcknowledging : Acknowledging<ChannelT, Handlers> {
 /// be safe by then. A client that leaves so many acknowledgements unread that its channel's queue
 /// is full is closed, and learns the rest when it comes again.
 ///
-/// Not for clients that were handed over from another acceptor, which have said before who they
-/// are: they are `malformed`.
+/// Not for clients that were handed over from another acceptor, whose session began there: they are
+/// `malformed`.
 template <class ChannelT, class Handlers>
   requires requires { typename ChannelT::serializer; }
 auto acknowledging(ChannelT& channel, Sessions& sessions, Handlers handlers) {

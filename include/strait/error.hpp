@@ -85,7 +85,7 @@ enum class Errc {
   /// The peer let go of a call without a reply: it has no callable for it, or dropped its `Reply`.
   unanswered,
   /// The file of a token is no plain file, or another user's, or others may read or write it. If it
-  /// is your own, `chmod 600` it; else find out who has put it there, and remove it.
+  /// is your own, `chmod 600` it; else find out which program has put it there, and remove it.
   unsafe_token_file,
   /// The file of a token does not hold one. Remove it: it is made anew.
   garbled_token_file,

@@ -10,7 +10,7 @@
 
 namespace strait {
 
-/// Who has ended a channel.
+/// Which side has ended a channel.
 enum class EndedBy : std::uint8_t {
   /// `close()`, the end of the object, or something that this process has run out of.
   this_side,

@@ -35,13 +35,13 @@ struct PublicKey {
 
 struct Peer {
   /// Over a network no kernel vouches for anyone: user and group are then `unknown_id`, the process
-  /// is 0, and `public_key` says who it is.
+  /// is 0, and `public_key` names the peer.
   PeerCredentials credentials;
   /// True of an end that came with a message (`Rights::take`): the credentials are then those of
   /// the process that passed it on and vouches for it. No kernel tells which process writes at the
   /// other end.
   bool passed_on = false;
-  /// Whose secret half the peer has proven to have; none over the transports of one machine.
+  /// The key whose secret half the peer has proven to have; none over the transports of one machine.
   PublicKey public_key{};
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // ZmqTransport under the names of the conformance suite: each stands for a port of the loopback
-// interface, which the system chooses. Whom the kernel says the peer to be is all that the suite
+// interface, which the system chooses. What the kernel says of the peer is all that the suite
 // asks for and a network has not, so it is told what it expects.
 
 #include <strait/base/channel_name.hpp>

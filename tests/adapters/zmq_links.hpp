@@ -31,7 +31,7 @@ using ZmqLinkOver =
     strait::Channel<strait::BasicZmqTransport<SecurityT>, strait::TrivialSerializer<Count>,
                     strait::ChannelOptions{}, Observer>;
 using ZmqCountLink = ZmqLinkOver<>;
-/// Sees who is turned away.
+/// Sees the clients that are turned away.
 using WatchedZmqLink = ZmqLinkOver<strait::Curve, SharedRefusals>;
 
 inline sockaddr_in loopback_address(std::uint16_t port) {
@@ -42,7 +42,7 @@ inline sockaddr_in loopback_address(std::uint16_t port) {
   return address;
 }
 
-/// A port of the loopback interface that nobody listens at. Another process may take it, so
+/// A port of the loopback interface that is free. Another process may take it, so
 /// whoever listens asks for one until it can.
 inline std::uint16_t free_port() {
   const strait::posix::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

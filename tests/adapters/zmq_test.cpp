@@ -550,7 +550,7 @@ TEST_CASE("a client with the keys that breaks the rules is closed, and no other 
     return !listener.ends.empty();
   }));
   CHECK(listener.ends == std::vector{make_error_code(Errc::malformed)});
-  // It goes on, and nobody hears it.
+  // It goes on, and no listener hears it.
   for (int i = 0; i != 100; ++i) bad.send(ZmqKind::data, count_frame);
   std::uint64_t answer = 0;
   REQUIRE(honest.send(Count{42}));

@@ -12,13 +12,13 @@ namespace strait {
 
 #if STRAIT_HAS_WINDOWS
 
-/// A user's security identifier (SID), as the system lays it out; nobody's by default.
+/// A user's security identifier (SID), as the system lays it out; by default that of no user.
 class UserId {
  public:
   static constexpr std::size_t capacity = 68;
 
   UserId() = default;
-  /// Nobody's if there are more bytes than an identifier can have.
+  /// That of no user if there are more bytes than an identifier can have.
   explicit UserId(std::span<const std::byte> sid) {
     if (sid.empty() || sid.size() > capacity) return;
     std::memcpy(bytes_.data(), sid.data(), sid.size());

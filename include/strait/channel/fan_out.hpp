@@ -90,7 +90,7 @@ class FanOut {
   template <class ChannelT, class Message, class Channels>
   static std::size_t send_as_it_is(const Message& message, Channels& channels) {
     std::size_t taken = 0;
-    // Sending a buffer as it is leaves it to its owner, who has it const here.
+    // Sending a buffer as it is leaves it to the caller, whose buffer is const here.
     auto& sent = const_cast<Message&>(message);
     channels.for_each([&](ChannelT& channel) { taken += channel.send(sent).has_value(); });
     return taken;

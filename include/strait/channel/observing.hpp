@@ -32,7 +32,7 @@ inline bool is_of_peer(const std::error_code& why) {
   return false;
 }
 
-/// By whom a channel has ended, for this reason.
+/// Which side has ended a channel, for this reason.
 [[gnu::cold, gnu::noinline]] inline ChannelEnd end_of_channel(std::error_code why,
                                                               const Peer& peer) {
   if (!is_of_peer(why)) return {why, EndedBy::this_side};

@@ -12,7 +12,7 @@ namespace strait::detail {
 // A recording is a header and records, each a header and the bytes of a message; the last record
 // says that it is the last. All numbers are of the machine's own form. Each check is over all that
 // stands before it, too, so that nothing can be changed, left out or exchanged without notice. It
-// is against accidents: it keeps out no enemy who can write to the file.
+// is against accidents: it keeps out no enemy that can write to the file.
 
 struct RecordingHeader {
   /// What damages text, such as a change of line ends, damages this.

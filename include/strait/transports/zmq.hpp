@@ -234,7 +234,7 @@ class BasicZmqTransport {
       if (auto guarded = (*hub)->guard(domain, std::move(admitted)); !guarded)
         return guarded.error();
     }
-    // A peer that is gone is told to who sends to it.
+    // libzmq tells a sender that its peer is gone.
     if (auto set = socket.set(ZMQ_ROUTER_MANDATORY, 1); !set) return set.error();
     if (auto watched = (*hub)->monitor(ZMQ_EVENT_DISCONNECTED); !watched) return watched.error();
     const auto locked = (*hub)->lock();

@@ -115,7 +115,7 @@ std::optional<int> run_child_role(int argc, char** argv) {
   const int code = role->second(ChildArguments(argv + 3, argv + argc));
   const auto leaks = after_a_moment([&] {
     auto after = ResourceSnapshot::take();
-    after.files = before.files;  // the directory is shared with the parent, who checks it
+    after.files = before.files;  // the directory is shared with the parent, which checks it
     after.descriptors.erase(input());
     return differences(before, after);
   });

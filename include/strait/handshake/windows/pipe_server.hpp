@@ -138,7 +138,7 @@ class PipeServer {
     server.event_ = std::move(*event);
     server.half_open_ = HalfOpen<Candidate>(limits);
     if (auto added = server.add_instance(); !added) return added.error();
-    // Another user may have made the pipe before, and says then who may use it.
+    // Another user may have made the pipe before, and has then set the users that may open it.
     const auto owner = posix::owner_of(server.first_->handle());
     if (!owner) return owner.error();
     if (!posix::is_effective_user(*owner)) return Errc::permission_denied;
@@ -180,7 +180,7 @@ class PipeServer {
     if (!pipe) return pipe.error();
     auto* instance = new (std::nothrow) PipeInstance(std::move(*pipe), event_.get());
     if (instance == nullptr) return no_memory();
-    // Behind the others, so that who came first is let in first.
+    // Behind the others, so that the first client to come is the first to be let in.
     PipeInstance** end = &first_;
     while (*end != nullptr) end = &(*end)->next;
     *end = instance;

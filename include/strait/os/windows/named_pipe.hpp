@@ -41,7 +41,7 @@ inline Result<Descriptor> make_pipe_instance(const std::wstring& name, const Pro
   return pipe;
 }
 
-/// The client's end. It lets the server ask who this is, and no more.
+/// The client's end. It lets the server ask for this process's user, and no more.
 ///
 /// Errors: `not_found`; `would_block` while the server has no end to spare; the system's.
 inline Result<Descriptor> connect_pipe(const std::wstring& name) {
@@ -55,7 +55,7 @@ inline Result<Descriptor> connect_pipe(const std::wstring& name) {
   return system_error(failed);
 }
 
-/// Both ends of a pipe that nobody else can connect to.
+/// Both ends of a pipe that no other process can connect to.
 ///
 /// Errors: the system's.
 inline Result<std::array<Descriptor, 2>> pipe_pair() {
@@ -74,8 +74,8 @@ inline Result<std::array<Descriptor, 2>> pipe_pair() {
   return std::array{std::move(*server), std::move(*client)};
 }
 
-/// As whom the client of a pipe runs, from which something was read: the kernel knows it of the
-/// thread that wrote, whatever that does or is later.
+/// The user of a pipe's client, from which something was read: that of the thread that wrote,
+/// whatever it does or is later.
 ///
 /// Errors: the system's.
 inline Result<PeerCredentials> client_credentials(HANDLE pipe) {

@@ -33,7 +33,7 @@ struct PipeOperation {
 /// end, without a call. What is written goes out from a buffer of this end, one piece at a time.
 ///
 /// The system gives up what a thread has begun when that thread ends. Reading is begun anew then;
-/// but of a piece that was on its way nobody knows how much has arrived, so that is the end.
+/// but of a piece that was on its way no system tells how much has arrived, so that is the end.
 class PipeEnd {
  public:
   PipeEnd() = default;

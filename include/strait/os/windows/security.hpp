@@ -36,7 +36,7 @@ class LocalMemory {
   void* memory_ = nullptr;
 };
 
-/// Whom an object that is made belongs to, and who may use it: this user, and with `any_user`
+/// The owner of an object that is made, and the users that may open it: this user, and with `any_user`
 /// everyone, but only with `others_access`. The owner is named, or it would be the administrators
 /// where one of them runs with all rights.
 class Protection {
@@ -91,7 +91,7 @@ class Protection {
   LocalMemory list_;
 };
 
-/// To whom an object of the kernel belongs: its maker, or whom that has named.
+/// The owner of an object of the kernel: its maker, or the user that its maker has named.
 ///
 /// Errors: the system's.
 inline Result<UserId> owner_of(HANDLE object) {

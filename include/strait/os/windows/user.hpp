@@ -14,7 +14,7 @@ inline UserId user_of_sid(PSID sid) {
   return UserId({static_cast<const std::byte*>(sid), ::GetLengthSid(sid)});
 }
 
-/// Whose a token is; nobody's when that can't be read.
+/// The user of a token; none when that can't be read.
 inline UserId user_of_token(HANDLE token) {
   alignas(TOKEN_USER) std::byte bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
   DWORD size = 0;
@@ -22,7 +22,7 @@ inline UserId user_of_token(HANDLE token) {
   return user_of_sid(reinterpret_cast<const TOKEN_USER*>(bytes)->User.Sid);
 }
 
-/// As whom a process runs; nobody when that can't be read.
+/// The user of a process; none when that can't be read.
 inline UserId user_of_process(HANDLE process) {
   HANDLE token = nullptr;
   if (!::OpenProcessToken(process, TOKEN_QUERY, &token)) return {};
@@ -35,7 +35,7 @@ inline const UserId& effective_user() {
   return user;
 }
 
-/// Whether an id that the kernel gave is that of this process's user. Nobody equals nobody.
+/// Whether an id that the kernel gave is that of this process's user. No user equals none.
 inline bool is_effective_user(const UserId& id) { return id && id == effective_user(); }
 
 }  // namespace strait::windows

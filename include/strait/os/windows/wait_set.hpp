@@ -167,7 +167,7 @@ class WaitSet {
     Member* next = nullptr;
     /// The set's.
     HANDLE event;
-    /// As the owner knows it, who may close it at any time; `kept` is the same object.
+    /// As its owner knows it, which may close it at any time; `kept` is the same object.
     HANDLE handle;
     Descriptor kept;
     PTP_WAIT wait = nullptr;

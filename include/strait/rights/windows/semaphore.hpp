@@ -15,7 +15,7 @@
 namespace strait {
 
 /// A counting semaphore without a name, shared between processes. A right: send it with `Rights`.
-/// The system's own, so nobody can make it count wrong but by counting.
+/// The system's own, so a peer can make it count wrong by counting alone.
 ///
 /// Threads: any, at the same time. A process that dies leaves it usable.
 class Semaphore {

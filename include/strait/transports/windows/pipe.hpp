@@ -27,8 +27,8 @@ namespace strait {
 /// Messages as length-prefixed frames over a named pipe of bytes, each way.
 ///
 /// A plain name is found by its own user only; with `PeerPolicy::any_user`, a path is found by all.
-/// Clients on other machines are turned away by the system. Who the peer is the kernel knows: a
-/// server of the thread that said Hello, a client of whom the pipe belongs to.
+/// Clients on other machines are turned away by the system. The kernel tells a server
+/// the user of the thread that said Hello, and a client the owner of the pipe.
 ///
 /// What was sent and has not fitted in the pipe counts as queued until it is through: it would be
 /// lost with this end. A link that is passed to another thread while something is queued is at its

@@ -40,7 +40,7 @@ namespace strait::detail {
 /// DEALER one.
 ///
 /// A socket is used by one thread at a time, hence the mutex. What comes for any link is taken in
-/// by whoever looks, and the owner of the link that it is for is woken. The one party that a socket
+/// by the thread that looks, and the owner of the link that it is for is woken. The one party that a socket
 /// has (the only link, or a server without links) waits for the socket itself, which costs no
 /// wake-up more than libzmq does. When there are several, the context's thread waits for it: then a
 /// link is woken for its own messages only, and depends on no other link's owner. That costs a
@@ -181,7 +181,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   ///
   /// Errors: why the link has ended; `not_enough_memory`, and nothing was sent.
   Result<std::size_t> write(State& link, std::span<const posix::GatheredPart> parts) {
-    // Who only sends takes in here what gives room.
+    // A link that only sends takes in here what gives room.
     if (link.credit < zmq_min_cost) pump(&link);
     if (link.ended) return link.ended;
     GatheredReader stream(parts);
@@ -433,7 +433,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     look_after_send();
     if (linked_ != 0 || listening_ || links_.empty()) return;
     if (role_ == Role::client && !links_.begin()->second->linked) {
-      // There is but a Hello, which nobody needs any more.
+      // There is but a Hello, which is of no use any more.
       static_cast<void>(socket_.set(ZMQ_LINGER, 0));
       links_.clear();
       return;

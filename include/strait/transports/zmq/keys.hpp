@@ -102,7 +102,7 @@ class KeyPair {
 struct CurveKeys {
   /// This end's own.
   std::optional<KeyPair> own = {};
-  /// To connect: the server's public half. A server with another one is talked to by nobody.
+  /// To connect: the server's public half. A server with another one is not talked to.
   std::optional<PublicKey> server = {};
   /// To listen: the clients that are let in, by their public halves, and no other.
   std::vector<PublicKey> clients = {};

@@ -11,7 +11,7 @@
 
 namespace strait::detail {
 
-/// Who waits for a socket: somebody's wait set, or the context's thread.
+/// What waits for a socket: a wait set, or the context's thread.
 class ZmqWatch {
  public:
   /// What there is to wait for; -1 is nothing.
