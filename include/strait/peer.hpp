@@ -41,7 +41,8 @@ struct Peer {
   /// the process that passed it on and vouches for it. No kernel tells which process writes at the
   /// other end.
   bool passed_on = false;
-  /// The key whose secret half the peer has proven to have; none over the transports of one machine.
+  /// The key whose secret half the peer has proven to have; none over the transports of one
+  /// machine.
   PublicKey public_key{};
 };
 

@@ -18,7 +18,8 @@
 namespace strait::posix {
 
 /// Reads how a process has ended out of the text of its /proc/PID/stat. The kernel sets the code
-/// before it closes the process's descriptors, so that an end of a connection that is seen closed comes after it.
+/// before it closes the process's descriptors, so that an end of a connection that is seen closed
+/// comes after it.
 ///
 /// A code of 0 may also mean that the kernel does not tell: unless `is_told`.
 inline ProcessEnd parse_process_end(const char* text, bool is_told) {

@@ -36,9 +36,9 @@ class LocalMemory {
   void* memory_ = nullptr;
 };
 
-/// The owner of an object that is made, and the users that may open it: this user, and with `any_user`
-/// everyone, but only with `others_access`. The owner is named, or it would be the administrators
-/// where one of them runs with all rights.
+/// The owner of an object that is made, and the users that may open it: this user, and with
+/// `any_user` everyone, but only with `others_access`. The owner is named, or it would be the
+/// administrators where one of them runs with all rights.
 class Protection {
  public:
   /// Errors: the system's.

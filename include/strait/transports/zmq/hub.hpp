@@ -40,11 +40,11 @@ namespace strait::detail {
 /// DEALER one.
 ///
 /// A socket is used by one thread at a time, hence the mutex. What comes for any link is taken in
-/// by the thread that looks, and the owner of the link that it is for is woken. The one party that a socket
-/// has (the only link, or a server without links) waits for the socket itself, which costs no
-/// wake-up more than libzmq does. When there are several, the context's thread waits for it: then a
-/// link is woken for its own messages only, and depends on no other link's owner. That costs a
-/// wake-up.
+/// by the thread that looks, and the owner of the link that it is for is woken. The one party that
+/// a socket has (the only link, or a server without links) waits for the socket itself, which costs
+/// no wake-up more than libzmq does. When there are several, the context's thread waits for it:
+/// then a link is woken for its own messages only, and depends on no other link's owner. That costs
+/// a wake-up.
 class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHub> {
  public:
   using State = ZmqLinkState;
