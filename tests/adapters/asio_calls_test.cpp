@@ -1,13 +1,4 @@
-// Compiled twice: with STRAIT_BOOST_ASIO for Boost.Asio, without it for standalone Asio.
-
 #include <strait/loops/asio/calls.hpp>
-
-#if defined(STRAIT_BOOST_ASIO)
-#include <boost/asio.hpp>
-#include <boost/system/system_error.hpp>
-#else
-#include <asio.hpp>
-#endif
 
 #include <chrono>
 #include <cstddef>
@@ -20,30 +11,17 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/either_asio.hpp"
 #include "adapters/links.hpp"
 #include "strait/answering.hpp"
 #include "strait/serializers/calls.hpp"
 #include "support/catch.hpp"
-
-#if defined(STRAIT_BOOST_ASIO)
-namespace net = boost::asio;
-using SystemError = boost::system::system_error;
-#if BOOST_ASIO_VERSION >= 101900
-#define STRAIT_TEST_CANCELS 1
-#endif
-#else
-namespace net = asio;
-using SystemError = std::system_error;
-#define STRAIT_TEST_CANCELS 1
-#endif
 
 using namespace strait_test;
 using strait::AsioCaller;
 using strait::AsioChannel;
 
 namespace {
-
-using ErrorCode = strait::asio_detail::ErrorCode;
 
 struct Question {
   std::uint64_t value;

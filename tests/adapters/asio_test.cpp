@@ -1,14 +1,3 @@
-// Compiled twice: with STRAIT_BOOST_ASIO for Boost.Asio, without it for standalone Asio.
-
-#include <strait/loops/asio.hpp>
-
-#if defined(STRAIT_BOOST_ASIO)
-#include <boost/asio.hpp>
-#include <boost/system/system_error.hpp>
-#else
-#include <asio.hpp>
-#endif
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -24,21 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/either_asio.hpp"
 #include "adapters/links.hpp"
 #include "support/catch.hpp"
-
-#if defined(STRAIT_BOOST_ASIO)
-
-namespace net = boost::asio;
-using SystemError = boost::system::system_error;
-#if BOOST_ASIO_VERSION >= 101900
-#define STRAIT_TEST_CANCELS 1
-#endif
-#else
-namespace net = asio;
-using SystemError = std::system_error;
-#define STRAIT_TEST_CANCELS 1
-#endif
 
 using namespace strait_test;
 using strait::AsioChannel;
@@ -47,7 +24,6 @@ using strait::ChannelServer;
 
 namespace {
 
-using ErrorCode = strait::asio_detail::ErrorCode;
 using Timer = net::basic_waitable_timer<std::chrono::steady_clock>;
 using Asynchronous = AsioChannel<SocketLink>;
 
