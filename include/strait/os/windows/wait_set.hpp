@@ -122,6 +122,7 @@ class WaitSet {
 
   /// Makes the set ready until `ready`. Threads: any.
   void interrupt() const noexcept {
+    // Partner: look(), which resets the event before it asks. The event's own calls order the two.
     state_->interrupted.store(true, std::memory_order_relaxed);
     ::SetEvent(event());
   }
@@ -144,6 +145,7 @@ class WaitSet {
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
 
+    /// Partner: on_set(), whose wait is over then: another one may be begun.
     bool fired() const { return seen.load(std::memory_order_acquire); }
 
     /// Whether it is set; if not, it is waited for.
@@ -160,6 +162,7 @@ class WaitSet {
 
     static void CALLBACK on_set(PTP_CALLBACK_INSTANCE, void* self, PTP_WAIT, TP_WAIT_RESULT) {
       auto* const member = static_cast<Member*>(self);
+      // Partner: fired().
       member->seen.store(true, std::memory_order_release);
       ::SetEvent(member->event);
     }
@@ -195,6 +198,7 @@ class WaitSet {
 
     static void CALLBACK on_time(PTP_CALLBACK_INSTANCE, void* self, PTP_TIMER) {
       auto* const state = static_cast<State*>(self);
+      // Partner: look(). It sees this, or its reset of the event came before the event is set here.
       state->due.store(true, std::memory_order_release);
       ::SetEvent(state->event.get());
     }
