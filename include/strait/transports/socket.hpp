@@ -19,6 +19,7 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/pending_clients.hpp"
+#include "strait/handshake/request.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/interest.hpp"
@@ -48,13 +49,8 @@ class BasicSocketTransport {
  public:
   using wait_policy = WaitPolicy;
 
-  class Request {
+  class Request : public detail::RequestBase {
    public:
-    PeerCredentials credentials;
-    std::error_code failure;
-
-    std::span<const std::byte> hello() const { return hello_.bytes(); }
-
     Result<BasicSocketTransport> welcome(std::span<const std::byte> bytes) && {
       if (auto sent = answer(bytes); !sent) return sent.error();
       return BasicSocketTransport(std::move(socket_));
@@ -69,7 +65,6 @@ class BasicSocketTransport {
     }
 
     posix::PeerSocket socket_;
-    detail::HandshakeBytes hello_;
   };
 
   class Server {
@@ -89,8 +84,7 @@ class BasicSocketTransport {
             return rights.size() == 0 ? hello : Errc::malformed;
           },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
-            client.failure = hello.error();
-            if (hello) client.hello_ = *hello;
+            client.take_hello(hello);
             return std::move(client);
           });
     }

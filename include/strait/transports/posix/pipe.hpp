@@ -15,6 +15,7 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/pending_clients.hpp"
+#include "strait/handshake/request.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/fifo.hpp"
@@ -41,13 +42,8 @@ class BasicPipeTransport {
  public:
   using wait_policy = WaitPolicy;
 
-  class Request {
+  class Request : public detail::RequestBase {
    public:
-    PeerCredentials credentials;
-    std::error_code failure;
-
-    std::span<const std::byte> hello() const { return hello_.bytes(); }
-
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
       if (auto sent = detail::write_frame(writing(out_), bytes); !sent) return sent.error();
       return BasicPipeTransport(std::move(in_), std::move(out_));
@@ -61,7 +57,6 @@ class BasicPipeTransport {
 
     posix::Descriptor in_;
     posix::Descriptor out_;
-    detail::HandshakeBytes hello_;
   };
 
   class Server {
@@ -72,8 +67,7 @@ class BasicPipeTransport {
       return pending_clients_.next(
           [](Request& client) { return detail::read_hello(reading(client.in_)); },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
-            client.failure = hello.error();
-            if (hello) client.hello_ = *hello;
+            client.take_hello(hello);
             return std::move(client);
           });
     }

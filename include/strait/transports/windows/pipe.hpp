@@ -14,6 +14,7 @@
 #include "strait/fwd.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
+#include "strait/handshake/request.hpp"
 #include "strait/handshake/windows/pipe_server.hpp"
 #include "strait/os/gathered.hpp"
 #include "strait/os/interest.hpp"
@@ -38,14 +39,9 @@ class BasicPipeTransport {
  public:
   using wait_policy = WaitPolicy;
 
-  class Request {
+  class Request : public detail::RequestBase {
    public:
     explicit Request(posix::PipeEnd end) : end_(std::move(end)) {}
-
-    PeerCredentials credentials;
-    std::error_code failure;
-
-    std::span<const std::byte> hello() const { return hello_.bytes(); }
 
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
       if (auto sent = answer(bytes); !sent) return sent.error();
@@ -62,7 +58,6 @@ class BasicPipeTransport {
     }
 
     posix::PipeEnd end_;
-    detail::HandshakeBytes hello_;
   };
 
   class Server {
@@ -71,9 +66,8 @@ class BasicPipeTransport {
       return pipe_.accept(
           [](Request& client) { return detail::read_hello(reading(client.end_)); },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
-            client.failure = hello.error();
+            client.take_hello(hello);
             if (hello) {
-              client.hello_ = *hello;
               // The kernel knows it of a client that has said something.
               const auto credentials = posix::client_credentials(client.end_.get());
               if (credentials) client.credentials = *credentials;
