@@ -59,6 +59,7 @@ class ActivatedSocket {
       names = end == names.npos ? std::string_view() : names.substr(end + 1);
       if (!name.empty() && its != name) continue;
       const std::uint64_t bit = std::uint64_t{1} << i;
+      // Relaxed: nothing is read on account of it.
       if ((taken_.fetch_or(bit, std::memory_order_relaxed) & bit) != 0) continue;
       return adopt(first_descriptor + i);
     }
