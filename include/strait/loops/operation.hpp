@@ -77,7 +77,7 @@ class [[nodiscard("strait: co_await it.")]] LoopOperation : detail::Cancellable 
     done_ = done;
     auto wait = step_.wait();
     if (!wait) {
-      result_ = wait.error();
+      result_.emplace(wait.error());
       return false;
     }
     const LoopCallback ready([](void* self) { static_cast<LoopOperation*>(self)->go_on(); }, this);
@@ -97,7 +97,7 @@ class [[nodiscard("strait: co_await it.")]] LoopOperation : detail::Cancellable 
   /// Ends a wait with `std::errc::operation_canceled`: the coroutine goes on within this call.
   void cancel() final {
     if (!done_) return;
-    result_ = std::make_error_code(std::errc::operation_canceled);
+    result_.emplace(std::make_error_code(std::errc::operation_canceled));
     complete();
   }
 
