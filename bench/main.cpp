@@ -34,6 +34,7 @@ constexpr Experiment experiments[] = {
      bench::run_fan_out},
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
     {"serializers", "messages with parts, by each serializer", bench::run_serializers},
+    {"loops", "a channel in event loops beside its own wait and a bare epoll", bench::run_loops},
     {"calls", "a call and its reply beside a bare round trip", bench::run_calls},
     {"allocations", "how often sending and receiving goes to the heap", bench::run_allocations},
 };

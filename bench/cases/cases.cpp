@@ -44,6 +44,12 @@ std::span<const Case> all_cases() {
       bare_pipe_case(),
       unix_seqpacket_case(),
 #endif
+#ifdef STRAIT_BENCH_HAS_LOOPS
+      loop_wait_case(),
+      loop_epoll_case(),
+      loop_coroutine_case(),
+      loop_asio_case(),
+#endif
 #ifdef STRAIT_BENCH_HAS_BOOST
       boost_mq_case(),
 #endif

@@ -28,6 +28,11 @@ Case mach_block_case();
 // The library with its receiving on another thread.
 Case mach_bridged_case();
 Case pipe_bridged_case();
+// A channel in event loops, where the build has found Asio.
+Case loop_wait_case();
+Case loop_epoll_case();
+Case loop_coroutine_case();
+Case loop_asio_case();
 // Messages with parts, and calls.
 Case order_raw_case();
 Case order_struct_case();

@@ -36,6 +36,8 @@ int run_fan_out(const Options& options);
 int run_idle(const Options& options);
 /// What serializers, strait's own and those of other libraries, make of messages with parts.
 int run_serializers(const Options& options);
+/// A channel in event loops, beside its own wait and a bare epoll.
+int run_loops(const Options& options);
 /// A call and its reply beside a bare round trip.
 int run_calls(const Options& options);
 /// How often sending and receiving goes to the heap.

@@ -65,10 +65,14 @@ class InTurn {
   InTurn(Step step, Deadline deadline, int& polls)
       : step_(std::move(step)), deadline_(deadline), polls_(&polls) {}
 
+  bool has_kept() const requires(requires(Step step) { step.has_kept(); }) {
+    return step_.has_kept();
+  }
+  Result<value_type> take_kept() requires(requires(Step step) { step.take_kept(); }) {
+    return step_.take_kept();
+  }
+
   std::optional<Result<value_type>> try_now() {
-    if constexpr (requires { step_.has_kept(); }) {
-      if (step_.has_kept()) return step_.try_now();
-    }
     if (++*polls_ > polls_per_turn) return std::nullopt;
     auto result = step_.try_now();
     if (!result && deadline_.passed()) return Errc::timed_out;
@@ -131,15 +135,16 @@ class Kept {
       next_ = 0;
       failed = source_.poll(*this).error();
     }
-    if (!empty()) return std::move(messages_[next_++]);
+    if (!empty()) return take();
     if (failed) return failed;
     return std::nullopt;
   }
+  Result<Message> take() { return std::move(messages_[next_++]); }
   bool empty() const { return next_ == messages_.size(); }
 
  private:
-  /// A quarter of a MiB at the most.
-  static constexpr std::size_t most = (std::size_t{256} << 10) / sizeof(Message) + 1;
+  /// As much as a ring holds: less makes more polls, more leaves the cache.
+  static constexpr std::size_t most = (std::size_t{64} << 10) / sizeof(Message) + 1;
 
   Source& source_;
   std::vector<Message> messages_;
@@ -161,6 +166,7 @@ class NextStep {
 
   /// Whether there is one without a poll.
   bool has_kept() const { return !kept_.empty(); }
+  Result<Message> take_kept() { return kept_.take(); }
   std::optional<Result<Message>> try_now() { return kept_.try_take(); }
   Result<LoopWait> wait() {
     const auto handle = source_.native_handle();

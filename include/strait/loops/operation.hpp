@@ -67,6 +67,9 @@ class [[nodiscard("strait: co_await it.")]] LoopOperation : detail::Cancellable 
 
   /// Whether the result is there without waiting.
   bool try_complete() {
+    if constexpr (keeps) {
+      if (step_.has_kept()) return true;
+    }
     result_ = step_.try_now();
     return result_.has_value();
   }
@@ -92,7 +95,12 @@ class [[nodiscard("strait: co_await it.")]] LoopOperation : detail::Cancellable 
   }
 
   /// For once, when the result is there.
-  value_type result() { return *std::move(result_); }
+  value_type result() {
+    if constexpr (keeps) {
+      if (!result_) return step_.take_kept();
+    }
+    return *std::move(result_);
+  }
 
   /// Ends a wait with `std::errc::operation_canceled`: the coroutine goes on within this call.
   void cancel() final {
@@ -106,6 +114,9 @@ class [[nodiscard("strait: co_await it.")]] LoopOperation : detail::Cancellable 
   value_type await_resume() { return result(); }
 
  private:
+  /// Whether a step may have its result already: that one is then moved once, and not by `result_`.
+  static constexpr bool keeps = requires(Step & step) { step.take_kept(); };
+
   void stop_waiting() {
     readable_.reset();
     reached_.reset();
