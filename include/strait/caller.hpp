@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <coroutine>
 #include <cstddef>
 #include <system_error>
 #include <type_traits>
@@ -78,30 +79,68 @@ struct ResultHandler {
   }
 };
 
-/// Suspends a coroutine until a call has ended.
+/// A call's handler and what waits for its result, which know of each other as long as both are
+/// there: the handler is moved about and goes with its caller, a coroutine may be destroyed.
+template <class Waiting, class Reply>
+class ResultLink {
+ public:
+  explicit ResultLink(Waiting& waiting) noexcept : waiting_(&waiting) { waiting.link = this; }
+  ResultLink(ResultLink&& other) noexcept : waiting_(std::exchange(other.waiting_, nullptr)) {
+    if (waiting_ != nullptr) waiting_->link = this;
+  }
+  ResultLink& operator=(ResultLink&&) = delete;
+  ~ResultLink() { static_cast<void>(leave()); }
+
+  /// Ends what the other one knows of this.
+  Waiting* leave() noexcept {
+    if (waiting_ != nullptr) waiting_->link = nullptr;
+    return std::exchange(waiting_, nullptr);
+  }
+  void operator()(Result<Reply> reply) {
+    if (Waiting* const waiting = leave()) waiting->end(std::move(reply));
+  }
+
+ private:
+  Waiting* waiting_;
+};
+
+/// Suspends a coroutine until a call has ended. A coroutine that is destroyed meanwhile is not
+/// resumed, and the reply is dropped.
 template <class CallerT, class Reply, class Message>
 class CallAwaiter {
  public:
   CallAwaiter(CallerT& caller, const Message& request, std::chrono::nanoseconds timeout)
       : caller_(caller), request_(request), timeout_(timeout) {}
+  CallAwaiter(const CallAwaiter&) = delete;
+  CallAwaiter& operator=(const CallAwaiter&) = delete;
+  ~CallAwaiter() {
+    if (link != nullptr) link->leave();
+  }
 
   bool await_ready() const noexcept { return false; }
-  template <class Handle>
-  bool await_suspend(Handle handle) {
-    const auto resume = [this, handle](Result<Reply> reply) mutable {
-      reply_ = std::move(reply);
-      handle.resume();
-    };
-    const auto made = caller_.template call<Reply>(request_, timeout_, resume);
+  bool await_suspend(std::coroutine_handle<> coroutine) {
+    coroutine_ = coroutine;
+    const auto made = caller_.template call<Reply>(request_, timeout_, Link(*this));
     if (!made) reply_ = made.error();
     return made.has_value();
   }
   Result<Reply> await_resume() { return std::move(reply_); }
 
+  // For its handler.
+
+  using Link = ResultLink<CallAwaiter, Reply>;
+
+  void end(Result<Reply> reply) {
+    reply_ = std::move(reply);
+    coroutine_.resume();
+  }
+  Link* link = nullptr;
+
  private:
   CallerT& caller_;
   Message request_;
   std::chrono::nanoseconds timeout_;
+  std::coroutine_handle<> coroutine_;
   Result<Reply> reply_ = Errc::closed;
 };
 
@@ -237,11 +276,14 @@ class Caller {
   Result<void> run(Listener&& listener) {
     for (;;) {
       const auto [handled, stopped] = wait_until(listener, detail::Deadline::never());
-      if (stopped) return {};
       if (!handled) return handled.error() == Errc::closed ? Result<void>() : handled.error();
+      if (stopped) return {};
     }
   }
   Result<void> run() { return run(nobody()); }
+
+  /// As `Channel::stop`.
+  void stop() noexcept { channel_.stop(); }
 
   Result<NativeHandle> native_handle() {
     auto handle = channel_.native_handle();
@@ -324,12 +366,11 @@ class Caller {
         return {expired, false};
       }
       const auto until = detail::Deadline::earlier(deadline, calls_.next_deadline());
-      constexpr std::chrono::hours long_time{24};
       detail::ReplyListener<ChannelT, std::remove_reference_t<Listener>> all{channel_, calls_,
                                                                              listener};
-      const auto handled = conclude(channel_.wait(all, until.left_up_to(long_time)), 0);
-      if (!handled || *handled != 0 || deadline.passed()) return {handled, false};
-      if (!until.is_never() && !until.passed()) return {handled, true};
+      bool stopped = false;
+      const auto handled = conclude(channel_.wait_or_stop(all, until, stopped), 0);
+      if (!handled || *handled != 0 || stopped || deadline.passed()) return {handled, stopped};
     }
   }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +25,6 @@
 #include "strait/os/activated_socket.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/native_handle.hpp"
-#include "strait/os/poll.hpp"
 #include "strait/os/process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -337,6 +335,10 @@ class Channel {
   Result<void> send_encoded(std::uint16_t tag, std::span<const std::byte> message) {
     return core_.template send<ChannelOptions::unbounded>(
         detail::PlainPayload(tag, message.size(), message.data()));
+  }
+  template <class Listener>  // which says whether it was stopped, also by a listener that it called
+  auto wait_or_stop(Listener& listener, detail::Deadline until, bool& stopped) {
+    return core_.wait(listener, until, &stopped);
   }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }
   Interest await_room() { return core_.await_room(); }

@@ -673,3 +673,34 @@ TEST_CASE("a coroutine awaits its calls", "[coroutine][calls]") {
   CHECK(told[3].error() == Errc::timed_out);
   CHECK(told[4].error() == Errc::closed);
 }
+
+namespace {
+
+Task<> ask_once(strait::Caller<CallLink>& caller, bool& resumed) {
+  const auto alive = std::make_shared<int>(7);
+  static_cast<void>(co_await caller.call<Told>(Asked{1}, long_enough));
+  resumed = *alive == 7;
+}
+
+}  // namespace
+
+TEST_CASE("a coroutine that is destroyed while it awaits a call is not resumed",
+          "[coroutine][calls]") {
+  auto ends = link_pair<CallLink>();
+  CallLink& right = ends.second;
+  auto answers =
+      strait::answering(right, [](const Asked& asked) { return Told{asked.number + 1}; });
+  bool resumed = false;
+  std::optional<strait::Caller<CallLink>> caller(std::move(ends.first));
+  SECTION("and its reply is no fault") {
+    { const auto asking = ask_once(*caller, resumed); }
+    static_cast<void>(right.wait(answers, long_enough).value());
+    CHECK(caller->wait(long_enough).value() == 1);
+    CHECK(caller->calls_under_way() == 0);
+  }
+  SECTION("nor is one whose caller is gone") {
+    const auto asking = ask_once(*caller, resumed);
+    caller.reset();
+  }
+  CHECK_FALSE(resumed);
+}

@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -383,6 +384,49 @@ TEST_CASE("caller: calls end with what ends the channel", "[calls]") {
   }
   CHECK(ends.outcomes.errors.size() == 3);
   CHECK(ends.outcomes.sums.empty());
+}
+
+TEMPLATE_TEST_CASE("caller: run ends when it is told to stop", "[calls]", strait::SocketTransport,
+                   strait::MachTransport<>) {
+  auto ends = Ends<TestType>::make();
+  auto& caller = ends.caller;
+  const auto fail = [](const auto&) { FAIL("a message"); };
+  SECTION("before it has begun, and that once") {
+    caller.stop();
+    CHECK(caller.run(fail).has_value());
+    CHECK(caller.wait(fail, 1ms).value() == 0);
+  }
+  SECTION("by another thread, with no call under way") {
+    std::thread other([&] { caller.stop(); });
+    CHECK(caller.run(fail).has_value());
+    other.join();
+  }
+  SECTION("by another thread, with calls under way") {
+    caller.call(Add{}, 10s, ends.outcomes.handler()).value();
+    std::thread other([&] { caller.stop(); });
+    CHECK(caller.run(fail).has_value());
+    other.join();
+    CHECK(caller.calls_under_way() == 1);
+  }
+  SECTION("by what it calls: the rest is for later") {
+    std::vector<std::int32_t> events;
+    const auto stops = [&](const Event& event) {
+      events.push_back(event.number);
+      caller.channel().stop();
+    };
+    ends.server.send(Event{1}).value();
+    ends.server.send(Event{2}).value();
+    CHECK(caller.run(stops).has_value());
+    CHECK(events == std::vector{1});
+    CHECK(caller.run(stops).has_value());
+    CHECK(events == std::vector{1, 2});
+  }
+  SECTION("by a handler") {
+    caller.template call<Sum>(Add{}, 1ms, [&](Result<Sum>) { caller.stop(); }).value();
+    CHECK(caller.run(fail).has_value());
+    CHECK(caller.calls_under_way() == 0);
+    CHECK(caller.wait(fail, 1ms).value() == 0);
+  }
 }
 
 TEST_CASE("caller: handlers are destroyed uncalled with their caller", "[calls]") {

@@ -132,9 +132,9 @@ class ChannelCore {
   }
 
   template <class Listener>
-  Result<std::size_t> wait(Listener& listener, Deadline deadline) {
+  Result<std::size_t> wait(Listener& listener, Deadline deadline, bool* stopped = nullptr) {
     if (status_.has(Status::in_listener)) return Errc::busy;
-    const StopTaken stop_taken(stop_);
+    const StopTaken stop_taken(stop_, stopped);
     return wait_until(listener, deadline);
   }
 

@@ -80,13 +80,18 @@ class StopRequest {
 template <class Stop>
 class StopTaken {
  public:
-  explicit StopTaken(Stop& stop) : stop_(stop) {}
-  ~StopTaken() { stop_.take(); }
+  /// `told`, if there is one, hears whether there was a stop.
+  explicit StopTaken(Stop& stop, bool* told = nullptr) : stop_(stop), told_(told) {}
+  ~StopTaken() {
+    const bool taken = stop_.take();
+    if (told_ != nullptr) *told_ = taken;
+  }
   StopTaken(const StopTaken&) = delete;
   StopTaken& operator=(const StopTaken&) = delete;
 
  private:
   Stop& stop_;
+  bool* told_;
 };
 
 }  // namespace strait::detail
