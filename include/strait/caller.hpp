@@ -104,6 +104,14 @@ class ResultLink {
   Waiting* waiting_;
 };
 
+/// A time in a unit that does not depend on its type's, a year at the most.
+template <class Rep, class Period>
+std::chrono::nanoseconds capped(std::chrono::duration<Rep, Period> timeout) {
+  constexpr std::chrono::hours longest{24 * 365};
+  return timeout < longest ? std::chrono::ceil<std::chrono::nanoseconds>(timeout)
+                           : std::chrono::nanoseconds(longest);
+}
+
 /// Suspends a coroutine until a call has ended. A coroutine that is destroyed meanwhile is not
 /// resumed, and the reply is dropped.
 template <class CallerT, class Reply, class Message>
@@ -214,16 +222,14 @@ class Caller {
                  false, std::move(rights));
   }
 
-  /// The same for a coroutine, which goes on inside `poll`, `wait` or `run`:
+  /// The same for a coroutine, which goes on inside `poll`, `wait` or `run`, where it must not
+  /// destroy the caller; in a loop's coroutines take a `LoopCaller`:
   /// `strait::Result<Sum> sum = co_await caller.call<Sum>(Add{1, 2}, 200ms);`
   ///
   /// The reply is a copy: one with views of the message is for a handler.
   template <class Reply, class Message, class Rep, class Period>
   auto call(const Message& request, std::chrono::duration<Rep, Period> timeout) {
-    constexpr std::chrono::hours longest{24 * 365};
-    const auto capped = timeout < longest ? std::chrono::ceil<std::chrono::nanoseconds>(timeout)
-                                          : std::chrono::nanoseconds(longest);
-    return detail::CallAwaiter<Caller, Reply, Message>(*this, request, capped);
+    return detail::CallAwaiter<Caller, Reply, Message>(*this, request, detail::capped(timeout));
   }
 
   /// Calls for a stream of replies. `on_reply` takes each of them, and at the end, or at `timeout`,

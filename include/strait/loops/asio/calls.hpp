@@ -76,12 +76,10 @@ class AsioCaller : public AsioChannel<Caller<ChannelT>, Executor> {
       static_assert(std::default_initializable<Reply>,
                     "strait: a reply that async_call completes with can be default-constructed, as "
                     "there is one beside an error, too.");
-      constexpr std::chrono::hours longest{24 * 365};
-      const auto capped = timeout < longest ? std::chrono::ceil<std::chrono::nanoseconds>(timeout)
-                                            : std::chrono::nanoseconds(longest);
       using Operation = asio_detail::CallOperation<ChannelT, Executor, Message, Reply>;
       return asio_detail::net::async_compose<CompletionToken, void(ErrorCode, Reply)>(
-          Operation(this->state_, intake_, request, capped), token, this->get_executor());
+          Operation(this->state_, intake_, request, detail::capped(timeout)), token,
+          this->get_executor());
     }
 
     /// As `AsioChannel::async_receive`: what is no reply goes to the listener, which may be made by
