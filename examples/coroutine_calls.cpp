@@ -22,10 +22,9 @@ struct DividedByZero {};
 using Reply = std::variant<Quotient, DividedByZero>;
 using Messages = strait::TrivialSerializer<Divide, Quotient, DividedByZero>;
 using Link = strait::Channel<strait::SocketTransport, strait::Calls<Messages>>;
-using Loop = strait::PollLoop;
 
 // Answers one client with what is returned, until it has gone.
-strait::Task<> serve(Loop& loop, Link link) {
+strait::Task<> serve(strait::PollLoop& loop, Link link) {
   strait::Receiver receiver(loop, link);
   const auto divide = [](const Divide& asked) -> Reply {
     if (asked.by == 0) return DividedByZero();
@@ -35,7 +34,7 @@ strait::Task<> serve(Loop& loop, Link link) {
   }
 }
 
-strait::Task<int> ask(Loop& loop, Link link, int by) {
+strait::Task<int> ask(strait::PollLoop& loop, Link link, int by) {
   strait::LoopCaller caller(loop, std::move(link));
   const auto reply = (co_await caller.call<Reply>(Divide{12, by}, 5s)).value();
   if (const auto* const quotient = std::get_if<Quotient>(&reply)) {
@@ -47,7 +46,7 @@ strait::Task<int> ask(Loop& loop, Link link, int by) {
 }
 
 int main() {
-  Loop loop;
+  strait::PollLoop loop;
   std::vector<strait::Task<>> services;
   std::vector<strait::Task<int>> clients;
   for (int by = 0; by != 4; ++by) {

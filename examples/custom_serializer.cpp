@@ -7,7 +7,6 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-
 struct Request {
   std::string path;
   std::string user;
@@ -17,7 +16,6 @@ struct RequestView {
   std::string_view path;
   std::string_view user;
 };
-
 struct RequestSerializer {
   // Any number, as long as another one stands for another format.
   static constexpr std::uint64_t schema_hash = 0x5265'7175'6573'7401;

@@ -30,8 +30,7 @@ struct Accounts {
 
   void on_connected(Link& client) { totals[server.id(client)] = 0; }
   void operator()(Link& client, const Add& add) {
-    static_cast<void>(
-        client.send(Sum{totals[server.id(client)] += add.amount}));  // or on_closed tells
+    if (!client.send(Sum{totals[server.id(client)] += add.amount})) client.close();
   }
   void on_closed(Link& client, std::error_code) {
     std::printf("a client leaves with %d\n", static_cast<int>(totals[server.id(client)]));
