@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "strait/acceptor.hpp"
+#include "strait/channel/client_listener.hpp"
 #include "strait/channel/delivery.hpp"
 #include "strait/peer.hpp"
 #include "strait/redelivery/frame.hpp"
@@ -176,6 +177,10 @@ class Acknowledging {
           },
           before);
     }
+    template <class... Arguments>
+      requires(sizeof...(Before) != 0 && !std::invocable<Handlers&, Before&..., Arguments...> &&
+               std::invocable<Handlers&, Arguments...>)
+    void operator()(Arguments&&...) { lacks_client<Handlers, Before..., Arguments...>(); }
   };
 
   /// What a client has sent before it went is handled.
@@ -255,6 +260,7 @@ auto acknowledging(ChannelT& channel, Sessions& sessions, Handlers handlers) {
 }
 template <class ChannelT, AcceptorOptions options, class Handlers>
 auto acknowledging(Acceptor<ChannelT, options>&, Sessions& sessions, Handlers handlers) {
+  static_assert(detail::check_client_hooks<ChannelT, Handlers>());
   return detail::ClientAcknowledging<ChannelT, Handlers>(sessions, std::move(handlers));
 }
 

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <system_error>
 #include <tuple>
@@ -11,6 +12,7 @@
 #include "strait/acceptor.hpp"
 #include "strait/caller.hpp"
 #include "strait/calls/frame.hpp"
+#include "strait/channel/client_listener.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
@@ -25,6 +27,17 @@ template <class Source>
 struct ReplyTarget {
   Source* channel;
   Source* find() const { return channel; }
+};
+/// To a channel that connects again, as long as the connection lasts: another server, or the same
+/// one at the next time, has asked nothing.
+template <class Source>
+  requires requires(const Source& source) { source.connection(); }
+struct ReplyTarget<Source> {
+  Source* channel;
+  std::uint64_t connection = channel->connection();
+
+  ReplyTarget now() const { return {channel}; }
+  Source* find() const { return channel->connection() == connection ? channel : nullptr; }
 };
 template <class ChannelT, AcceptorOptions options>
 struct ReplyTarget<Acceptor<ChannelT, options>> {
@@ -120,6 +133,13 @@ class Reply {
 
 namespace detail {
 
+/// Whether a listener takes a call, behind what it takes in front of the message.
+template <class Handlers, class ReplyTo, class Message, class... Before>
+concept Answers = std::invocable<Handlers&, Before..., Message, ReplyTo> ||
+    std::invocable<Handlers&, Before..., Message, Rights, ReplyTo> ||
+    std::invocable<Handlers&, Before..., Message, Rights> ||
+    std::invocable<Handlers&, Before..., Message>;
+
 /// Answers calls by what a program's listener returns, or with what it does with a `Reply`.
 template <class Handlers>
 class Answering {
@@ -151,13 +171,14 @@ class Answering {
     std::tuple<Before&...> before;
 
     template <class Message>
-      requires(std::invocable<Handlers&, Before&..., Message, Reply<Source>> ||
-               std::invocable<Handlers&, Before&..., Message, Rights, Reply<Source>> ||
-               std::invocable<Handlers&, Before&..., Message, Rights> ||
-               std::invocable<Handlers&, Before&..., Message>)
-    void operator()(Message&& message) {
+    requires Answers<Handlers, Reply<Source>, Message, Before&...> void operator()(
+        Message&& message) {
       std::apply([&](Before&... first) { call(std::forward<Message>(message), first...); }, before);
     }
+    template <class Message>
+      requires(!Answers<Handlers, Reply<Source>, Message, Before&...> &&
+               Answers<Handlers, Reply<Source>, Message>)
+    void operator()(Message&&) { lacks_client<Handlers, Before..., Message>(); }
 
    private:
     template <class Message>
@@ -221,7 +242,11 @@ class ChannelAnswering : public Answering<Handlers> {
       : Answering<Handlers>(std::move(handlers)), target_(std::move(target)) {}
 
   void operator()(IncomingCall in, Rights rights = {}) {
-    this->template answer<Messages>(in, rights, target_);
+    if constexpr (requires { target_.now(); }) {
+      this->template answer<Messages>(in, rights, target_.now());
+    } else {
+      this->template answer<Messages>(in, rights, target_);
+    }
   }
   template <class Message>
     requires Hears<Handlers, ReplyTo, Message>
@@ -241,6 +266,13 @@ class ChannelAnswering : public Answering<Handlers> {
     handlers.on_closed(why);
   }
   { this->handlers_.on_closed(why); }
+  template <class LinkT>
+  void on_up(LinkT& link) requires requires(Handlers& handlers) {
+    handlers.on_up(link);
+  }
+  { this->handlers_.on_up(link); }
+  void on_down(std::error_code why) requires requires(Handlers& handlers) { handlers.on_down(why); }
+  { this->handlers_.on_down(why); }
 
  protected:
   ReplyTarget<Source> target_;
@@ -314,6 +346,7 @@ auto answering(Caller<ChannelT>& caller, Handlers handlers) {
 }
 template <class ChannelT, AcceptorOptions options, class Handlers>
 auto answering(Acceptor<ChannelT, options>& acceptor, Handlers handlers) {
+  static_assert(detail::check_client_hooks<ChannelT, Handlers>());
   return detail::AcceptorAnswering<Acceptor<ChannelT, options>, Handlers>(acceptor,
                                                                           std::move(handlers));
 }

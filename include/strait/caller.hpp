@@ -1,7 +1,6 @@
 #pragma once
 
 #include <concepts>
-#include <coroutine>
 #include <cstddef>
 #include <system_error>
 #include <type_traits>
@@ -9,6 +8,7 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/calls/awaiter.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/calls/table.hpp"
 #include "strait/os/native_handle.hpp"
@@ -55,6 +55,29 @@ struct ReplyListener {
   void operator()(Arguments&&... arguments) { listener(std::forward<Arguments>(arguments)...); }
   void on_connected(const Peer& peer) requires requires { listener.on_connected(peer); }
   { listener.on_connected(peer); }
+
+  // Of a channel that connects again:
+
+  template <class LinkT>
+  void on_up(LinkT& link) {
+    if constexpr (requires { listener.on_up(link); }) {
+      listener.on_up(link);
+    } else {
+      static_assert(
+          !requires { &Listener::on_up; },
+          "strait: a reconnecting client's listener has on_up(Link&).");
+    }
+  }
+  void on_down(std::error_code why) {
+    calls.end_connection(why);
+    if constexpr (requires { listener.on_down(why); }) {
+      listener.on_down(why);
+    } else {
+      static_assert(
+          !requires { &Listener::on_down; },
+          "strait: a reconnecting client's listener has on_down(std::error_code).");
+    }
+  }
 };
 
 /// A call's handler for one that takes a `Result<Reply>`.
@@ -79,79 +102,6 @@ struct ResultHandler {
   }
 };
 
-/// A call's handler and what waits for its result, which know of each other as long as both are
-/// there: the handler is moved about and goes with its caller, a coroutine may be destroyed.
-template <class Waiting, class Reply>
-class ResultLink {
- public:
-  explicit ResultLink(Waiting& waiting) noexcept : waiting_(&waiting) { waiting.link = this; }
-  ResultLink(ResultLink&& other) noexcept : waiting_(std::exchange(other.waiting_, nullptr)) {
-    if (waiting_ != nullptr) waiting_->link = this;
-  }
-  ResultLink& operator=(ResultLink&&) = delete;
-  ~ResultLink() { static_cast<void>(leave()); }
-
-  /// Ends what the other one knows of this.
-  Waiting* leave() noexcept {
-    if (waiting_ != nullptr) waiting_->link = nullptr;
-    return std::exchange(waiting_, nullptr);
-  }
-  void operator()(Result<Reply> reply) {
-    if (Waiting* const waiting = leave()) waiting->end(std::move(reply));
-  }
-
- private:
-  Waiting* waiting_;
-};
-
-/// A time in a unit that does not depend on its type's, a year at the most.
-template <class Rep, class Period>
-std::chrono::nanoseconds capped(std::chrono::duration<Rep, Period> timeout) {
-  constexpr std::chrono::hours longest{24 * 365};
-  return timeout < longest ? std::chrono::ceil<std::chrono::nanoseconds>(timeout)
-                           : std::chrono::nanoseconds(longest);
-}
-
-/// Suspends a coroutine until a call has ended. A coroutine that is destroyed meanwhile is not
-/// resumed, and the reply is dropped.
-template <class CallerT, class Reply, class Message>
-class CallAwaiter {
- public:
-  CallAwaiter(CallerT& caller, const Message& request, std::chrono::nanoseconds timeout)
-      : caller_(caller), request_(request), timeout_(timeout) {}
-  CallAwaiter(const CallAwaiter&) = delete;
-  CallAwaiter& operator=(const CallAwaiter&) = delete;
-  ~CallAwaiter() {
-    if (link != nullptr) link->leave();
-  }
-
-  bool await_ready() const noexcept { return false; }
-  bool await_suspend(std::coroutine_handle<> coroutine) {
-    coroutine_ = coroutine;
-    const auto made = caller_.template call<Reply>(request_, timeout_, Link(*this));
-    if (!made) reply_ = made.error();
-    return made.has_value();
-  }
-  Result<Reply> await_resume() { return std::move(reply_); }
-
-  // For its handler.
-
-  using Link = ResultLink<CallAwaiter, Reply>;
-
-  void end(Result<Reply> reply) {
-    reply_ = std::move(reply);
-    coroutine_.resume();
-  }
-  Link* link = nullptr;
-
- private:
-  CallerT& caller_;
-  Message request_;
-  std::chrono::nanoseconds timeout_;
-  std::coroutine_handle<> coroutine_;
-  Result<Reply> reply_ = Errc::closed;
-};
-
 }  // namespace detail
 
 /// Makes calls over a channel, each answered by a reply of its own: many may be under way, and
@@ -168,6 +118,9 @@ class CallAwaiter {
 ///
 /// A peer that replies to what was not asked, or twice, is `malformed`. One that never replies
 /// keeps the place of a call that has timed out, of which a caller has a million.
+///
+/// The channel may be a `Reconnecting` one: then calls end whenever its server goes, and others can
+/// be made when it is there again.
 ///
 /// It stands for the channel in loops: they take it where they take a channel, and the times of
 /// calls are among what makes its `native_handle` ready. Nothing is allocated for a call whose

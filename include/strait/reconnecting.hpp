@@ -1,7 +1,7 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,11 +18,11 @@
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/wait_set.hpp"
-#include "strait/peer.hpp"
 #include "strait/reconnect_options.hpp"
 #include "strait/redelivery/backoff.hpp"
 #include "strait/redelivery/client.hpp"
 #include "strait/redelivery/frame.hpp"
+#include "strait/redelivery/reconnecting_listener.hpp"
 #include "strait/result.hpp"
 #include "strait/serializers/acknowledged.hpp"
 #include "strait/token.hpp"
@@ -51,40 +51,6 @@ struct KeptBy<ChannelT, Redeliver<max_bytes>> {
   using Type = RedeliveryClient<ChannelT, max_bytes>;
 };
 
-/// A reconnecting client's listener as its channel calls it.
-template <class ClientT, class Listener>
-struct ReconnectingListener {
-  static constexpr bool takes_frames = ClientT::redelivers;
-
-  ClientT& client;
-  Listener& listener;
-
-  void on_connected(const Peer&) { client.connected(listener); }
-  void operator()(IncomingFrame in) requires(ClientT::redelivers) {
-    in.result = client.take(in, listener);
-  }
-  template <class... Arguments>
-    requires(are_messages<Arguments...>&& std::invocable<Listener&, Arguments...>)
-  void operator()(Arguments&&... arguments) { listener(std::forward<Arguments>(arguments)...); }
-};
-
-/// Refuses hooks that would never be called, where they are neither overloaded nor templates.
-template <class ChannelT, class Listener>
-consteval bool check_reconnecting_hooks() {
-  using Plain = std::remove_cvref_t<Listener>;
-  if constexpr (requires { &Plain::on_up; }) {
-    static_assert(
-        requires(Listener & listener, ChannelT & link) { listener.on_up(link); },
-        "strait: a reconnecting client's listener has on_up(Link&).");
-  }
-  if constexpr (requires { &Plain::on_down; }) {
-    static_assert(
-        requires(Listener & listener, std::error_code why) { listener.on_down(why); },
-        "strait: a reconnecting client's listener has on_down(std::error_code).");
-  }
-  return true;
-}
-
 }  // namespace detail
 
 /// A client whose server may go and come again: connects, and connects again after pauses that grow
@@ -100,7 +66,8 @@ consteval bool check_reconnecting_hooks() {
 ///     void on_unknown(std::size_t messages);  see `Redeliver`
 ///
 /// It polls like a channel, in every loop that takes one; while there is no server it costs nothing
-/// but the attempts.
+/// but the attempts. A `Caller` takes it for a channel, too: calls that are under way when the
+/// server goes end with why it has gone, and before it has come again none is made.
 ///
 /// What can't get better by itself is the end: `bad_token`, `version_mismatch`, `schema_mismatch`,
 /// `send_policy_mismatch`, `queue_size_mismatch`, `invalid_name`, `other_transport`, `unsupported`;
@@ -116,6 +83,7 @@ class Reconnecting {
 
  public:
   using channel_type = ChannelT;
+  using serializer = typename ChannelT::serializer;
   static constexpr bool redelivers = !std::is_same_v<Policy, NoRedelivery>;
 
   /// Begins to connect in the first `poll`; each channel gets a copy of the observer.
@@ -209,11 +177,28 @@ class Reconnecting {
   /// The channel to the server; null while it is not there.
   ChannelT* channel() noexcept { return up_ ? &*channel_ : nullptr; }
 
+  /// How often the server was there, this time included: what belongs to one connection is of no
+  /// use for the next.
+  std::uint64_t connection() const noexcept { return connection_; }
+
   /// How many messages wait to be acknowledged.
   std::size_t unacknowledged() const noexcept { return kept_.count(); }
 
   /// Why the server is not there, or was not the last time.
   const std::error_code& last_error() const noexcept { return last_error_; }
+
+  // For the library's own parts, as those of `Channel`.
+
+  template <class Listener>
+  Result<std::size_t> wait_or_stop(Listener& listener, detail::Deadline until, bool& stopped) {
+    if (in_listener_) return Errc::busy;
+    const detail::StopTaken stop_taken(stop_, &stopped);
+    return wait_until(listener, until);
+  }
+  void wake_by(detail::Deadline deadline) {
+    wake_by_ = deadline;
+    set_.wake_at(next_wake_up());
+  }
 
  private:
   template <class ClientT, class Listener>
@@ -286,7 +271,7 @@ class Reconnecting {
       }
       listening.finished = true;
     }
-    set_.wake_at(next_attempt());
+    set_.wake_at(next_wake_up());
     if (ended_) {
       leave();
       // What was handled is told first.
@@ -298,6 +283,9 @@ class Reconnecting {
 
   detail::Deadline next_attempt() const {
     return channel_ || ended_ ? detail::Deadline::never() : next_attempt_;
+  }
+  detail::Deadline next_wake_up() const {
+    return detail::Deadline::earlier(next_attempt(), wake_by_);
   }
 
   /// Says Hello; the channel goes on from there by itself.
@@ -344,6 +332,7 @@ class Reconnecting {
   template <class Listener>
   void up(Listener& listener) {
     up_ = true;
+    ++connection_;
     backoff_.connected();
     if constexpr (requires { listener.on_up(*channel_); }) listener.on_up(*channel_);
   }
@@ -388,6 +377,8 @@ class Reconnecting {
   detail::Backoff backoff_{std::chrono::milliseconds{options.shortest_pause_ms},
                            std::chrono::milliseconds{options.longest_pause_ms}};
   detail::Deadline next_attempt_ = detail::Deadline::now();
+  detail::Deadline wake_by_ = detail::Deadline::never();
+  std::uint64_t connection_ = 0;
   detail::ClosedOnMove ended_;
   std::error_code last_error_;
   detail::StopRequest stop_;

@@ -6,7 +6,10 @@
 // expect: strait: this listener takes none of the channel's message types.
 // expect: strait: a reconnecting client's listener has on_up(Link&).
 // expect: strait: a reconnecting client's listener has on_down(std::error_code).
+// expect: strait: an acceptor's listener takes the client's channel before the message
+// expect: strait: an acceptor's listener has on_closed(Link&, std::error_code)
 
+#include <strait/acceptor.hpp>
 #include <strait/acknowledging.hpp>
 #include <strait/channel.hpp>
 #include <strait/reconnecting.hpp>
@@ -38,14 +41,22 @@ using Link = strait::Channel<strait::MachTransport<>,
                              strait::Acknowledged<strait::TrivialSerializer<Entry>>>;
 using Client = strait::Reconnecting<Link, strait::Redeliver<>>;
 
+struct WrongClosed {
+  void operator()(Link&, const Entry&) {}
+  void on_closed(std::error_code) {}
+};
+
 void use([[maybe_unused]] Client& client, [[maybe_unused]] Plain& plain,
-         [[maybe_unused]] Link& link, [[maybe_unused]] strait::Sessions& sessions) {
+         [[maybe_unused]] Link& link, [[maybe_unused]] strait::Sessions& sessions,
+         [[maybe_unused]] strait::Acceptor<Link>& server) {
 #if !defined(STRAIT_REJECT)
   static_cast<void>(sizeof(strait::Reconnecting<Plain>));
   static_cast<void>(client.send(Entry{}));
   static_cast<void>(client.poll([](const Entry&) {}));
   static_cast<void>(client.poll(Right()));
   static_cast<void>(link.poll(strait::acknowledging(link, sessions, [](const Entry&) {})));
+  static_cast<void>(
+      server.poll(strait::acknowledging(server, sessions, [](Link&, const Entry&) {})));
 #elif STRAIT_REJECT == 1
   static_cast<void>(sizeof(strait::Reconnecting<Plain, strait::Redeliver<>>));
 #elif STRAIT_REJECT == 2
@@ -62,5 +73,9 @@ void use([[maybe_unused]] Client& client, [[maybe_unused]] Plain& plain,
   static_cast<void>(client.poll(WrongUp()));
 #elif STRAIT_REJECT == 8
   static_cast<void>(client.poll(WrongDown()));
+#elif STRAIT_REJECT == 9
+  static_cast<void>(server.poll(strait::acknowledging(server, sessions, [](const Entry&) {})));
+#elif STRAIT_REJECT == 10
+  static_cast<void>(server.poll(strait::acknowledging(server, sessions, WrongClosed())));
 #endif
 }

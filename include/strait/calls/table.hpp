@@ -189,6 +189,15 @@ class CallTable {
     }
   }
 
+  /// Ends all calls, and forgets those that were given up: no reply to them will come, as the next
+  /// connection is another one.
+  void end_connection(std::error_code why) {
+    end_all(why);
+    for (std::uint32_t place = 0; place != slot_count(); ++place) {
+      if (slots_[place].state == State::given_up) release(place);
+    }
+  }
+
   /// Gives a reply to its call. Errors: `malformed` for a reply to no call, or one that is no
   /// message.
   Result<void> reply(const IncomingCall& in, Rights rights = {}) {

@@ -11,6 +11,15 @@
 
 namespace strait::detail {
 
+/// For what an acceptor's listener would take if it were a channel's: refused, not passed over at
+/// run time.
+template <class Listener, class ChannelT, class... Arguments>
+constexpr void lacks_client() {
+  static_assert(std::invocable<Listener&, ChannelT&, Arguments...>,
+                "strait: an acceptor's listener takes the client's channel before the message: "
+                "(Link&, const Message&), or (Link&, const Message&, strait::Rights).");
+}
+
 /// A channel's listener, made of an acceptor's and the channel: takes with a channel in front what
 /// that one takes, a message alone or with rights, in place or in a buffer to keep.
 template <class ChannelT, class Listener>
@@ -26,15 +35,10 @@ struct ListenerOf {
   void operator()(Arguments&&... arguments) {
     listener(channel, std::forward<Arguments>(arguments)...);
   }
-  /// Taken instead of passing such a message over at run time.
   template <class... Arguments>
     requires(!std::invocable<Listener&, ChannelT&, Arguments...> &&
              std::invocable<Listener&, Arguments...>)
-  void operator()(Arguments&&...) {
-    static_assert(std::invocable<Listener&, ChannelT&, Arguments...>,
-                  "strait: an acceptor's listener takes the client's channel before the message: "
-                  "(Link&, const Message&), or (Link&, const Message&, strait::Rights).");
-  }
+  void operator()(Arguments&&...) { lacks_client<Listener, ChannelT, Arguments...>(); }
   void on_connected(const Peer&) requires requires { listener.on_connected(channel); }
   { listener.on_connected(channel); }
 };
