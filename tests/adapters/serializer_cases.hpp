@@ -2,6 +2,8 @@
 
 // What the tests of all serializers' adapters do.
 
+#include <strait/answering.hpp>
+#include <strait/caller.hpp>
 #include <strait/channel.hpp>
 #include <strait/memory/encode_buffer.hpp>
 #include <strait/overloaded.hpp>
@@ -15,7 +17,9 @@
 #include <cstring>
 #include <random>
 #include <span>
+#include <system_error>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -81,7 +85,32 @@ void read_garbage(const std::vector<std::byte>& good, Listener listener) {
   CHECK(read<SerializerT>(good, listener, 77).failed_with(Errc::malformed));
 }
 
-/// Sends the message over several transports, and has `check` look at what arrives.
+/// Calls with the message, is answered with it, and has `check` look at both.
+template <class TransportT, class SerializerT, class Message, class Check>
+void call_and_answer(const Message& message, Check check) {
+  using Link = strait::Channel<TransportT, strait::Calls<SerializerT>>;
+  auto [client, server] = Link::pair().value();
+  strait::Caller caller(std::move(client));
+  int came = 0;
+  auto answers = strait::answering(server, [&](const auto& received, auto reply) {
+    check(received);
+    ++came;
+    reply.send(message).value();
+  });
+  const auto handler = strait::overloaded{[&](const auto& received) {
+                                            check(received);
+                                            ++came;
+                                          },
+                                          [](std::error_code why) { FAIL(why.message()); }};
+  for (int i = 0; i != 3; ++i) caller.call(message, long_enough, handler).value();
+  while (came != 6) {
+    static_cast<void>(server.wait(answers, 1ms).value());
+    static_cast<void>(caller.wait(1ms).value());
+  }
+  CHECK(caller.calls_under_way() == 0);
+}
+
+/// Sends the message over several transports, as a call and its reply, too, and has `check` look at what arrives.
 template <class SerializerT, class Message, class Check>
 void go_round(const Message& message, Check check) {
   const auto over = [&](auto transport) {
@@ -97,6 +126,7 @@ void go_round(const Message& message, Check check) {
       REQUIRE(server.wait(listener, 1s).has_value());
       static_cast<void>(client.poll(listener).value());  // sends what has found no room
     }
+    call_and_answer<typename decltype(transport)::type, SerializerT>(message, check);
   };
   over(std::type_identity<strait::LoopbackTransport>());
   over(std::type_identity<strait::SocketTransport>());
