@@ -290,7 +290,7 @@ class Channel {
   /// left. From the first call of this on, `poll` asks the peer for wake-ups; call it once before
   /// the first wait.
   ///
-  /// Errors: the system's, when it has no descriptor left. Ownership: the channel's.
+  /// Errors: the system's. Ownership: the channel's; a loop that closes descriptors gets a dup.
   HandleResult native_handle() { return core_.native_handle(); }
 
   /// The other end; all zeros while a server waits for its client.

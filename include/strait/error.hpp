@@ -171,8 +171,7 @@ constexpr const char* describe(Errc error) noexcept {
              "request";
     case Errc::unsafe_token_file:
       return "the file of a token or of keys is not a plain file of this user's alone: chmod 600 "
-             "it, "
-             "or remove it";
+             "it, or remove it";
     case Errc::garbled_token_file:
       return "the file of a token or of keys does not hold one: remove it";
     case Errc::invalid_message:

@@ -27,10 +27,11 @@ class ChildEndCategory final : public std::error_category {
   constexpr ChildEndCategory() = default;
   const char* name() const noexcept override { return "strait child"; }
   std::string message(int value) const override {
-    return value >= exited ? "the child exited with code " + std::to_string(value - exited) +
-                                 " before it was connected"
-                           : "the child was ended by signal " + std::to_string(value) +
-                                 " before it was connected";
+    const std::string how = value >= exited ? "exited with code " + std::to_string(value - exited)
+                                            : "was ended by signal " + std::to_string(value);
+    return "the child " + how +
+           " before it was connected: look at what it has printed, and run "
+           "it by hand";
   }
 };
 

@@ -156,10 +156,14 @@ TEMPLATE_TEST_CASE("a child that ends before it connects is told at once, and ho
   };
   const auto gone = end_of("launch.gone");
   CHECK(strait::exit_status(gone) == strait::ExitStatus{9, 0});
-  CHECK(gone.message() == "the child exited with code 9 before it was connected");
+  CHECK(gone.message() ==
+        "the child exited with code 9 before it was connected: look at what "
+        "it has printed, and run it by hand");
   const auto killed = end_of("launch.killed");
   CHECK(strait::exit_status(killed) == strait::ExitStatus{0, SIGKILL});
-  CHECK(killed.message() == "the child was ended by signal 9 before it was connected");
+  CHECK(killed.message() ==
+        "the child was ended by signal 9 before it was connected: look at what "
+        "it has printed, and run it by hand");
   CHECK(strait::exit_status(end_of("launch.reader")) == strait::ExitStatus{0, 0});
   CHECK(strait::exit_status(end_of("launch.nobody")));  // the test's program knows no such role
   CHECK_FALSE(strait::exit_status(make_error_code(Errc::peer_closed)));
