@@ -47,8 +47,9 @@ const ChildRole echoing_client("zmq echoing client", [](const ChildArguments& ar
 });
 const ChildRole echoing_server("zmq echoing server", [](const ChildArguments& arguments) {
   const auto token = strait::Token::from_hex(arguments.at(0)).value();
-  auto [port, link] = listen_with_silence<ZmqCountLink>(token);
-  child::write_line(endpoint_of(port));
+  auto listening = listen_with_silence<ZmqCountLink>(token);
+  auto& link = listening.second;
+  child::write_line(endpoint_of(listening.first));
   static_cast<void>(
       link.run([&](const Count& count) { static_cast<void>(link.send(Count{count.value})); }));
   return 0;
