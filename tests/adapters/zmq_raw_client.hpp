@@ -68,6 +68,12 @@ class RawClient {
   }
   void skip_a_number() { ++next_; }
 
+  /// The next message that has come; empty when there is none.
+  std::string receive() {
+    strait::detail::ZmqMessage message;
+    return socket_.receive(message) ? std::string(message.text()) : std::string();
+  }
+
  private:
   std::shared_ptr<strait::detail::ZmqContext> context_;
   strait::detail::ZmqSocket socket_;
