@@ -42,10 +42,11 @@ using strait::overloaded;
 using strait::Peer;
 using strait::PeerCredentials;
 using strait::PeerPolicy;
-using strait::PublicKey;
 using strait::ProxyOptions;
+using strait::PublicKey;
 using strait::TaskQueue;
 using strait::Token;
+using strait::UserId;
 
 // Calls.
 using strait::answering;
@@ -66,12 +67,14 @@ using strait::Sessions;
 
 // What happens.
 using strait::ChannelEnd;
+using strait::Direction;
 using strait::EndedBy;
 using strait::LogLevel;
 using strait::LogObserver;
 using strait::Observers;
 using strait::RecordedMessage;
 using strait::Recording;
+using strait::RecordingErrc;
 using strait::RecordingObserver;
 using strait::replay;
 using strait::ReplayOptions;
@@ -80,15 +83,18 @@ using strait::UsdtObserver;
 
 // Errors.
 using strait::Errc;
+using strait::errc;
 using strait::error_category;
 using strait::is_strait_error;
 using strait::make_error_code;
+using strait::operator==;
 using strait::Result;
 
 // Children.
 using strait::ByName;
 using strait::ChildProcess;
 using strait::connect_to_parent;
+using strait::exit_status;
 using strait::ExitStatus;
 using strait::Inherited;
 using strait::launch;
@@ -97,19 +103,20 @@ using strait::LaunchOptions;
 
 // Transports and their policies.
 using strait::BasicMachTransport;
-using strait::Conflate;
-using strait::FaultScript;
-using strait::FaultyTransport;
-using strait::KeepAll;
-using strait::KeepLast;
-using strait::QueuePolicy;
 using strait::BasicPipeTransport;
 using strait::BasicSocketTransport;
 using strait::Block;
 using strait::BridgedTransport;
+using strait::Conflate;
 using strait::CopyOnWrite;
+using strait::DarwinKernel;
 using strait::DefaultSendPolicy;
+using strait::FaultScript;
+using strait::FaultyTransport;
 using strait::InlineOnly;
+using strait::KeepAll;
+using strait::KeepLast;
+using strait::LinuxKernel;
 using strait::Loan;
 using strait::LoanUpTo;
 using strait::LoopbackTransport;
@@ -117,9 +124,16 @@ using strait::MachTransport;
 using strait::NativeMachKernel;
 using strait::OolThreshold;
 using strait::PipeTransport;
+using strait::QueuePolicy;
 using strait::SocketTransport;
 using strait::Spin;
 using strait::SpinThenBlock;
+
+// That of transports/zmq.hpp, which is to be included beside the module.
+using strait::BasicZmqTransport;
+using strait::Curve;
+using strait::Plaintext;
+using strait::ZmqTransport;
 
 // Serializers.
 using strait::Evolving;
@@ -155,24 +169,45 @@ using strait::sleep_for;
 using strait::Task;
 
 // For transports and serializers of one's own.
+using strait::AcceptLimits;
 using strait::Armed;
 using strait::CarriesRights;
+using strait::Deadline;
+using strait::Descriptor;
 using strait::EncodeBuffer;
+using strait::FrameQueue;
+using strait::HandshakeBytes;
 using strait::Incoming;
 using strait::Inheritable;
 using strait::Interest;
 using strait::Interests;
+using strait::Lease;
 using strait::MachKernel;
 using strait::MachKernelWithDescriptors;
 using strait::MachKernelWithInheritance;
 using strait::MachKernelWithPackedEndpoints;
 using strait::MachKernelWithRegions;
 using strait::MessageHeader;
+using strait::NativeHandle;
+using strait::no_handle;
 using strait::PassesEnds;
 using strait::Readiness;
 using strait::ReceiveLimits;
+using strait::Right;
+using strait::RightList;
 using strait::Serializer;
 using strait::SerializerOf;
 using strait::Transport;
+using strait::WireOptions;
 
 }  // namespace strait
+
+export namespace strait::faults {
+
+using strait::faults::Close;
+using strait::faults::Delay;
+using strait::faults::Fail;
+using strait::faults::NoRoom;
+using strait::faults::Split;
+
+}  // namespace strait::faults

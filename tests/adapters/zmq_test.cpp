@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adapters/zmq_links.hpp"
+#include "adapters/zmq_raw_client.hpp"
 #include "strait/launch.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
@@ -63,63 +64,6 @@ void talk(Server& server, Client& client) {
   CHECK(at_server.values[0] == 1);
   CHECK(at_client.values[0] == 2);
 }
-
-/// Sanitizers keep what was freed for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool counts_memory = false;
-#elif defined(__has_feature)
-constexpr bool counts_memory =
-    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool counts_memory = true;
-#endif
-
-std::size_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t pages = 0;
-  statm >> pages >> pages;
-  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
-
-/// A client that speaks ZeroMQ as it likes, with the keys of a token.
-class RawClient {
- public:
-  RawClient(const std::string& endpoint, const strait::Token& token)
-      : context_(strait::detail::ZmqContext::get().value()),
-        socket_(strait::detail::ZmqSocket::create(context_->get_raw(), ZMQ_DEALER).value()) {
-    const auto pair = strait::KeyPair::from_token(token).value();
-    const auto key = strait::detail::key_text(pair.public_key().bytes.data());
-    const auto secret = pair.secret_text();
-    REQUIRE(socket_.set(ZMQ_CURVE_SERVERKEY, key.data(), key.size()));
-    REQUIRE(socket_.set(ZMQ_CURVE_PUBLICKEY, key.data(), key.size()));
-    REQUIRE(socket_.set(ZMQ_CURVE_SECRETKEY, secret.data(), secret.size()));
-    REQUIRE(socket_.set(ZMQ_LINGER, 0));
-    REQUIRE(socket_.set(ZMQ_SNDHWM, 0));
-    REQUIRE(::zmq_connect(socket_.get(), endpoint.c_str()) == 0);
-  }
-
-  void send(std::string_view bytes, int flags = 0) { REQUIRE(socket_.send(bytes, flags)); }
-
-  void send(strait::detail::ZmqKind kind, std::string_view bytes, std::uint32_t credit = 0) {
-    const strait::detail::ZmqHeader header{kind, credit, next_++};
-    std::string message(reinterpret_cast<const char*>(&header), sizeof header);
-    send(message.append(bytes));
-  }
-  /// A Hello as it should be.
-  void hello(const strait::Token& token) {
-    const auto terms = ZmqCountLink::terms(token);
-    const auto hello = strait::detail::encode_hello(terms.schema.hash, terms.token, terms.options,
-                                                    terms.schema.digests);
-    send(strait::detail::ZmqKind::hello,
-         {reinterpret_cast<const char*>(hello.bytes().data()), hello.bytes().size()});
-  }
-  void skip_a_number() { ++next_; }
-
- private:
-  std::shared_ptr<strait::detail::ZmqContext> context_;
-  strait::detail::ZmqSocket socket_;
-  std::uint64_t next_ = 0;
-};
 
 }  // namespace
 
@@ -254,6 +198,45 @@ TEMPLATE_TEST_CASE("the other ways: a path, and a name within the process", "[zm
     auto server = Link::listen(name, token).value();
     auto client = Link::connect(name, token).value();
     talk(server, client);
+  }
+  CHECK(repeat_until([&] { return ::access(path.c_str(), F_OK) != 0; }));
+}
+
+TEST_CASE("a path is taken from a server that is gone, and from nothing else", "[zmq]") {
+  const auto token = new_token();
+  const std::string path = unique_path("zmq");
+  const std::string name = "ipc://" + path;
+  SECTION("not from one that lives") {
+    auto server = ZmqCountLink::listen(name, token).value();
+    CHECK(ZmqCountLink::listen(name, token).error() == Errc::name_taken);
+    auto client = ZmqCountLink::connect(name, token).value();
+    talk(server, client);
+  }
+  SECTION("not from a file of another kind") {
+    std::ofstream(path) << "precious";
+    CHECK(ZmqCountLink::listen(name, token).error() == Errc::name_taken);
+    std::string content;
+    std::ifstream(path) >> content;
+    CHECK(content == "precious");
+    ::unlink(path.c_str());
+  }
+  SECTION("from one that was killed") {
+    auto server = Child::spawn("zmq counting server", {name, token.to_hex()});
+    REQUIRE(server.read_line() == "listening");
+    server.kill(SIGKILL);
+    static_cast<void>(server.wait());
+    REQUIRE(::access(path.c_str(), F_OK) == 0);
+    auto again = ZmqCountLink::listen(name, token).value();
+    auto client = ZmqCountLink::connect(name, token).value();
+    talk(again, client);
+  }
+  SECTION("a server that goes leaves the file of one that came after it") {
+    auto first = ZmqCountLink::listen(name, token).value();
+    ::unlink(path.c_str());
+    auto second = ZmqCountLink::listen(name, token).value();
+    first.close();
+    auto client = ZmqCountLink::connect(name, token).value();
+    talk(second, client);
   }
   CHECK(repeat_until([&] { return ::access(path.c_str(), F_OK) != 0; }));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/hostile_frames.hpp"
+#include "support/wire_bytes.hpp"
 
 using strait::Errc;
 using strait::Token;
@@ -67,6 +68,34 @@ TEST_CASE("a peer that keeps the rules of sockets by hand is heard", "[hostile][
   client.say(frame(message));
   client.say(frame({}));
   CHECK(server.link.poll(deaf).value() == 2);
+}
+
+TEST_CASE("a client that speaks as ever through a socket is understood, and answered as ever",
+          "[wire][socket]") {
+  namespace wire = strait_test::wire;
+  if (!wire::is_little) return;
+  Server server{.token = wire::token()};
+  RawClient client(server.name);
+  const auto hello = wire::from_hex("7800000000000000" + wire::raw_hello());
+  client.say(hello);
+  REQUIRE(server.link.poll(deaf));
+  REQUIRE_FALSE(server.link.waiting_connect());
+  const auto said = [&] {
+    std::array<std::byte, 100> bytes;
+    const auto size = ::read(client.socket.get(), bytes.data(), bytes.size());
+    REQUIRE(size > 0);
+    return wire::to_hex(Bytes(bytes).first(static_cast<std::size_t>(size)));
+  };
+  CHECK(said() == "1000000000000000" + std::string(wire::good_welcome));
+  client.say(wire::from_hex(wire::framed_hello));
+  std::string heard;
+  const auto listener = [&](Bytes bytes) {
+    heard.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  CHECK(server.link.poll(listener).value() == 1);
+  CHECK(heard == "hello");
+  REQUIRE(server.link.send(std::string("strait")));
+  CHECK(said() == wire::framed_strait);
 }
 
 TEST_CASE("a Hello of wrong bytes through a socket is malformed", "[hostile][socket]") {

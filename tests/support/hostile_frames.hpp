@@ -46,7 +46,7 @@ struct FrameServer {
   std::string name = unique_name("hostile");
   strait::Token token = strait::Token::generate().value();
   Link link = Link::listen(name, token).value();
-  strait::PeerCredentials last_refused;
+  strait::PeerCredentials last_refused = {};
 
   std::vector<std::byte> hello() const {
     return frame(strait::detail::encode_hello(strait::RawSerializer::schema_hash, token).bytes());

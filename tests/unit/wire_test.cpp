@@ -6,6 +6,7 @@
 #include <strait/framing/frame_stream.hpp>
 #include <strait/handshake/hello.hpp>
 #include <strait/mach/region_cache.hpp>
+#include <strait/redelivery/frame.hpp>
 #include <strait/serializers/struct.hpp>
 #include <strait/serializers/trivial.hpp>
 
@@ -116,6 +117,20 @@ TEST_CASE("the bytes of a call are those of this protocol's version", "[wire]") 
   strait::detail::CallTrailer{strait::detail::CallKind::reply, strait::CallId{0x1234}}.write(
       bytes.data());
   CHECK(hex_of(bytes) == "0334120000000000");
+}
+
+TEST_CASE("what acknowledged messages travel with is that of this protocol's version", "[wire]") {
+  if (!is_little) return;
+  using strait::detail::FrameKind;
+  std::array<std::byte, strait::detail::FrameTrailer::bytes> bytes;
+  strait::detail::FrameTrailer{FrameKind::numbered, 0x1234}.write(bytes.data());
+  CHECK(hex_of(bytes) == "0134120000000000");
+  CHECK(static_cast<int>(FrameKind::hello) == 2);
+  CHECK(static_cast<int>(FrameKind::acknowledgement) == 5);
+  const strait::detail::ControlFrame hello(FrameKind::hello, 3,
+                                           strait::detail::SessionHello{1, 2, 0x55});
+  CHECK(hex_of(hello.frame().bytes) ==
+        "0100000000000000020000000000000055000000000000000203000000000000");
 }
 
 TEST_CASE("the bytes and the schemas of messages are those of this protocol's version", "[wire]") {

@@ -2,13 +2,13 @@
 
 #include <zmq.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +32,7 @@
 #include "strait/transport.hpp"
 #include "strait/transports/zmq/context.hpp"
 #include "strait/transports/zmq/hub.hpp"
+#include "strait/transports/zmq/ipc_file.hpp"
 #include "strait/transports/zmq/keys.hpp"
 #include "strait/transports/zmq/link.hpp"
 #include "strait/transports/zmq/message.hpp"
@@ -109,6 +110,7 @@ class BasicZmqTransport {
     Server& operator=(Server&& other) noexcept {
       withdraw();
       hub_ = std::move(other.hub_);
+      file_ = std::move(other.file_);
       return *this;
     }
     ~Server() { withdraw(); }
@@ -130,9 +132,7 @@ class BasicZmqTransport {
     /// ended: libzmq would end those with it.
     void withdraw() {
       if (!hub_ || !hub_->is_this_process()) return;
-      constexpr std::string_view ipc = "ipc://";
-      // The file of the socket, which libzmq would leave.
-      if (const auto at = endpoint(); at.starts_with(ipc)) std::remove(at.c_str() + ipc.size());
+      file_.remove();
       const auto locked = hub_->lock();
       hub_->close();
     }
@@ -151,9 +151,11 @@ class BasicZmqTransport {
 
    private:
     friend class BasicZmqTransport;
-    explicit Server(std::shared_ptr<detail::ZmqHub> hub) : hub_(std::move(hub)) {}
+    Server(std::shared_ptr<detail::ZmqHub> hub, detail::ZmqIpcFile file)
+        : hub_(std::move(hub)), file_(std::move(file)) {}
 
     std::shared_ptr<detail::ZmqHub> hub_;
+    detail::ZmqIpcFile file_;
   };
 
   /// Has nothing of the system's before it says Hello.
@@ -237,10 +239,16 @@ class BasicZmqTransport {
     // libzmq tells a sender that its peer is gone.
     if (auto set = socket.set(ZMQ_ROUTER_MANDATORY, 1); !set) return set.error();
     if (auto watched = (*hub)->monitor(ZMQ_EVENT_DISCONNECTED); !watched) return watched.error();
+    detail::ZmqIpcFile file(name.endpoint);
+    if (auto free = file.check_free(); !free) return free.error();
     const auto locked = (*hub)->lock();
     if (::zmq_bind(socket.get(), name.endpoint.c_str()) != 0) return name_failure();
-    if (auto opened = (*hub)->open(max_waiting(limits)); !opened) return opened.error();
-    return Server(std::move(*hub));
+    file.claim();
+    if (auto opened = (*hub)->open(max_waiting(limits)); !opened) {
+      file.remove();
+      return opened.error();
+    }
+    return Server(std::move(*hub), std::move(file));
   }
 
   /// Errors: `unsupported`, as above. All else shows in `hello`, and that no server is there in
@@ -359,7 +367,8 @@ class BasicZmqTransport {
     auto socket =
         detail::ZmqSocket::create((*context)->get_raw(), serves ? ZMQ_ROUTER : ZMQ_DEALER);
     if (!socket) return socket.error();
-    const int silence = static_cast<int>(name.silence.count());
+    const int silence = static_cast<int>(
+        std::clamp(name.silence, ZmqName::min_silence, ZmqName::max_silence).count());
     const std::pair<int, int> options[] = {
         {ZMQ_LINGER, static_cast<int>(detail::zmq_linger.count())},
         {ZMQ_SNDHWM, detail::zmq_queue_limit},

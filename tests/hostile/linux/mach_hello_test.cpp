@@ -11,6 +11,7 @@
 
 #include "support/hostile_peer.hpp"
 #include "support/runtime_dir.hpp"
+#include "support/wire_bytes.hpp"
 
 using strait::ChannelOptions;
 using strait::Errc;
@@ -85,6 +86,40 @@ TEST_CASE("descriptors that come with a Hello are not taken", "[hostile][mach]")
     }
   }
   CHECK(server.admits_an_honest_client());
+}
+
+TEST_CASE("a client that speaks as ever to a port is understood, and answered as ever",
+          "[wire][mach]") {
+  if (!wire::is_little) return;
+  const auto name = unique_name("wire");
+  auto link = Link::listen(name, wire::token()).value();
+  const auto socket = knock(name);
+  say(socket, wire::from_hex(wire::raw_hello("0000100000000000")));
+  REQUIRE(link.poll(deaf));
+  REQUIRE_FALSE(link.waiting_connect());
+  // With the Welcome come sockets and memory, of the server's lane and of this client's.
+  strait::posix::DescriptorQueue descriptors;
+  std::array<std::byte, strait::detail::HandshakeBytes::capacity> answer;
+  const auto size = strait::posix::receive_packet(socket.get(), answer, descriptors).value();
+  CHECK(wire::to_hex(Bytes(answer).first(size)) == wire::good_welcome);
+  REQUIRE(descriptors.size() == 4);
+  const auto in_socket = descriptors.pop();
+  RawRing in(descriptors.pop());
+  const auto out_socket = descriptors.pop();
+  RawRing out(descriptors.pop());
+  CHECK(out.capacity() == 0x10'0000);
+
+  const auto record = wire::from_hex("050000000000018068656c6c6f0000000000000000000000");
+  std::memcpy(out.at(8), record.data() + 8, record.size() - 8);
+  std::memcpy(out.at(0), record.data(), 8);
+  std::string heard;
+  const auto listener = [&](Bytes bytes) {
+    heard.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  CHECK(link.poll(listener).value() == 1);
+  CHECK(heard == "hello");
+  REQUIRE(link.send(std::string("strait")));
+  CHECK(wire::to_hex(Bytes(in.at(0), 24)) == "060000000000018073747261697400000000000000000000");
 }
 
 TEST_CASE("a Hello of wrong bytes is malformed", "[hostile][mach]") {

@@ -3,6 +3,7 @@
 #include <zmq.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -114,8 +115,11 @@ struct ZmqName {
   /// `ipc://PATH`, or for tests within a process `inproc://WORD`, which is never encrypted.
   std::string endpoint;
   CurveKeys keys;
-  /// A peer of which nothing was heard for so long, not even a heartbeat, is gone.
+  /// A peer of which nothing was heard for so long, not even a heartbeat, is gone. There always is
+  /// such a time: what is less or more than these counts as they do.
   std::chrono::milliseconds silence{10'000};
+  static constexpr std::chrono::milliseconds min_silence{300};
+  static constexpr std::chrono::milliseconds max_silence{86'400'000};
 
   /// For observers.
   operator std::string_view() const { return endpoint; }
