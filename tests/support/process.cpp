@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <system_error>
@@ -70,6 +71,14 @@ std::optional<std::string> read_line_from(int fd, std::string& buffered, millise
 
 void close_if_open(int& fd) {
   if (fd >= 0) ::close(std::exchange(fd, -1));
+}
+
+// What this program is started anew with. The system can't start one that is made for another
+// processor, but it can start the emulator that runs this one.
+std::vector<std::string> own_command() {
+  const char* emulator = std::getenv("STRAIT_TEST_EMULATOR");
+  if (emulator == nullptr) return {own_program()};
+  return {emulator, std::filesystem::read_symlink(own_program())};
 }
 
 // True once the process is dead (and may still have to be reaped).
@@ -169,7 +178,8 @@ std::ostream& operator<<(std::ostream& out, const ExitStatus& status) {
 }
 
 Child Child::spawn(std::string_view role, std::initializer_list<std::string> arguments) {
-  std::vector<std::string> words{own_program(), "--child", std::string(role)};
+  std::vector<std::string> words = own_command();
+  words.insert(words.end(), {"--child", std::string(role)});
   words.insert(words.end(), arguments);
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "strait/config.hpp"
@@ -30,16 +31,21 @@ concept Probeable = sizeof(T) <= 4096 && std::is_default_constructible_v<T>&& re
   typename std::bool_constant<every_byte_has_a_value<T>()>;
 };
 
+/// What tells the 80-bit floating point of x86, which has padding. The `long double` of other
+/// processors has none, whatever its size.
+inline constexpr int extended_digits = 64;
+
 template <class T>
 consteval bool padding_free() {
   if constexpr (no_padding<T> || std::is_floating_point_v<T>) {
-    // 80-bit floating point has padding.
-    return no_padding<T> || sizeof(T) <= 8;
+    return no_padding<T> || std::numeric_limits<T>::digits != extended_digits;
   } else if constexpr (std::is_array_v<T>) {
     return padding_free<std::remove_extent_t<T>>();
   } else {
     // The probe does not see the padding inside of an 80-bit floating-point member.
-    constexpr bool may_have_80_bits = sizeof(long double) > 8 && alignof(T) >= alignof(long double);
+    constexpr bool may_have_80_bits = std::numeric_limits<long double>::digits == extended_digits &&
+                                      sizeof(T) >= sizeof(long double) &&
+                                      alignof(T) >= alignof(long double);
     return !std::is_empty_v<T> && !may_have_80_bits && Probeable<T>;
   }
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include "support/catch.hpp"
 
@@ -41,6 +42,9 @@ struct Bits {
 struct WideFloat {
   long double a;
 };
+struct WideFloats {
+  WideFloat a[2];
+};
 struct Vouched {
   float a[5000];
 };
@@ -64,10 +68,10 @@ static_assert(!padding_free<FloatHole>());
 static_assert(!padding_free<DeepHole>());
 static_assert(!padding_free<Empty>());
 static_assert(!padding_free<Bits>());
-#if defined(__x86_64__)
-static_assert(!padding_free<long double>(), "ten bytes of sixteen");
-static_assert(!padding_free<WideFloat>());
-#endif
+constexpr bool is_extended = std::numeric_limits<long double>::digits == 64;
+static_assert(padding_free<long double>() != is_extended, "ten bytes of sixteen, or of twelve");
+static_assert(padding_free<WideFloat>() != is_extended);
+static_assert(padding_free<WideFloats>() != is_extended, "also where it lies deeper");
 
 }  // namespace padding_test
 
