@@ -17,6 +17,7 @@
 #include "strait/os/windows/close_unseen.hpp"
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/event_wait.hpp"
+#include "strait/os/windows/named_pipe.hpp"
 #include "strait/os/windows/peer_process.hpp"
 #include "strait/os/windows/pipe_end.hpp"
 #include "strait/result.hpp"
@@ -112,6 +113,8 @@ class SendRight {
   /// Errors: as `reserve`; the system's.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
                     std::span<const NativeHandle> handles) {
+    // The system is asked, as it is for every handle elsewhere: what is sent now is not lost.
+    if (gone() || !posix::is_whole(wire_->pipe.get())) return Errc::peer_closed;
     const auto numbers = handles_.numbers_of(handles);
     if (!numbers) return numbers.error();
     header.bytes = static_cast<std::uint32_t>(body.size() + numbers->size_bytes());

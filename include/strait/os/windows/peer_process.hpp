@@ -6,6 +6,7 @@
 
 #include "strait/base/user_id.hpp"
 #include "strait/os/windows/descriptor.hpp"
+#include "strait/os/windows/named_pipe.hpp"
 #include "strait/os/windows/user.hpp"
 #include "strait/result.hpp"
 
@@ -76,7 +77,7 @@ class PeerProcess {
     PeerProcess peer(make_error_code(Errc::permission_denied));
     Descriptor process(::OpenProcess(access, FALSE, id));
     if (!process || !user || user_of_process(process.get()) != user) return peer;
-    if (!::PeekNamedPipe(pipe, nullptr, 0, nullptr, nullptr, nullptr)) return peer;
+    if (!is_whole(pipe)) return peer;
     peer.process_ = std::move(process);
     return peer;
   }
