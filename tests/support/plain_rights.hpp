@@ -12,8 +12,8 @@
 
 #if !STRAIT_HAS_WINDOWS
 #include <fcntl.h>
-#include <strait/os/descriptors.hpp>
 #include <unistd.h>
+#include <strait/os/descriptors.hpp>
 #endif
 
 namespace strait_test {
