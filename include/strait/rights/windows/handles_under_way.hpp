@@ -88,7 +88,8 @@ class HandlesUnderWay {
       if (!rights_.empty() && pipe.discard_input(event_.get())) pipe_ = std::move(pipe);
     }
     pipe.reset();
-    ::SetEvent(event_.get());  // has the pool end this object, so it is the last use of it here
+    ::SetEvent(event_.get());
+    release();
   }
 
  private:
@@ -118,7 +119,11 @@ class HandlesUnderWay {
       if (!self->is_done()) return self->wait_on();
     }
     ::CloseThreadpoolWait(wait);
-    delete self;
+    self->release();
+  }
+  void release() {
+    // Release: for what was done here; acquire: for the one that ends the object.
+    if (uses_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
   static constexpr std::chrono::seconds patience{10};
@@ -176,6 +181,8 @@ class HandlesUnderWay {
   PipeEnd pipe_;
   strait::detail::Deadline deadline_ = strait::detail::Deadline::never();
   bool left_ = false;
+  /// The link's, and the pool's.
+  std::atomic<int> uses_ = 2;
 };
 
 }  // namespace strait::windows

@@ -30,7 +30,9 @@
 namespace strait {
 
 /// Messages as length-prefixed frames over a named pipe of bytes, each way, and handles, which the
-/// receiver takes out of the sender's process.
+/// receiver takes out of the sender's process. A receiver that may not open that process, as one of
+/// lower integrity or of another user, ends the channel with `permission_denied` when a handle
+/// comes. One that does not take what was sent before its sender's process ends has `rights_lost`.
 ///
 /// A plain name is found by its own user only; with `PeerPolicy::any_user`, a path is found by all.
 /// Clients on other machines are turned away by the system. The kernel tells a server
