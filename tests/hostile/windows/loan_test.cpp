@@ -189,7 +189,8 @@ TEST_CASE("a loan for a peer that has not agreed to any ends the channel",
   MachPeer<> peer;
   auto out = peer.up.writer();
   const OolReference note{100, 0, Place::cached};
-  REQUIRE(strait::detail::send_note(out, {0, 0, static_cast<std::uint8_t>(MessageKind::loan), 0},
-                                    note));
+  const strait::MessageHeader header{sizeof note, 0, static_cast<std::uint8_t>(MessageKind::loan),
+                                     0};
+  REQUIRE(out.post(header, [&](std::byte* room) { std::memcpy(room, &note, sizeof note); }));
   CHECK(peer.server_end() == Errc::malformed);
 }
