@@ -242,25 +242,57 @@ TEST_CASE("a receiver that lies about what it has taken loses it, and no more",
   CHECK(ledger.revoked.load() == 0);
 }
 
-TEST_CASE("handles that nobody took are called back before they are closed",
+namespace {
+
+/// A pipe's end that was sent to a peer, which plays the receiver by hand.
+struct Sent {
+  Sent() {
+    const HANDLE sent[] = {plain[1].get()};
+    const auto numbers = sender.numbers_of(sent).value();
+    const Descriptor section = strait::windows::duplicate(
+        reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(numbers[0])));
+    page = Mapping::map(sizeof(HandleLedger), Mapping::shared, section.get()).value();
+    Rights rights;
+    REQUIRE(rights.add(std::move(plain[1])));
+    sender.keep(std::move(rights.list()));
+    auto pipes = strait::windows::pipe_pair().value();
+    peers = PipeEnd::create(std::move(pipes[0])).value();
+    end = PipeEnd::create(std::move(pipes[1])).value();
+  }
+  bool is_revoked() const {
+    return reinterpret_cast<HandleLedger*>(page.data())->revoked.load() == 1;
+  }
+
+  strait::windows::HandleSender sender{};
+  std::array<Descriptor, 2> plain = plain_pipe();
+  Mapping page{};
+  PipeEnd peers{};
+  PipeEnd end{};
+};
+
+}  // namespace
+
+TEST_CASE("handles that were not taken are called back before they are closed",
           "[hostile][windows][rights]") {
-  strait::windows::HandleSender sender;
-  auto plain = plain_pipe();
-  const HANDLE sent[] = {plain[1].get()};
-  const auto numbers = sender.numbers_of(sent).value();
-  const Descriptor section =
-      strait::windows::duplicate(reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(numbers[0])));
-  const auto page = Mapping::map(sizeof(HandleLedger), Mapping::shared, section.get());
-  Rights rights;
-  REQUIRE(rights.add(std::move(plain[1])));
-  sender.keep(std::move(rights.list()));
-  auto pipes = strait::windows::pipe_pair().value();
-  PipeEnd peers = PipeEnd::create(std::move(pipes[0])).value();
-  sender.leave(PipeEnd::create(std::move(pipes[1])).value());
+  Sent sent;
+  sent.sender.leave(std::move(sent.end));
   // The peer has not taken them and is not gone: the end waits with them.
-  CHECK_FALSE(has_ended(plain[0]));
-  CHECK_FALSE(peers.readable());
-  peers.reset();
-  CHECK(repeat_until([&] { return has_ended(plain[0]); }));
-  CHECK(reinterpret_cast<HandleLedger*>(page->data())->revoked.load() == 1);
+  CHECK_FALSE(has_ended(sent.plain[0]));
+  CHECK_FALSE(sent.peers.readable());
+  sent.peers.reset();
+  CHECK(repeat_until([&] { return has_ended(sent.plain[0]); }));
+  CHECK(sent.is_revoked());
+}
+
+TEST_CASE("a peer that takes nothing and goes on writing does not keep handles open for ever",
+          "[hostile][windows][rights]") {
+  Sent sent;
+  sent.sender.leave(std::move(sent.end));
+  std::array<std::byte, 1000> noise{};
+  const GatheredPart part{noise.data(), noise.size()};
+  CHECK(repeat_until([&] {
+    static_cast<void>(sent.peers.write({&part, 1}));
+    return has_ended(sent.plain[0]);
+  }));
+  CHECK(sent.is_revoked());
 }
