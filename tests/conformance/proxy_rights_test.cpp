@@ -213,6 +213,7 @@ TEMPLATE_TEST_CASE("a listener that takes no rights hears the messages all the s
 
 TEMPLATE_TEST_CASE("a channel's end goes through a proxy, with what is unread in it",
                    "[proxy][rights][ends]", STRAIT_TEST_RIGHTS) {
+  if constexpr (!carries_ends<TestType>) return;
   using Passed = RawLink<Passable<TestType>>;
   const auto heard = std::make_shared<HeardRights>();
   Proxied<TestType> ends(RightsListener{heard});

@@ -2,9 +2,6 @@
 
 // Channels that carry rights, and rights that can be told apart.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -16,12 +13,20 @@
 #include "strait/rights/semaphore.hpp"
 #include "strait/rights/shared_memory.hpp"
 #include "strait/rights/table.hpp"
+#include "strait/transports/mach.hpp"
+#include "support/plain_rights.hpp"
+#if STRAIT_HAS_WINDOWS
+#include "strait/transports/loopback.hpp"
+// Macros of <windows.h>, for processors that had two kinds of pointers.
+#undef near
+#undef far
+#else
 #include "strait/transports/socket.hpp"
+#endif
 
 namespace strait_test {
 
 using strait::Rights;
-using strait::posix::Descriptor;
 
 /// A listener that keeps all it hears, rights too.
 struct RightsInbox {
@@ -69,9 +74,18 @@ template <std::size_t threshold, class Wait, std::size_t queue>
 inline constexpr bool lends<strait::BasicMachTransport<
     strait::NativeMachKernel, strait::OolThreshold<threshold, strait::Loan>, Wait, queue>> = true;
 
-/// The transport whose ends travel over `T`.
+/// The transport whose ends travel over `T`, and whether there is one.
+#if STRAIT_HAS_WINDOWS
+template <class T>
+using Passable = std::conditional_t<strait::PassesEnds<T>, T, strait::LoopbackTransport>;
+template <class T>
+inline constexpr bool carries_ends = strait::PassesEnds<T>;
+#else
 template <class T>
 using Passable = std::conditional_t<strait::PassesEnds<T> && !lends<T>, T, strait::SocketTransport>;
+template <class T>
+inline constexpr bool carries_ends = true;
+#endif
 
 /// Two ends of a new pair of channels.
 template <class Link>

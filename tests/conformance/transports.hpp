@@ -23,6 +23,7 @@ namespace strait_test {
 using Pipe = strait::PipeTransport;
 using Loopback = strait::LoopbackTransport;
 using Mach = strait::MachTransport<>;
+using MachLoan = strait::MachTransport<strait::OolThreshold<4096, strait::Loan>>;
 using MachBlock = strait::MachTransport<strait::DefaultSendPolicy, strait::Block>;
 using MachSpin = strait::MachTransport<strait::DefaultSendPolicy, strait::Spin>;
 
@@ -32,16 +33,17 @@ using Socket = Pipe;
 }  // namespace strait_test
 
 #if STRAIT_TEST_BREADTH >= 2
-#define STRAIT_TEST_MACH Mach, MachBlock, MachSpin
+#define STRAIT_TEST_MACH Mach, MachLoan, MachBlock, MachSpin
 #else
-#define STRAIT_TEST_MACH Mach
+#define STRAIT_TEST_MACH Mach, MachLoan
 #endif
+#define STRAIT_TEST_OUT_OF_LINE MachLoan
 #define STRAIT_TEST_CROSSING STRAIT_TEST_MACH, Pipe
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, Loopback
 #define STRAIT_TEST_UNREAD STRAIT_TEST_TRANSPORTS
 #define STRAIT_TEST_WAITING STRAIT_TEST_TRANSPORTS
-#define STRAIT_TEST_RIGHTS_CROSSING Loopback
-#define STRAIT_TEST_RIGHTS Loopback
+#define STRAIT_TEST_RIGHTS_CROSSING STRAIT_TEST_CROSSING
+#define STRAIT_TEST_RIGHTS STRAIT_TEST_CROSSING, Loopback
 
 #else
 
@@ -119,6 +121,8 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
 /// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
 #define STRAIT_TEST_UNREAD STRAIT_TEST_MACH, Pipe, Socket, STRAIT_TEST_IN_PROCESS
+/// The ones that send messages out of line.
+#define STRAIT_TEST_OUT_OF_LINE MachCow, MachLoan
 /// The ones that carry rights; to other processes, and all of them.
 #define STRAIT_TEST_RIGHTS_CROSSING STRAIT_TEST_SOCKETS, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, STRAIT_TEST_IN_PROCESS

@@ -16,8 +16,8 @@
 
 // Frames on a stream of bytes. `write(parts)` writes what there is room for and returns how much
 // that was, which may be nothing; `write(parts, rights, count)`, where the stream carries rights,
-// does so with the first rights of a list; `read(room)` reads at least a byte, or says
-// `would_block`.
+// does so with the first rights of a list, and `write.keep(rights)`, where there is one, gets those
+// that were sent; `read(room)` reads at least a byte, or says `would_block`.
 
 namespace strait::detail {
 
@@ -87,7 +87,11 @@ Result<void> flush_frames(FrameQueue& queue, Write&& write) {
     }();
     if (!written) return written.error();
     if (*written == 0) return {};
-    queue.take_rights(due);  // the receiver has its own by now
+    // The receiver has its own by now, or takes them from here.
+    RightList sent = queue.take_rights(due);
+    if constexpr (requires { write.keep(std::move(sent)); }) {
+      if (due != 0) write.keep(std::move(sent));
+    }
     queue.consume(*written);
   }
   return {};

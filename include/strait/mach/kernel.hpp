@@ -13,6 +13,7 @@
 #include "strait/os/close_unseen.hpp"
 #include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
@@ -182,11 +183,13 @@ concept MachKernelWithInheritance = MachKernel<K> &&
 ///   K16 `send(header, body, descriptors)`: as K9; the receiver gets copies.
 ///       `take_descriptors(out)` fills `out` with those that came with the message that was popped
 ///       last, or is `malformed` when there are fewer.
-///       A kernel that can't carry every kind of descriptor has `K::carries(descriptor)`.
+///       A kernel that can't carry every kind of descriptor has `K::carries(descriptor)`. One whose
+///       receiver takes them out of this process has `keep(rights)`: those that were sent last, to
+///       be closed when the receiver has taken them.
 template <class K>
 concept MachKernelWithDescriptors = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, MessageHeader header,
-             std::span<const std::byte> body, std::span<const int> descriptors,
+             std::span<const std::byte> body, std::span<const NativeHandle> descriptors,
              std::span<posix::UnseenDescriptor> out) {
   { right.send(header, body, descriptors) } -> std::same_as<Result<void>>;
   { receive.take_descriptors(out) } -> std::same_as<Result<void>>;

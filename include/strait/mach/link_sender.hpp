@@ -17,6 +17,7 @@
 #include "strait/mach/ool_method.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/os/processor.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
@@ -333,14 +334,19 @@ class LinkSender {
   /// Sends the first part of the oldest message with the message's rights.
   Result<void> send_rights(const MessageHeader& header, std::span<const std::byte> part,
                            FrameQueue& queue) {
-    std::array<int, max_rights> descriptors;
+    std::array<NativeHandle, max_rights> descriptors;
     std::size_t count = 0;
     queue.rights().for_each(
         [&](const Right& right) { descriptors[count++] = right.descriptor.get(); },
         queue.front().header.rights);
-    auto sent = out_.send(header, part, std::span<const int>(descriptors).first(count));
-    if (sent) queue.take_rights(count);  // the receiver has its own by now
+    auto sent = out_.send(header, part, std::span<const NativeHandle>(descriptors).first(count));
+    if (sent) give_up(queue.take_rights(count));
     return sent;
+  }
+
+  /// Of what was sent the receiver has its own by now, or will.
+  void give_up(RightList sent) {
+    if constexpr (requires { out_.keep(std::move(sent)); }) out_.keep(std::move(sent));
   }
 
   SendRight out_;

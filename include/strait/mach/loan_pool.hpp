@@ -20,7 +20,9 @@
 #include "strait/os/close_unseen.hpp"
 #include "strait/os/fork_mark.hpp"
 #include "strait/os/memory_file.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
 
 namespace strait::detail {
 
@@ -194,6 +196,9 @@ class LoanSender {
     HeldSegment segment;
   };
 
+  static constexpr bool keeps_what_was_sent = requires(SendRight out, RightList given) {
+    out.keep(std::move(given));
+  };
   static constexpr std::size_t least_capacity = (min)(std::size_t{64} << 10, max_bytes);
 
   Lease lend(std::size_t index) { return Lease(slots_[index].segment->share()); }
@@ -209,13 +214,23 @@ class LoanSender {
     OolReference note{bytes, static_cast<std::uint32_t>(slot), OolReference::Place::cached};
     posix::Descriptor& file = slots_[slot].segment->file();
     if (file) note.place = OolReference::Place::fresh;
-    const int descriptor = file.get();
+    const NativeHandle descriptor = file.get();
+    RightList given;
+    if constexpr (keeps_what_was_sent) {
+      if (file && !given.push({})) return no_memory();
+    }
     slots_[slot].segment->hand_over();
     auto sent = file ? out.send(header, note.bytes_of(), std::span(&descriptor, 1))
                      : send_note(out, header, note);
     if (!sent) {
       slots_[slot].segment->take_back();
       return sent;
+    }
+    if constexpr (keeps_what_was_sent) {
+      if (file) {
+        given.front().descriptor = std::move(file);
+        out.keep(std::move(given));
+      }
     }
     file.reset();
     // The loan is the receiver's to end.

@@ -138,6 +138,10 @@ class RightList {
   // behind the first `count`, which are those of one message; `UINT64_MAX` if there is none.
   std::uint64_t position() const noexcept { return first_->position; }
   void set_position(std::uint64_t position) noexcept { first_->position = position; }
+  /// For those of one message, which have left the stream.
+  void set_positions(std::uint64_t position) noexcept {
+    for (Node* node = first_; node != nullptr; node = node->next) node->position = position;
+  }
   /// The stream has so many bytes less before each of these.
   void move_positions(std::size_t bytes) noexcept {
     for (Node* node = first_; node != nullptr; node = node->next) node->position -= bytes;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "strait/base/moved_from.hpp"
@@ -20,6 +21,7 @@
 #include "strait/os/activated_socket.hpp"
 #include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/rights/right_list.hpp"
 #include "strait/send_policy.hpp"
@@ -47,7 +49,14 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
 
   static_assert((queue_bytes & (queue_bytes - 1)) == 0 && queue_bytes >= (std::size_t{16} << 10),
                 "strait: a port's queue is a power of two of at least 16 KiB.");
-  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || OolMethod::exists,
+  static constexpr bool copies_on_write = std::is_same_v<typename SendPolicy::method, CopyOnWrite>;
+  static constexpr bool lacks_seals = requires { requires !KernelT::seals_memory; };
+  static_assert(!copies_on_write || !lacks_seals,
+                "strait: Windows has no seals, so no region is safe from its sender, and nothing "
+                "goes out of line by copy-on-write; use InlineOnly or, between peers that "
+                "cooperate, OolThreshold<N, Loan>.");
+  static_assert(SendPolicy::threshold_bytes == SIZE_MAX || OolMethod::exists ||
+                    (copies_on_write && lacks_seals),
                 "strait: this kernel has no out-of-line memory; use InlineOnly.");
   static_assert(SendPolicy::threshold_bytes > 0,
                 "strait: an out-of-line region has at least one byte.");
@@ -194,7 +203,7 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
 
   using Sender::send;
   static bool carries(const detail::Right& right) requires carries_descriptors {
-    if constexpr (requires { KernelT::carries(0); }) {
+    if constexpr (requires { KernelT::carries(NativeHandle()); }) {
       return right.descriptor && KernelT::carries(right.descriptor.get());
     } else {
       return static_cast<bool>(right.descriptor);

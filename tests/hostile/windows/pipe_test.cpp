@@ -1,94 +1,11 @@
 // Peers at a named pipe that break the rules: raw clients beside honest ones, and a raw server.
 
-#include <strait/os/windows/named_pipe.hpp>
-#include <strait/os/windows/pipe_end.hpp>
-#include <strait/os/windows/pipe_name.hpp>
-
-#include <cstring>
 #include <optional>
 #include <vector>
 
-#include "conformance/channels.hpp"
-#include "conformance/transports.hpp"
-#include "strait/acceptor.hpp"
-#include "support/refusals.hpp"
+#include "hostile/windows/pipe_peer.hpp"
 
 using namespace strait_test;
-using strait::windows::GatheredPart;
-using strait::windows::PipeEnd;
-
-namespace {
-
-using HostileLink =
-    RawLink<Pipe, strait::ChannelOptions{.handshake_timeout_ms = 200}, SharedRefusals>;
-
-std::wstring pipe_of(const std::string& name) {
-  return L"\\\\.\\pipe\\pipe-" + strait::windows::object_name(name);
-}
-
-/// A client's end of the pipe with that name, as any program may have it.
-PipeEnd raw_client(const std::string& name) {
-  for (;;) {
-    auto pipe = strait::windows::connect_pipe(pipe_of(name));
-    if (pipe) return PipeEnd::create(std::move(*pipe)).value();
-    REQUIRE(pipe.error() == Errc::would_block);
-  }
-}
-
-void write_raw(PipeEnd& to, Bytes bytes) {
-  const GatheredPart part{bytes.data(), bytes.size()};
-  static_cast<void>(to.write({&part, 1}));
-}
-
-Bytes frame(std::uint32_t bytes, std::uint8_t continued, std::uint8_t rights, View body) {
-  const strait::detail::FrameHeader header{bytes, 0, continued, rights};
-  Bytes out(sizeof header + body.size());
-  std::memcpy(out.data(), &header, sizeof header);
-  if (!body.empty()) std::memcpy(out.data() + sizeof header, body.data(), body.size());
-  return out;
-}
-
-Bytes hello_of(const strait::Token& token) {
-  const auto terms = HostileLink::terms(token);
-  const auto hello =
-      strait::detail::encode_hello(terms.schema.hash, token, terms.options, terms.schema.digests);
-  return frame(static_cast<std::uint32_t>(hello.bytes().size()), 0, 0, hello.bytes());
-}
-
-/// A server, and whether an honest client gets in.
-struct Door {
-  const std::string name = unique_name("door");
-  const strait::Token token = new_token();
-  SharedRefusals refusals{};
-  HostileLink server = HostileLink::listen(name, token, refusals).value();
-  Inbox at_server{};
-
-  bool lets_honest_client_in() {
-    Inbox inbox;
-    auto client = HostileLink::connect(name, token);
-    const auto end = Clock::now() + long_enough;
-    while (!client && client.error() == Errc::would_block && Clock::now() < end) {
-      static_cast<void>(server.poll(at_server));
-      client = HostileLink::connect(name, token);
-    }
-    return client && pump_until(server, at_server, *client, inbox,
-                                [&] { return inbox.connected == 1 && at_server.connected == 1; });
-  }
-};
-
-/// A peer that has shaken hands by the rules, and now is free to do what it likes.
-struct RawPeer {
-  Door door{};
-  PipeEnd peer = raw_client(door.name);
-
-  RawPeer() {
-    write_raw(peer, hello_of(door.token));
-    REQUIRE(poll_until(door.server, door.at_server, [&] { return door.at_server.connected == 1; }));
-  }
-  std::error_code server_end() { return poll_until_error(door.server, door.at_server); }
-};
-
-}  // namespace
 
 TEST_CASE("clients that connect and leave do not keep out an honest one", "[hostile][windows]") {
   Door door;
@@ -158,7 +75,7 @@ TEST_CASE("frames that no honest peer sends end the channel", "[hostile][windows
     write_raw(raw.peer, frame(8, 1, 0, {}));
     CHECK(raw.server_end() == Errc::malformed);
   }
-  SECTION("one with rights, which no pipe carries") {
+  SECTION("one with rights, without their handles' numbers") {
     write_raw(raw.peer, frame(0, 0, 1, {}));
     CHECK(raw.server_end() == Errc::malformed);
   }

@@ -8,13 +8,16 @@
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/windows/lane.hpp"
 #include "strait/mach/windows/rendezvous.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/os/windows/peer_process.hpp"
 
 namespace strait {
 
 /// Mach's ports in user space: names are named pipes, a port is a ring in a section. There are no
 /// regions: a section has no seals, so nothing would keep the sender from changing what the
-/// receiver reads.
+/// receiver reads. Handles travel with messages, but not the ports themselves.
 struct WindowsKernel {
+  static constexpr bool seals_memory = false;
   using ServicePort = windows_mach::ServicePort;
   using ServiceRight = windows_mach::ServiceRight;
   using Request = windows_mach::Request;
@@ -33,6 +36,7 @@ struct WindowsKernel {
   static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
     return windows_mach::welcome(std::move(request), queue_bytes, body);
   }
+  static bool carries(NativeHandle handle) { return posix::can_travel(handle); }
   static void refuse(Request&& request, std::span<const std::byte> body) {
     windows_mach::refuse(std::move(request), body);
   }

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -11,10 +13,16 @@
 #include "strait/mach/ring.hpp"
 #include "strait/mach/windows/ring_memory.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/os/windows/close_unseen.hpp"
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/event_wait.hpp"
+#include "strait/os/windows/named_pipe.hpp"
+#include "strait/os/windows/peer_process.hpp"
 #include "strait/os/windows/pipe_end.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/right_list.hpp"
+#include "strait/rights/windows/handle_transfer.hpp"
 
 namespace strait::windows_mach {
 
@@ -69,6 +77,7 @@ class SendRight {
     wire_ = std::move(other.wire_);
     memory_ = std::move(other.memory_);
     ring_ = other.ring_;
+    handles_ = std::move(other.handles_);
     return *this;
   }
   ~SendRight() { close(); }
@@ -98,6 +107,29 @@ class SendRight {
     return {};
   }
 
+  /// Sends a record with handles, whose numbers go behind the body. Those stay the caller's until
+  /// `keep`. All or nothing.
+  ///
+  /// Errors: as `reserve`; the system's.
+  Result<void> send(MessageHeader header, std::span<const std::byte> body,
+                    std::span<const NativeHandle> handles) {
+    // The system is asked, as it is for every handle elsewhere: what is sent now is not lost.
+    if (gone() || !posix::is_whole(wire_->pipe.get())) return Errc::peer_closed;
+    const auto numbers = handles_.numbers_of(handles);
+    if (!numbers) return numbers.error();
+    header.bytes = static_cast<std::uint32_t>(body.size() + numbers->size_bytes());
+    header.descriptors = static_cast<std::uint8_t>(handles.size());
+    const auto room = reserve(header.bytes);
+    if (!room) return room.error();
+    if (!body.empty()) std::memcpy(*room, body.data(), body.size());
+    std::memcpy(*room + body.size(), numbers->data(), numbers->size_bytes());
+    ring_.stage(header);
+    publish();
+    return {};
+  }
+  /// What was sent last, which is the receiver's when that has taken it.
+  void keep(strait::detail::RightList rights) { handles_.keep(std::move(rights)); }
+
   /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
   bool arm(std::size_t bytes) { return gone() || ring_.arm(bytes); }
   Interest interest() const { return wire_ ? Interest::to_read(wire_->event.get()) : Interest(); }
@@ -107,14 +139,15 @@ class SendRight {
 
  private:
   bool gone() const { return !wire_ || wire_->ended; }
-  /// The peer sees the end, whatever else there is of the link.
+  /// The peer sees the end, whatever else there is of the link, when it has what was sent.
   void close() {
-    if (wire_) wire_->pipe.reset();
+    if (wire_) handles_.leave(std::move(wire_->pipe));
   }
 
   std::shared_ptr<Wire> wire_;
   RingMemory memory_;
   mach_ring::RingWriter ring_;
+  posix::HandleSender handles_;
 };
 
 /// The receiving end of a lane.
@@ -123,24 +156,51 @@ class SendRight {
 class ReceiveRight {
  public:
   ReceiveRight() = default;
-  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory)
-      : wire_(std::move(wire)), memory_(std::move(memory)), ring_(memory_.reader()) {}
+  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory, posix::PeerProcess sender)
+      : wire_(std::move(wire)),
+        memory_(std::move(memory)),
+        ring_(memory_.reader()),
+        handles_(std::move(sender)) {}
+
+  /// How many handles a record may have here: one at least, for a loan.
+  void set_max_descriptors(std::size_t count) { max_handles_ = count != 0 ? count : 1; }
 
   std::size_t queue_bytes() const { return memory_.capacity(); }
   bool readable() const { return ring_.readable(); }
 
+  /// The bytes that the header tells of are those of the body.
+  ///
   /// Errors: `empty`; `peer_closed` when the sender is gone and all it had sent was seen;
-  /// `malformed`.
+  /// `malformed`; `too_many_rights`.
   Result<MessageHeader> peek() {
     auto header = ring_.peek();
     // The end was seen before this look at the ring, which shows all that was published before it.
     if (header.failed_with(Errc::empty) && wire_->ended) [[unlikely]]
       return wire_->ended;
+    if (header && header->descriptors != 0) [[unlikely]] {
+      const std::size_t bytes = number_bytes(*header);
+      if (header->bytes < bytes) return Errc::malformed;
+      if (header->descriptors > max_handles_) return Errc::too_many_rights;
+      header->bytes -= static_cast<std::uint32_t>(bytes);
+    }
     return header;
   }
   const std::byte* body() const { return ring_.body(); }
-  void pop(const MessageHeader& header) {
+  void pop(MessageHeader header) {
+    if (header.descriptors != 0) [[unlikely]] {
+      const std::size_t bytes = number_bytes(header);
+      std::memcpy(numbers_.data(), body() + header.bytes, bytes);
+      header.bytes += static_cast<std::uint32_t>(bytes);
+    }
     if (ring_.pop(header)) wire_->ring();
+  }
+
+  /// The handles that came with the record that was popped last, all of them.
+  ///
+  /// Errors: as `HandleReceiver::take`.
+  Result<void> take_descriptors(std::span<posix::UnseenDescriptor> handles) {
+    const std::size_t count = handles_.numbers_for(handles.size());
+    return handles_.take(std::span(numbers_).first(count), handles);
   }
 
   bool arm() { return wire_->ended || ring_.arm(); }
@@ -152,9 +212,17 @@ class ReceiveRight {
   void take_doorbells() { wire_->look(); }
 
  private:
+  /// How many bytes behind the body of a record tell of its handles.
+  std::size_t number_bytes(const MessageHeader& header) const {
+    return handles_.numbers_for(header.descriptors) * sizeof(posix::HandleNumber);
+  }
+
   std::shared_ptr<Wire> wire_;
   RingMemory memory_;
   mach_ring::RingReader ring_;
+  posix::HandleReceiver handles_;
+  std::size_t max_handles_ = strait::detail::max_rights;
+  std::array<posix::HandleNumber, posix::max_handle_numbers> numbers_;
 };
 
 /// The two ports of a link.

@@ -14,6 +14,7 @@
 
 #include "strait/base/deadline.hpp"
 #include "strait/base/hex.hpp"
+#include "strait/base/user_id.hpp"
 #include "strait/framing/frame_stream.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
@@ -22,6 +23,7 @@
 #include "strait/mach/windows/ring_memory.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/windows/named_pipe.hpp"
+#include "strait/os/windows/peer_process.hpp"
 #include "strait/os/windows/pipe_end.hpp"
 #include "strait/os/windows/random.hpp"
 #include "strait/os/windows/security.hpp"
@@ -193,10 +195,12 @@ inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
   wire->event = open(Part::servers, EVENT_MODIFY_STATE | SYNCHRONIZE);
   wire->peers_event = open(Part::clients, EVENT_MODIFY_STATE);
   if (!wire->event || !wire->peers_event) return Errc::bad_region;
+  auto client = posix::PeerProcess::client_of(request.end.get(), request.credentials.uid);
   if (auto sent = write_greeting(request.end, body, true); !sent) return sent.error();
   wire->pipe = std::move(request.end);
   if (auto watched = wire->watch_end(); !watched) return watched.error();
-  return LinkPorts{ReceiveRight(wire, std::move(*up)), SendRight(wire, std::move(*down))};
+  return LinkPorts{ReceiveRight(wire, std::move(*up), std::move(client)),
+                   SendRight(wire, std::move(*down))};
 }
 
 inline void refuse(Request&& request, std::span<const std::byte> body) {
@@ -231,6 +235,7 @@ class Greeting {
       }));
     };
     Greeting greeting;
+    greeting.user_ = server.credentials().uid;
     greeting.wire_ = std::make_shared<Wire>();
     greeting.up_ = std::move(*up);
     greeting.down_ = std::move(*down);
@@ -253,9 +258,10 @@ class Greeting {
     }
     Answer answer{greeted->body, {}};
     if (!greeted->links) return answer;
+    auto server = posix::PeerProcess::server_of(wire_->pipe.get(), user_);
     if (auto watched = wire_->watch_end(); !watched) return watched.error();
-    answer.ports.emplace(
-        LinkPorts{ReceiveRight(wire_, std::move(down_)), SendRight(wire_, std::move(up_))});
+    answer.ports.emplace(LinkPorts{ReceiveRight(wire_, std::move(down_), std::move(server)),
+                                   SendRight(wire_, std::move(up_))});
     return answer;
   }
 
@@ -268,6 +274,8 @@ class Greeting {
  private:
   HANDLE event() const { return wire_->event.get(); }
 
+  /// The server's.
+  UserId user_;
   std::shared_ptr<Wire> wire_;
   RingMemory up_;
   RingMemory down_;

@@ -74,6 +74,11 @@ inline Result<std::array<Descriptor, 2>> pipe_pair() {
   return std::array{std::move(*server), std::move(*client)};
 }
 
+/// Whether the other end is open, in whatever process.
+inline bool is_whole(HANDLE pipe) {
+  return ::PeekNamedPipe(pipe, nullptr, 0, nullptr, nullptr, nullptr) != 0;
+}
+
 /// The user of a pipe's client, from which something was read: that of the thread that wrote,
 /// whatever it does or is later.
 ///

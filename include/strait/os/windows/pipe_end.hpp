@@ -98,6 +98,17 @@ class PipeEnd {
     in_->overlapped.hEvent = event;
     return in_->started ? Result<void>() : read_on();
   }
+  /// Has an end whose input does not matter any more be read on, and set `event` when something
+  /// came, or the peer is gone: what was on its way out goes on.
+  ///
+  /// Errors: `peer_closed`; the system's.
+  Result<void> discard_input(HANDLE event) {
+    if (in_ == nullptr) return Errc::peer_closed;
+    cancel(*in_);
+    in_->started = false;
+    in_->overlapped.hEvent = event;
+    return read_on();
+  }
   /// Gets what is needed to write.
   Result<void> prepare_to_write() {
     auto event = make_event();
@@ -187,13 +198,7 @@ class PipeEnd {
   void reset() noexcept {
     for (PipeOperation* const operation : {in_, out_}) {
       if (operation == nullptr) continue;
-      if (!operation->done()) {
-        ::CancelIoEx(pipe_.get(), &operation->overlapped);
-        DWORD size = 0;
-        do {  // its event may be set by another one
-          ::GetOverlappedResult(pipe_.get(), &operation->overlapped, &size, TRUE);
-        } while (!operation->done());
-      }
+      cancel(*operation);
       delete operation;
     }
     in_ = out_ = nullptr;
@@ -203,6 +208,15 @@ class PipeEnd {
   }
 
  private:
+  void cancel(PipeOperation& operation) noexcept {
+    if (operation.done()) return;
+    ::CancelIoEx(pipe_.get(), &operation.overlapped);
+    DWORD size = 0;
+    do {  // its event may be set by another one
+      ::GetOverlappedResult(pipe_.get(), &operation.overlapped, &size, TRUE);
+    } while (!operation.done());
+  }
+
   static std::error_code error_of(DWORD failed) {
     switch (failed) {
       case ERROR_BROKEN_PIPE:

@@ -19,13 +19,20 @@
 #include "strait/os/gathered.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/windows/named_pipe.hpp"
+#include "strait/os/windows/peer_process.hpp"
 #include "strait/os/windows/pipe_end.hpp"
+#include "strait/rights/right_list.hpp"
+#include "strait/rights/windows/handle_transfer.hpp"
 #include "strait/transport.hpp"
+#include "strait/transports/windows/handle_frames.hpp"
 #include "strait/wait_policy.hpp"
 
 namespace strait {
 
-/// Messages as length-prefixed frames over a named pipe of bytes, each way.
+/// Messages as length-prefixed frames over a named pipe of bytes, each way, and handles, which the
+/// receiver takes out of the sender's process. A receiver that may not open that process, as one of
+/// lower integrity or of another user, ends the channel with `permission_denied` when a handle
+/// comes. One that does not take what was sent before its sender's process ends has `rights_lost`.
 ///
 /// A plain name is found by its own user only; with `PeerPolicy::any_user`, a path is found by all.
 /// Clients on other machines are turned away by the system. The kernel tells a server
@@ -44,8 +51,9 @@ class BasicPipeTransport {
     explicit Request(posix::PipeEnd end) : end_(std::move(end)) {}
 
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
+      auto client = posix::PeerProcess::client_of(end_.get(), credentials.uid);
       if (auto sent = answer(bytes); !sent) return sent.error();
-      return BasicPipeTransport(std::move(end_));
+      return BasicPipeTransport(std::move(end_), std::move(client));
     }
     void refuse(std::span<const std::byte> bytes) && { static_cast<void>(answer(bytes)); }
 
@@ -96,7 +104,8 @@ class BasicPipeTransport {
       auto end = posix::PipeEnd::create(std::move(pipe_));
       if (!end) return end.error();
       if (auto sent = detail::write_frame(writing(*end), bytes); !sent) return sent.error();
-      return BasicPipeTransport(std::move(*end));
+      auto server = posix::PeerProcess::server_of(end->get(), credentials_.uid);
+      return BasicPipeTransport(std::move(*end), std::move(server));
     }
 
    private:
@@ -108,6 +117,17 @@ class BasicPipeTransport {
     posix::Descriptor pipe_;
     PeerCredentials credentials_;
   };
+
+  BasicPipeTransport(BasicPipeTransport&&) noexcept = default;
+  BasicPipeTransport& operator=(BasicPipeTransport&& other) noexcept {
+    handles_.leave(std::move(end_));
+    end_ = std::move(other.end_);
+    reader_ = std::move(other.reader_);
+    handles_ = std::move(other.handles_);
+    incoming_ = std::move(other.incoming_);
+    return *this;
+  }
+  ~BasicPipeTransport() { handles_.leave(std::move(end_)); }
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
     auto pipe = detail::PipeServer<Request>::listen(kind, name, limits);
@@ -126,7 +146,8 @@ class BasicPipeTransport {
 
   Result<detail::HandshakeBytes> welcome() {
     detail::HandshakeBytes bytes;
-    const auto received = receive_some(
+    const auto received = reader_.receive(
+        reading(end_),
         [&](const detail::FrameHeader& header, std::span<const std::byte> frame) {
           // Otherwise it stays empty, and is no Welcome.
           if (detail::is_plain(header)) bytes = detail::HandshakeBytes(frame);
@@ -145,17 +166,36 @@ class BasicPipeTransport {
     return sent;
   }
 
+  template <class Payload>
+  Result<void> send(const Payload& payload, detail::FrameQueue& queue, detail::RightList& rights) {
+    return detail::send_queued(payload, queue, rights, [&] { return flush(queue); });
+  }
+  static bool carries(const detail::Right& right) {
+    return posix::can_travel(right.descriptor.get());
+  }
+
   Result<void> flush(detail::FrameQueue& queue) {
-    return detail::flush_frames(queue, writing(end_));
+    return detail::flush_frames(queue, detail::HandleFrameWriter{end_, handles_});
   }
 
   template <class Sink>
   Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
-    return receive_some(
-        [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
-          return sink(Incoming{header.tag, bytes});
-        },
-        limits.max_message_bytes, detail::fair_share);
+    std::error_code broken;
+    const auto deliver = [&](const detail::FrameHeader& header, std::span<const std::byte> bytes) {
+      detail::RightList rights;
+      const auto whole = incoming_.take(header, bytes, limits.max_rights, rights);
+      broken = whole.error();
+      if (whole && *whole && bytes.size() > limits.max_message_bytes) {
+        broken = Errc::message_too_large;
+      }
+      if (broken) return false;
+      if (!*whole) return true;
+      return sink(Incoming{header.tag, bytes, rights.empty() ? nullptr : &rights});
+    };
+    const std::size_t largest =
+        (detail::max)(limits.max_message_bytes, detail::HandleFrameReader::max_bytes);
+    const auto received = reader_.receive(reading(end_), deliver, largest, detail::fair_share);
+    return broken ? broken : received;
   }
 
   bool readable() const { return reader_.readable() || end_.readable(); }
@@ -169,7 +209,8 @@ class BasicPipeTransport {
  private:
   static constexpr wchar_t kind[] = L"pipe-";
 
-  explicit BasicPipeTransport(posix::PipeEnd end) : end_(std::move(end)) {}
+  BasicPipeTransport(posix::PipeEnd end, posix::PeerProcess peer)
+      : end_(std::move(end)), incoming_(std::move(peer)) {}
 
   static auto reading(posix::PipeEnd& from) {
     return [&](std::span<std::byte> room) { return from.read(room); };
@@ -178,13 +219,10 @@ class BasicPipeTransport {
     return [&](std::span<const posix::GatheredPart> parts) { return to.write(parts); };
   }
 
-  template <class Sink>
-  Result<void> receive_some(Sink&& sink, std::size_t max_message_bytes, int share) {
-    return reader_.receive(reading(end_), sink, max_message_bytes, share);
-  }
-
   posix::PipeEnd end_;
-  detail::FrameReader reader_;
+  detail::FrameReader reader_{detail::max_rights};
+  posix::HandleSender handles_;
+  detail::HandleFrameReader incoming_;
 };
 
 }  // namespace strait
