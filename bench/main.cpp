@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
@@ -10,6 +9,7 @@
 #include "experiments/experiments.hpp"
 #include "experiments/fan_out.hpp"
 #include "harness/session.hpp"
+#include "strait/config.hpp"
 
 namespace {
 
@@ -30,8 +30,10 @@ constexpr Experiment experiments[] = {
     {"machines", "past one machine: the library's cost over bare libzmq", bench::run_machines},
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
+#if !STRAIT_HAS_WINDOWS
     {"fan-out", "one message to many receivers: copied for each, or one region for all",
      bench::run_fan_out},
+#endif
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},
     {"serializers", "messages with parts, by each serializer", bench::run_serializers},
     {"loops", "a channel in event loops beside its own wait and a bare epoll", bench::run_loops},
@@ -64,12 +66,14 @@ void add_options(CLI::App& app, bench::Options& options, std::string& cores) {
 int main(int argc, char** argv) {
   // The second process is this program, too; no user types this.
   if (argc == 3 && std::string(argv[1]) == "serve") {
-    return bench::serve(STDIN_FILENO, std::stoi(argv[2]));
+    return bench::serve(std::stoi(argv[2]));
   }
 
+#if !STRAIT_HAS_WINDOWS
   if (argc == 4 && std::string(argv[1]) == "receive") {
     return bench::receive_fan_out(argv[2], std::stoi(argv[3]));
   }
+#endif
 
   CLI::App app("Measures what it costs to move messages between two processes.", "strait_bench");
   app.require_subcommand(0, 1);

@@ -2,14 +2,14 @@
 // hears of it, says why, and starts it again. This program is the host and, with an argument, the
 // plug-in.
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include <strait/answering.hpp>
@@ -34,7 +34,7 @@ int plugin() {
   auto host = strait::connect_to_parent<Link>().value();
   const auto answer = [&](const Apply& apply) {
     if (apply.text == "crash") std::abort();
-    while (apply.text == "hang") ::pause();
+    while (apply.text == "hang") std::this_thread::sleep_for(1h);
     host.send(Note{"turning " + std::to_string(apply.text.size()) + " letters"}).value();
     return Applied{{apply.text.rbegin(), apply.text.rend()}};
   };

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 struct Number {
   std::uint32_t value;
 };
-using Link = strait::Channel<strait::SocketTransport, strait::TrivialSerializer<Number>>;
+using Link = strait::Channel<strait::MachTransport<>, strait::TrivialSerializer<Number>>;
 using Server = strait::Acceptor<Link>;
 
 // Notes who has come, and leaves to a worker what they say.

@@ -14,3 +14,10 @@ set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
 foreach(package IN ITEMS Catch2 fmt CLI11)
   set(${package}_DIR "${CMAKE_CURRENT_LIST_DIR}/../macos" CACHE PATH "")
 endforeach()
+
+# Asio is nothing but headers, too.
+set(ASIO_INCLUDE_DIR "${CMAKE_BINARY_DIR}/headers/asio_root" CACHE PATH "")
+file(MAKE_DIRECTORY "${ASIO_INCLUDE_DIR}")
+foreach(part IN ITEMS asio asio.hpp)
+  file(CREATE_LINK "/usr/include/${part}" "${ASIO_INCLUDE_DIR}/${part}" SYMBOLIC)
+endforeach()

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "cases/byte_stream.hpp"
 #include "cases/cases.hpp"
+#include "cases/landing.hpp"
 #include "harness/guard.hpp"
 
 // A message queue reserves its largest message for each one it can hold, so one for messages of all

@@ -1,9 +1,6 @@
-#include <sys/mman.h>
-
 #include <atomic>
 #include <cstdint>
 
-#include "cases/byte_stream.hpp"
 #include "cases/cases.hpp"
 #include "cases/pause.hpp"
 #include "cases/word.hpp"
@@ -25,7 +22,7 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 class CacheLineLink {
  public:
-  CacheLineLink(int file, bool first) {
+  CacheLineLink(DescriptorNumber file, bool first) {
     words_ = static_cast<Words*>(map_shared(file, sizeof(Words)));
     in_ = first ? &words_->back : &words_->there;
     out_ = first ? &words_->there : &words_->back;
@@ -34,7 +31,7 @@ class CacheLineLink {
       : words_(std::exchange(other.words_, nullptr)), in_(other.in_), out_(other.out_) {}
   CacheLineLink& operator=(CacheLineLink&&) = delete;
   ~CacheLineLink() {
-    if (words_ != nullptr) ::munmap(words_, sizeof(Words));
+    if (words_ != nullptr) unmap(words_, sizeof(Words));
   }
 
   void send(std::span<const std::byte> message) noexcept {

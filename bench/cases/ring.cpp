@@ -1,13 +1,11 @@
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
-#include "cases/byte_stream.hpp"
 #include "cases/cases.hpp"
+#include "cases/landing.hpp"
 #include "cases/pause.hpp"
 #include "harness/native.hpp"
 
@@ -26,8 +24,7 @@ namespace bench {
 
 namespace {
 
-// The largest of the systems that this runs on.
-constexpr std::size_t page_bytes = 16 * 1024;
+constexpr std::size_t page_bytes = largest_page_bytes;
 constexpr std::size_t ring_bytes = 1024 * 1024;
 constexpr std::size_t record_alignment = 8;
 constexpr std::size_t header_bytes = sizeof(std::uint64_t);
@@ -42,18 +39,12 @@ static_assert(max_piece_bytes + publish_bytes + 2 * record_alignment < ring_byte
 /// One direction: a page with the reader's position, then the ring, twice.
 class RingMemory {
  public:
-  RingMemory(int file, off_t offset) {
-    void* const space =
-        ::mmap(nullptr, page_bytes + 2 * ring_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (space == MAP_FAILED) throw_errno("mmap");
-    base_ = static_cast<std::byte*>(space);
-    map(base_, page_bytes + ring_bytes, file, offset);
-    map(data() + ring_bytes, ring_bytes, file, offset + static_cast<off_t>(page_bytes));
-  }
+  RingMemory(DescriptorNumber file, std::size_t offset)
+      : base_(map_twice(file, offset, page_bytes, ring_bytes)) {}
   RingMemory(RingMemory&& other) noexcept : base_(std::exchange(other.base_, nullptr)) {}
   RingMemory& operator=(RingMemory&&) = delete;
   ~RingMemory() {
-    if (base_ != nullptr) ::munmap(base_, page_bytes + 2 * ring_bytes);
+    if (base_ != nullptr) unmap_twice(base_, page_bytes, ring_bytes);
   }
 
   std::byte* at(std::uint64_t position) const noexcept {
@@ -65,9 +56,6 @@ class RingMemory {
   std::atomic<std::uint64_t>& reader_position() const noexcept { return word_at(base_); }
 
  private:
-  static void map(std::byte* where, std::size_t bytes, int file, off_t offset) {
-    map_shared(file, bytes, offset, where);
-  }
   // Where libc++ has no std::atomic_ref yet.
   static std::atomic<std::uint64_t>& word_at(std::byte* where) noexcept {
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(where);
@@ -201,7 +189,7 @@ class RingLink {
   RingWriter<wrap> writer_;
 };
 
-constexpr off_t direction_bytes = page_bytes + ring_bytes;
+constexpr std::size_t direction_bytes = page_bytes + ring_bytes;
 
 template <Wrap wrap>
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
@@ -214,7 +202,7 @@ std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invi
 
 template <Wrap wrap>
 std::unique_ptr<Endpoint> join(bool, Invitation invitation) {
-  const int file = invitation.descriptor.get();
+  const DescriptorNumber file = invitation.descriptor.get();
   RingMemory there(file, 0);
   RingMemory back(file, direction_bytes);
   return make_endpoint(RingLink<wrap>(std::move(there), std::move(back)));

@@ -1,5 +1,3 @@
-#include <sys/mman.h>
-
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -31,7 +29,7 @@ struct Both {
 
 class SharedBufferLink {
  public:
-  SharedBufferLink(int file, bool first) {
+  SharedBufferLink(DescriptorNumber file, bool first) {
     both_ = static_cast<Both*>(map_shared(file, sizeof(Both)));
     in_ = first ? &both_->back : &both_->there;
     out_ = first ? &both_->there : &both_->back;
@@ -40,7 +38,7 @@ class SharedBufferLink {
       : both_(std::exchange(other.both_, nullptr)), in_(other.in_), out_(other.out_) {}
   SharedBufferLink& operator=(SharedBufferLink&&) = delete;
   ~SharedBufferLink() {
-    if (both_ != nullptr) ::munmap(both_, sizeof(Both));
+    if (both_ != nullptr) unmap(both_, sizeof(Both));
   }
 
   template <class Make>

@@ -14,8 +14,6 @@ namespace bench {
 
 namespace {
 
-constexpr std::size_t max_text_bytes = 16 * 1024;
-
 union ControlBuffer {
   cmsghdr header;
   char bytes[CMSG_SPACE(2 * sizeof(int))];

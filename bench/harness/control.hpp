@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -35,6 +36,9 @@ struct Reply {
   std::uint64_t cpu_ns = 0;
 };
 
+/// Bytes that a message may have beside its head.
+inline constexpr std::size_t max_text_bytes = 16 * 1024;
+
 using TwoDescriptors = std::array<Descriptor, 2>;
 
 /// A request or reply with the text and descriptors that came along.
@@ -46,18 +50,18 @@ struct ControlMessage {
 };
 
 /// Errors: throws on any. `receive` returns false when the other process has closed.
-void send_message(int socket, const void* head, std::size_t head_bytes, const std::string& text,
-                  const TwoDescriptors& descriptors);
-bool receive_message(int socket, void* head, std::size_t head_bytes, std::string& text,
+void send_message(DescriptorNumber socket, const void* head, std::size_t head_bytes,
+                  const std::string& text, const TwoDescriptors& descriptors);
+bool receive_message(DescriptorNumber socket, void* head, std::size_t head_bytes, std::string& text,
                      TwoDescriptors& descriptors);
 
 template <class Head>
-void send_message(int socket, const ControlMessage<Head>& message) {
+void send_message(DescriptorNumber socket, const ControlMessage<Head>& message) {
   send_message(socket, &message.head, sizeof message.head, message.text, message.descriptors);
 }
 
 template <class Head>
-bool receive_message(int socket, ControlMessage<Head>& message) {
+bool receive_message(DescriptorNumber socket, ControlMessage<Head>& message) {
   return receive_message(socket, &message.head, sizeof message.head, message.text,
                          message.descriptors);
 }

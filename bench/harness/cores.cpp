@@ -1,13 +1,11 @@
 #include "harness/cores.hpp"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
 #include <cstdlib>
 #include <stdexcept>
 
 #include "harness/native.hpp"
-#include "harness/system_error.hpp"
 
 namespace bench {
 
@@ -30,14 +28,12 @@ Cores parse_cores(const std::string& text) {
 }
 
 std::string machine_line(const Cores& cores) {
-  utsname system;
-  if (::uname(&system) != 0) throw_errno("uname");
   const std::string pinned =
       !can_pin()       ? "not pinned"
       : cores.shared() ? fmt::format("pinned to core {}, both processes", cores.first)
                        : fmt::format("pinned to cores {} and {}", cores.first, cores.second);
-  return fmt::format("{}, {} {}, {} cores allowed, {}", processor_name(), system.sysname,
-                     system.release, allowed_cores().size(), pinned);
+  return fmt::format("{}, {}, {} cores allowed, {}", processor_name(), system_name(),
+                     allowed_cores().size(), pinned);
 }
 
 }  // namespace bench

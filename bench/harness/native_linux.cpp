@@ -72,9 +72,10 @@ Descriptor shared_memory(std::size_t bytes) {
   return file;
 }
 
-void* map_shared(int file, std::size_t bytes, off_t offset, void* where) {
+void* map_shared(int file, std::size_t bytes, std::size_t offset, void* where) {
   const int flags = MAP_SHARED | MAP_POPULATE | (where != nullptr ? MAP_FIXED : 0);
-  void* const memory = ::mmap(where, bytes, PROT_READ | PROT_WRITE, flags, file, offset);
+  void* const memory =
+      ::mmap(where, bytes, PROT_READ | PROT_WRITE, flags, file, static_cast<off_t>(offset));
   if (memory == MAP_FAILED) throw_errno("mmap");
   return memory;
 }

@@ -1,14 +1,11 @@
 #include "harness/session.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <chrono>
 #include <exception>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "browsing.hpp"
@@ -16,9 +13,6 @@
 #include "harness/clock.hpp"
 #include "harness/guard.hpp"
 #include "harness/native.hpp"
-#include "harness/system_error.hpp"
-
-extern char** environ;
 
 namespace bench {
 
@@ -32,8 +26,7 @@ Session::Session(const Cores& cores, std::span<const Case* const> cases, bool ob
     }
   } catch (...) {
     guard::expect_end();
-    ::kill(child_, SIGKILL);
-    ::waitpid(child_, nullptr, 0);
+    kill_second_process(child_);
     throw;
   }
 }
@@ -41,26 +34,13 @@ Session::Session(const Cores& cores, std::span<const Case* const> cases, bool ob
 Session::~Session() {
   if (child_ == 0) return;
   guard::expect_end();
-  ::kill(child_, SIGKILL);
-  ::waitpid(child_, nullptr, 0);
+  kill_second_process(child_);
 }
 
 void Session::start_child(const Cores& cores) {
   auto [mine, for_child] = message_sockets();
   socket_ = std::move(mine);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  // The copy is what the child keeps: it is not closed on exec.
-  posix_spawn_file_actions_adddup2(&actions, for_child.get(), STDIN_FILENO);
-  const std::string program = own_program();
-  std::string command = "serve";
-  std::string core = std::to_string(cores.second);
-  char name[] = "strait_bench";
-  char* const arguments[] = {name, command.data(), core.data(), nullptr};
-  const int error = ::posix_spawn(&child_, program.c_str(), &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw std::system_error(error, std::system_category(), "posix_spawn");
+  child_ = start_second_process(for_child, {"serve", std::to_string(cores.second)});
   guard::watch(child_);
 }
 
@@ -90,7 +70,7 @@ ControlMessage<Reply> Session::answer() {
   ControlMessage<Reply> message;
   if (!receive_message(socket_.get(), message)) {
     // The second process is about to be found dead by the guard; give that a moment to say why.
-    ::sleep(2);
+    std::this_thread::sleep_for(std::chrono::seconds{2});
     throw std::runtime_error("the second process has closed its control socket");
   }
   return message;
@@ -149,17 +129,14 @@ std::uint64_t Session::idle(std::size_t case_index, std::chrono::milliseconds du
 void Session::finish() {
   guard::expect_end();
   ask(Request{});
-  int status = 0;
-  if (::waitpid(child_, &status, 0) != child_) throw_errno("waitpid");
-  child_ = 0;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+  if (!second_process_succeeded(std::exchange(child_, 0))) {
     throw std::runtime_error("the second process ended with an error");
   }
 }
 
 namespace {
 
-void serve_requests(int socket) {
+void serve_requests(DescriptorNumber socket) {
   std::vector<std::unique_ptr<Endpoint>> ends;
   for (ControlMessage<Request> request; receive_message(socket, request);) {
     const Request& head = request.head;
@@ -207,10 +184,8 @@ void serve_requests(int socket) {
 
 }  // namespace
 
-int serve(int socket, int core) {
-  // Nobody is left to end this process when the first one is killed.
-  die_with_parent();
-  ::signal(SIGPIPE, SIG_IGN);
+int serve(int core) {
+  const DescriptorNumber socket = be_second_process();
   try {
     pin_to_core(core);
     serve_requests(socket);

@@ -67,7 +67,7 @@ class Session {
   pid_t child_ = 0;
 };
 
-/// The second process: does what it is asked over `socket` until it is told to quit.
-int serve(int socket, int core);
+/// The second process: does what it is asked until it is told to quit.
+int serve(int core);
 
 }  // namespace bench

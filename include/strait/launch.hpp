@@ -48,6 +48,9 @@ struct ByName {};
 /// On macOS no descriptor carries Mach's rights. There the child is told a name over it, which
 /// can't be guessed and which is gone once they have met, and only the process that was started is
 /// let in: not one that it starts, even with the descriptor.
+///
+/// On Windows it is an end of a pipe. Over `MachTransport` the objects of the link have names, that
+/// can't be guessed and that the user alone may open.
 struct Inherited {};
 
 struct LaunchOptions {

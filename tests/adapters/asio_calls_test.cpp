@@ -31,7 +31,7 @@ struct Answer {
 };
 template <class T>
 using CallLinkOver = strait::Channel<T, strait::Calls<strait::TrivialSerializer<Question, Answer>>>;
-using CallLink = CallLinkOver<strait::SocketTransport>;
+using CallLink = CallLinkOver<Stream>;
 
 /// A caller, and the other end, which answers what it is told to.
 template <class LinkT = CallLink>
@@ -83,7 +83,7 @@ struct Ends {
 }  // namespace
 
 TEMPLATE_TEST_CASE("a coroutine calls and another one answers", "[asio][calls]",
-                   strait::MachTransport<>, strait::SocketTransport) {
+                   strait::MachTransport<>, Stream) {
   using LinkT = CallLinkOver<TestType>;
   net::io_context context;
   auto [first, second] = link_pair<LinkT>();

@@ -486,7 +486,7 @@ TEST_CASE("handlers run where they are bound", "[asio]") {
                            completed.set_value(std::this_thread::get_id());
                          }));
   sender->send(Number{1}).value();
-  context.run_one();
+  context.run();
   const auto expected = thread.get_id();
   CHECK(listened.get_future().get() == expected);
   CHECK(completed.get_future().get() == expected);

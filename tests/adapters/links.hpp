@@ -12,11 +12,20 @@
 #include "strait/serializers/trivial.hpp"
 #include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
-#include "strait/transports/socket.hpp"
 #include "support/catch.hpp"
 #include "support/runtime_dir.hpp"
 
+#if !STRAIT_HAS_WINDOWS
+#include "strait/transports/socket.hpp"
+#endif
+
 namespace strait_test {
+
+#if STRAIT_HAS_WINDOWS
+using Stream = strait::PipeTransport;
+#else
+using Stream = strait::SocketTransport;
+#endif
 
 using namespace std::chrono_literals;
 using strait::Errc;
@@ -34,14 +43,14 @@ struct Block {
 template <class TransportT>
 using LinkOver = strait::Channel<TransportT, strait::TrivialSerializer<Number>>;
 using MachLink = LinkOver<strait::MachTransport<>>;
-using SocketLink = LinkOver<strait::SocketTransport>;
+using SocketLink = LinkOver<Stream>;
 using PipeLink = LinkOver<strait::PipeTransport>;
 
 /// Gives up on a silent peer soon.
-using ImpatientLink = strait::Channel<strait::SocketTransport, strait::TrivialSerializer<Number>,
+using ImpatientLink = strait::Channel<Stream, strait::TrivialSerializer<Number>,
                                       strait::ChannelOptions{.handshake_timeout_ms = 50}>;
 /// Has a short queue, and messages that fill it soon.
-using BlockLink = strait::Channel<strait::SocketTransport, strait::TrivialSerializer<Block>,
+using BlockLink = strait::Channel<Stream, strait::TrivialSerializer<Block>,
                                   strait::ChannelOptions{.max_queued_bytes = 64 << 10}>;
 
 template <class LinkT>

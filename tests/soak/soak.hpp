@@ -2,8 +2,6 @@
 
 // What the long tests share: what is asked of them, and what they print.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -17,6 +15,12 @@
 #include <sstream>
 #include <string>
 #include <utility>
+
+#include "strait/config.hpp"
+
+#if !STRAIT_HAS_WINDOWS
+#include <unistd.h>
+#endif
 
 namespace strait_test::soak {
 
@@ -58,6 +62,7 @@ inline std::uint64_t seed() {
 /// What `malloc` may keep of large buffers that are free again.
 inline constexpr std::size_t kept_by_malloc = std::size_t{128} << 20;
 
+#if !STRAIT_HAS_WINDOWS
 /// 0 where the system does not say.
 inline std::size_t resident_bytes(const std::string& process = "self") {
   std::ifstream file("/proc/" + process + "/statm");
@@ -65,6 +70,7 @@ inline std::size_t resident_bytes(const std::string& process = "self") {
   file >> size >> resident;
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
+#endif
 
 /// A distribution of times, in steps of 3 %.
 class Times {

@@ -22,6 +22,9 @@ namespace strait {
 /// not to be moved. libuv does not close the channel's descriptor. The loop frees the registration
 /// in a turn after this object's end, so let it run once more before `uv_loop_close`.
 /// Threads: all of it belongs to the thread that runs the loop.
+///
+/// There is none on Windows, where libuv waits for sockets and no other handles: use Asio or
+/// coroutines there, or an `uv_async_t` that a `ChannelProxy`'s executor sends to.
 class LibuvWatch {
  public:
   /// What has arrived before is handled in the loop's first turn. Errors: the system's.

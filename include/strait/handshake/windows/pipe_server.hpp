@@ -93,7 +93,8 @@ class PipeInstance {
 };
 
 /// A claimed name: the ends of its pipe that wait for clients, the clients that have not said Hello
-/// yet, and one event for all of them. `Candidate` has an `end`, which is read once.
+/// yet, and one event for all of them. `Candidate` has an `end`, which is read once, `credentials`,
+/// and says whether these are known already.
 template <class Candidate>
 class PipeServer {
  public:
@@ -146,15 +147,38 @@ class PipeServer {
     return server;
   }
 
+  /// A server without a name, for the one client at the other end of a pipe.
+  ///
+  /// Errors: the system's; `std::errc::not_enough_memory`.
+  static Result<PipeServer> serve_one(posix::Descriptor pipe, const PeerCredentials& credentials,
+                                      AcceptLimits limits) {
+    auto event = posix::make_event();
+    if (!event) return event.error();
+    auto end = posix::PipeEnd::create(std::move(pipe), event->get());
+    if (!end) return end.error();
+    Candidate client(std::move(*end));
+    client.credentials = credentials;
+    client.is_known = true;
+    PipeServer server;
+    server.event_ = std::move(*event);
+    server.half_open_ = HalfOpen<Candidate>(limits);
+    if (auto added = server.half_open_.add(std::move(client)); !added) return added.error();
+    return server;
+  }
+
   /// Lets in clients that wait, and has `done(candidate, answer)` make what this returns of the
   /// next one of which `ask(candidate)` has something to say.
   ///
-  /// Errors: `empty`; the system's.
+  /// Errors: `empty`; `peer_closed` when there was but one client and it is through; the system's.
   template <class Ask, class Done>
   auto accept(Ask&& ask, Done&& done)
       -> decltype(done(std::declval<Candidate&>(), ask(std::declval<Candidate&>()))) {
     ::ResetEvent(event_.get());
-    if (auto let_in = let_clients_in(); !let_in) return let_in.error();
+    if (name_.empty()) {
+      if (half_open_.empty()) return Errc::peer_closed;
+    } else if (auto let_in = let_clients_in(); !let_in) {
+      return let_in.error();
+    }
     auto answer = half_open_.next(ask, done);
     // Others may have been ready when the event was reset.
     if (answer || answer.error() != Errc::empty) ::SetEvent(event_.get());

@@ -84,7 +84,7 @@ class TakeReplies {
       return state_->source.end_calls(watched.error());
     }
     auto& descriptor = intake_->descriptor;
-    descriptor.async_wait(net::posix::descriptor_base::wait_read, std::move(*this));
+    wait_readable(descriptor, std::move(*this));
   }
 
   std::shared_ptr<CallerState> state_;

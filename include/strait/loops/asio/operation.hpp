@@ -1,21 +1,15 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <string>
-#include <system_error>
 #include <utility>
 
 #if defined(STRAIT_BOOST_ASIO)
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/compose.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/execution_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #if __has_include(<boost/asio/cancellation_state.hpp>)
 #include <boost/asio/cancellation_state.hpp>
@@ -24,11 +18,8 @@
 #else
 #include <asio/any_io_executor.hpp>
 #include <asio/async_result.hpp>
-#include <asio/basic_waitable_timer.hpp>
 #include <asio/compose.hpp>
-#include <asio/error.hpp>
 #include <asio/execution_context.hpp>
-#include <asio/posix/basic_stream_descriptor.hpp>
 #include <asio/post.hpp>
 #if __has_include(<asio/cancellation_state.hpp>)
 #include <asio/cancellation_state.hpp>
@@ -37,10 +28,17 @@
 #endif
 
 #include "strait/base/chrono.hpp"
+#include "strait/config.hpp"
+#include "strait/loops/asio/net.hpp"
 #include "strait/loops/steps.hpp"
 #include "strait/os/native_handle.hpp"
-#include "strait/os/posix/descriptor.hpp"
 #include "strait/result.hpp"
+
+#if STRAIT_HAS_WINDOWS
+#include "strait/loops/asio/windows/waiter.hpp"
+#else
+#include "strait/loops/asio/posix/waiter.hpp"
+#endif
 
 namespace strait {
 #if defined(STRAIT_BOOST_ASIO)
@@ -50,73 +48,6 @@ inline namespace standalone_asio {
 #endif
 
 namespace asio_detail {
-
-#if defined(STRAIT_BOOST_ASIO)
-namespace net = ::boost::asio;
-using ErrorCode = boost::system::error_code;
-
-/// This library's errors for a Boost that has no room for those of others (before 1.76).
-class BoostCategory final : public boost::system::error_category {
- public:
-  const char* name() const noexcept override { return strait::error_category().name(); }
-  std::string message(int value) const override { return strait::error_category().message(value); }
-};
-inline const BoostCategory boost_category;
-
-template <class Code = ErrorCode>
-Code to_asio(const std::error_code& error) {
-  if (!error) return {};
-  if (error.category() == std::system_category()) {
-    return {error.value(), boost::system::system_category()};
-  }
-  if (error.category() == std::generic_category()) {
-    return {error.value(), boost::system::generic_category()};
-  }
-  if constexpr (std::constructible_from<Code, const std::error_code&>) {
-    return Code(error);
-  } else {
-    return {error.value(), boost_category};
-  }
-}
-#else
-namespace net = ::asio;
-using ErrorCode = std::error_code;
-inline ErrorCode to_asio(const std::error_code& error) { return error; }
-#endif
-
-/// What an object's operations wait for.
-template <class Executor>
-struct Waiter {
-  explicit Waiter(const Executor& executor) : descriptor(executor) {}
-
-  /// Asio closes what it owns, so it gets a duplicate, which is its own also when the channel's
-  /// number has gone to another file.
-  Result<void> watch(NativeHandle handle) {
-    if (descriptor.is_open()) return {};
-    auto copy = posix::duplicate(handle);
-    if (!copy) return posix::last_error();
-    ErrorCode failed;
-    descriptor.assign(copy.get(), failed);
-    if (failed) return std::error_code(failed);
-    static_cast<void>(copy.release());
-    return {};
-  }
-  void cancel() {
-    ++cancels;
-    ErrorCode ignored;
-    descriptor.cancel(ignored);
-  }
-  void close() {
-    closed = true;
-    ErrorCode ignored;
-    descriptor.close(ignored);
-  }
-
-  net::posix::basic_stream_descriptor<Executor> descriptor;
-  bool closed = false;
-  /// An operation whose wait has just ended hears of a cancellation by this.
-  std::size_t cancels = 0;
-};
 
 /// The same with what it is about. Operations share it, and find it closed when its owner has gone.
 template <class Source, class Executor>
@@ -144,10 +75,6 @@ bool is_cancelled([[maybe_unused]] Self& self) {
 #endif
 }
 
-template <class Executor>
-using Timer = net::basic_waitable_timer<std::chrono::steady_clock,
-                                        net::wait_traits<std::chrono::steady_clock>, Executor>;
-
 /// A step, made a composed operation.
 template <class Executor, class Step, class Complete>
 class Operation {
@@ -161,6 +88,7 @@ class Operation {
   template <class Self>
   void operator()(Self& self, ErrorCode error = {}) {
     if (!suspended_) allow_cancellation(self);
+    error = wait_.end(error);
     if (!result_) {
       if (waiter_->closed || waiter_->cancels != cancels_ || is_cancelled(self)) {
         error = net::error::operation_aborted;
@@ -199,9 +127,8 @@ class Operation {
       result_ = watched.error();
       return false;
     }
-    auto& descriptor = waiter_->descriptor;
     suspended_ = true;
-    descriptor.async_wait(net::posix::descriptor_base::wait_read, std::move(self));
+    HandleWait<Executor>::start(wait_, *waiter_, std::move(self));
     return true;
   }
 
@@ -211,6 +138,7 @@ class Operation {
     auto complete = std::move(complete_);
     // Asio's rule: what an operation holds is free again before its handler is called.
     timer_.reset();
+    wait_ = {};
     waiter_.reset();
     complete(self, error, std::move(result));
   }
@@ -220,6 +148,7 @@ class Operation {
   Step step_;
   Complete complete_;
   std::unique_ptr<Timer<Executor>> timer_;
+  HandleWait<Executor> wait_;
   std::optional<Result<typename Step::value_type>> result_;
   bool suspended_ = false;
 };

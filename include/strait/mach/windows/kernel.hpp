@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -29,6 +30,14 @@ struct WindowsKernel {
     return ServicePort::check_in(name, limits);
   }
   static Result<ServiceRight> look_up(std::string_view name) { return ServiceRight::look_up(name); }
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::pipe_pair(); }
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+                                      detail::AcceptLimits limits) {
+    return ServicePort::check_in(std::move(client), credentials, limits);
+  }
+  static Result<ServiceRight> look_up(posix::Descriptor server) {
+    return ServiceRight::look_up(std::move(server));
+  }
   static auto greet(ServiceRight&& server, std::size_t queue_bytes,
                     std::span<const std::byte> body) {
     return Greeting::send(std::move(server), queue_bytes, body);

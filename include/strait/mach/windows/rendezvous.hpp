@@ -113,6 +113,8 @@ struct Request {
   explicit Request(posix::PipeEnd pipe) : end(std::move(pipe)) {}
 
   PeerCredentials credentials;
+  /// They are those of the child that the pipe's other end was given to.
+  bool is_known = false;
   std::error_code failure;
   strait::detail::HandshakeBytes body;
   Stem stem{};
@@ -131,6 +133,15 @@ class ServicePort {
     return ServicePort(std::move(*server));
   }
 
+  /// A port without a name, for the one client at the other end of a pipe.
+  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+                                      strait::detail::AcceptLimits limits) {
+    auto server =
+        strait::detail::PipeServer<Request>::serve_one(std::move(client), credentials, limits);
+    if (!server) return server.error();
+    return ServicePort(std::move(*server));
+  }
+
   Result<Request> receive() {
     return server_.accept([](Request& client) { return read_greeting(client.end, true); },
                           [](Request& client, const Result<Greeted>& hello) -> Result<Request> {
@@ -138,6 +149,8 @@ class ServicePort {
                             if (hello) {
                               client.body = hello->body;
                               client.stem = hello->stem;
+                            }
+                            if (hello && !client.is_known) {
                               const auto known = posix::client_credentials(client.end.get());
                               if (known) client.credentials = *known;
                               client.failure = known.error();
@@ -161,10 +174,15 @@ class ServiceRight {
   static Result<ServiceRight> look_up(std::string_view name) {
     auto pipe = strait::detail::connect_to_name(kind, name);
     if (!pipe) return pipe.error();
-    const auto credentials = posix::server_credentials(pipe->get());
+    return look_up(std::move(*pipe));
+  }
+
+  /// The right to send one request over a pipe that this process inherited.
+  static Result<ServiceRight> look_up(posix::Descriptor pipe) {
+    const auto credentials = posix::server_credentials(pipe.get());
     if (!credentials) return credentials.error();
     ServiceRight right;
-    right.pipe_ = std::move(*pipe);
+    right.pipe_ = std::move(pipe);
     right.credentials_ = *credentials;
     return right;
   }

@@ -26,13 +26,25 @@ inline Result<std::array<Descriptor, 2>> stream_pair() {
   return std::array{Descriptor(in), Descriptor(out)};
 }
 
+/// Does with a pipe what `begin(overlapped)` begins, whether its handle is for overlapped calls or
+/// for others, which do not mind. Errors: the system's.
+template <class Begin>
+Result<void> do_at_once(HANDLE pipe, Begin&& begin) {
+  auto event = make_event();
+  if (!event) return event.error();
+  OVERLAPPED overlapped{};
+  overlapped.hEvent = event->get();
+  if (!begin(&overlapped) && ::GetLastError() != ERROR_IO_PENDING) return last_error();
+  DWORD size = 0;
+  if (!::GetOverlappedResult(pipe, &overlapped, &size, TRUE)) return last_error();
+  return {};
+}
+
 /// Sends so little that there is room for it. Errors: the system's.
 inline Result<void> send_packet(HANDLE to, std::span<const std::byte> bytes) {
-  DWORD written = 0;
-  if (!::WriteFile(to, bytes.data(), static_cast<DWORD>(bytes.size()), &written, nullptr)) {
-    return last_error();
-  }
-  return {};
+  return do_at_once(to, [&](OVERLAPPED* overlapped) {
+    return ::WriteFile(to, bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, overlapped);
+  });
 }
 
 /// What this process inherited as its standard input, which then is empty.
@@ -67,10 +79,11 @@ inline Result<std::string> read_line(const Descriptor& input, std::size_t max_by
     }
     const std::size_t end = std::string_view(line).substr(0, seen).find('\n');
     if (end != std::string_view::npos) {
-      DWORD taken = 0;
-      if (!::ReadFile(input.get(), line.data(), static_cast<DWORD>(end + 1), &taken, nullptr)) {
-        return last_error();
-      }
+      const auto taken = do_at_once(input.get(), [&](OVERLAPPED* overlapped) {
+        return ::ReadFile(input.get(), line.data(), static_cast<DWORD>(end + 1), nullptr,
+                          overlapped);
+      });
+      if (!taken) return taken.error();
       return line.substr(0, end);
     }
     if (seen == line.size()) return Errc::malformed;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -50,6 +51,9 @@ class BasicPipeTransport {
    public:
     explicit Request(posix::PipeEnd end) : end_(std::move(end)) {}
 
+    /// Its credentials are those of the child that the pipe's other end was given to.
+    bool is_known = false;
+
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
       auto client = posix::PeerProcess::client_of(end_.get(), credentials.uid);
       if (auto sent = answer(bytes); !sent) return sent.error();
@@ -75,7 +79,7 @@ class BasicPipeTransport {
           [](Request& client) { return detail::read_hello(reading(client.end_)); },
           [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
             client.take_hello(hello);
-            if (hello) {
+            if (hello && !client.is_known) {
               // The kernel knows it of a client that has said something.
               const auto credentials = posix::client_credentials(client.end_.get());
               if (credentials) client.credentials = *credentials;
@@ -139,9 +143,22 @@ class BasicPipeTransport {
   static Result<Connector> look_up(std::string_view name) {
     auto pipe = detail::connect_to_name(kind, name);
     if (!pipe) return pipe.error();
-    const auto credentials = posix::server_credentials(pipe->get());
+    return look_up(std::move(*pipe));
+  }
+
+  static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::pipe_pair(); }
+
+  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& credentials,
+                               detail::AcceptLimits limits) {
+    auto pipe = detail::PipeServer<Request>::serve_one(std::move(client), credentials, limits);
+    if (!pipe) return pipe.error();
+    return Server(std::move(*pipe));
+  }
+
+  static Result<Connector> look_up(posix::Descriptor pipe) {
+    const auto credentials = posix::server_credentials(pipe.get());
     if (!credentials) return credentials.error();
-    return Connector(std::move(*pipe), *credentials);
+    return Connector(std::move(pipe), *credentials);
   }
 
   Result<detail::HandshakeBytes> welcome() {
