@@ -151,10 +151,9 @@ class RegionSender {
 
   static constexpr std::size_t publish_bytes = std::size_t{4} << 10;
 
-  /// Whether what was written after a version is little enough to travel by itself. Beyond an
-  /// eighth of the buffer, a fresh region is about as cheap.
+  /// Whether what was written after a version is little enough to travel by itself.
   static bool is_patch(const Sent& memory, std::uint64_t version) {
-    return memory.writes().bytes_since(version) <= (max)(memory.size() / 8, std::size_t{64});
+    return memory.writes().bytes_since(version) <= memory.max_patch_bytes();
   }
 
   /// Stages what was written since the receiver's copy was made or patched. False if that is so
@@ -217,8 +216,8 @@ class RegionSender {
   }
   /// The version that was sent here last; 0 if none was, or long ago.
   std::uint64_t last_version_of(const Sent& memory) {
-    if (const Kept* kept = find(memory)) return kept->version;
-    std::uint64_t last = 0;
+    const Kept* const kept = find(memory);
+    std::uint64_t last = kept != nullptr ? kept->version : 0;
     for (const Once& once : once_) {
       if (once.id == memory.id()) last = (max)(last, once.version);
     }

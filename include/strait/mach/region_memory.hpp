@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "strait/base/min_max.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/memory/write_log.hpp"
 #include "strait/result.hpp"
@@ -59,28 +60,33 @@ class RegionMemory final : public Memory {
   ///
   /// Errors: the system's.
   Result<const Region*> snapshot() {
+    end_version();
     if (!frozen_) {
       const auto frozen = region_.freeze();
       frozen_ = true;
+      sealed_ = frozen.has_value();
       written_ = !frozen;  // this side has its own bytes by now: they are what counts
       if (!frozen) return frozen.error();
     } else if (written_ || !can_be_sent()) {
       auto copy = Region::copy_of(region_.bytes());
       if (!copy) return copy.error();
-      copy_ = std::move(*copy);
-      copied_ = true;
       written_ = false;
+      copied_ = !rebase(*copy);
+      copy_ = std::move(*copy);
     }
     return copied_ ? &copy_ : &region_;
   }
 
   /// The number of what the memory holds now: what is written later makes another version.
   std::uint64_t version() {
-    being_written_ = false;
+    end_version();
     return version_;
   }
   /// What was written, and in which version.
   const WriteLog& writes() const { return writes_; }
+  /// How much of it may travel by itself. Beyond an eighth of the buffer, a fresh region is about
+  /// as cheap; up to 16 KiB it never is.
+  std::size_t max_patch_bytes() const { return (max)(size() / 8, std::size_t{16} << 10); }
   /// Which region it is: no other one of this process ever has the same.
   std::uint64_t id() const { return id_; }
 
@@ -89,8 +95,8 @@ class RegionMemory final : public Memory {
     region_ = std::move(region);
     data_ = region_.data();
     copy_ = Region();
-    frozen_ = true;
-    written_ = copied_ = being_written_ = kept_ = patched_ = false;
+    frozen_ = sealed_ = true;
+    written_ = copied_ = being_written_ = written_anywhere_ = sparse_ = kept_ = patched_ = false;
     id_ = new_id();
     writes_.clear();
   }
@@ -141,7 +147,8 @@ class RegionMemory final : public Memory {
  private:
   static constexpr char own_kind = 0;
 
-  RegionMemory(Region region, bool frozen) : region_(std::move(region)), frozen_(frozen) {
+  RegionMemory(Region region, bool frozen)
+      : region_(std::move(region)), frozen_(frozen), sealed_(frozen) {
     data_ = region_.data();
   }
 
@@ -172,10 +179,53 @@ class RegionMemory final : public Memory {
     }
   }
 
+  static constexpr bool knows_written_pages = requires(Region region) { region.rebase(region); };
+
   void note_write(std::size_t offset, std::size_t bytes) {
     if (!being_written_) ++version_;
     written_ = being_written_ = true;
-    writes_.add(offset, offset + bytes, version_);
+    if (bytes == size()) {
+      written_anywhere_ = true;  // what of it, the system is asked when it is sent
+    } else {
+      writes_.add(offset, offset + bytes, version_);
+    }
+  }
+
+  void end_version() {
+    if (!being_written_) return;
+    being_written_ = false;
+    if (std::exchange(written_anywhere_, false) && !log_written_pages()) {
+      writes_.add(0, size(), version_);
+    }
+  }
+
+  /// Takes all pages that ever were written since the region was sealed for written in this
+  /// version. False if they are too many to travel, or not known.
+  bool log_written_pages() {
+    if constexpr (knows_written_pages) {
+      std::size_t left = max_patch_bytes();
+      if (!sealed_ || size() <= left) return false;
+      const bool all = region_.visit_written([&](std::size_t offset, std::size_t bytes) {
+        if (bytes > left) return false;
+        left -= bytes;
+        writes_.add(offset, offset + bytes, version_);
+        return true;
+      });
+      sparse_ = sparse_ || all;
+      return all;
+    } else {
+      return false;
+    }
+  }
+
+  /// Goes on from `copy`, which holds the same bytes, so that no page counts as written. Each page
+  /// that is written afterwards costs a fault, which pays where few are: where it was so before.
+  bool rebase([[maybe_unused]] Region& copy) {
+    if constexpr (knows_written_pages) {
+      return std::exchange(sparse_, false) && region_.rebase(copy);
+    } else {
+      return false;
+    }
   }
 
   Region region_;
@@ -185,9 +235,15 @@ class RegionMemory final : public Memory {
   std::uint64_t id_ = new_id();
   std::atomic<std::uint64_t> references_ = one_user;
   bool frozen_;
+  /// Whether nothing changes what the region was when it was frozen: not if freezing failed.
+  bool sealed_;
   bool written_ = false;
   bool copied_ = false;
   bool being_written_ = false;
+  /// Whether what was written in this version is known to the system only.
+  bool written_anywhere_ = false;
+  /// Whether that was little at some time since the region was sealed.
+  bool sparse_ = false;
   bool kept_ = false;
   bool patched_ = false;
 };

@@ -47,13 +47,20 @@ class OutOfLineBytes {
 
   /// The bytes, to write. In a new buffer they are unspecified, but nothing of this process; of a
   /// received one they become its receiver's own. Ask again after each `send`: what is written by
-  /// way of an older answer is seen here, but may not be when the buffer is sent again.
+  /// way of an older answer is seen here, but may not be when the buffer is sent again. A device
+  /// that was given the memory before a `send` is given it anew: what it writes may be lost.
+  ///
+  /// Under copy-on-write a buffer of more than 16 KiB that is sent again costs the pages that were
+  /// written since it was sent whole, as the kernel tells them, and a fresh region if these are an
+  /// eighth of it or more. To ask takes some 4 us, and 8 more for each MiB of it that is mapped;
+  /// where there is no /proc, and on other systems than Linux, all of it counts as written.
   ///
   /// Errors: the system's.
   Result<std::span<std::byte>> writable() { return writable(0, size_); }
 
   /// Some of the bytes, to write. Under copy-on-write a buffer that is sent again costs what was
-  /// asked for in this way since, not all that is in it: the receiver's copy is brought up to date.
+  /// asked for in this way since: the receiver's copy is brought up to date. That is cheaper than
+  /// whole pages, and the kernel is not asked.
   ///
   /// Errors: `std::errc::invalid_argument` if the buffer does not hold these bytes; the system's.
   Result<std::span<std::byte>> writable(std::size_t offset, std::size_t bytes) {

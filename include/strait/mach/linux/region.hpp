@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "strait/os/linux/shared_memory_file.hpp"
+#include "strait/os/linux/written_pages.hpp"
 #include "strait/os/posix/mapping.hpp"
 
 namespace strait::linux_mach {
@@ -121,6 +122,27 @@ class Region {
       return replaced;
     }
     return add_seals(file_.get(), seals_of_content);
+  }
+
+  /// Calls `visit(offset, bytes)` for each part that was written to since it was frozen, adopted or
+  /// rebased, in whole pages, until it returns false. False then, and where the system does not
+  /// tell.
+  template <class Visit>
+  bool visit_written(Visit&& visit) const {
+    return visit_written_pages(mapping_.bytes(), visit);
+  }
+
+  /// Is from now on what `copy` holds, which is a frozen copy of it; at the same place.
+  ///
+  /// Errors: those of `mmap`, and both are as they were.
+  Result<void> rebase(Region& copy) {
+    if (auto replaced = mapping_.replace(PROT_READ | PROT_WRITE, MAP_PRIVATE, copy.file_.get());
+        !replaced) {
+      return replaced;
+    }
+    file_ = std::move(copy.file_);
+    share_ = OpenFileShare();
+    return {};
   }
 
   /// Whether this can be sent, or has to be copied for that.

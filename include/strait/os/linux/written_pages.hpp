@@ -1,0 +1,92 @@
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "strait/os/posix/descriptor.hpp"
+#include "strait/os/posix/error.hpp"
+#include "strait/os/posix/mapping.hpp"
+
+namespace strait::linux_mach {
+
+/// What the system knows of each page of this process, 8 bytes for each, in the order of their
+/// addresses.
+class PageMap {
+ public:
+  PageMap() {
+    // Opened each time: a file that was opened before a fork tells of the parent's pages. By the
+    // thread's own name, since the first thread of a process may have ended.
+    file_ = posix::adopt_new(::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC));
+  }
+
+  /// Whether the map can be had, and is that of this process, in which the stack is memory that was
+  /// written. It may be missing (a container without /proc, a process that gave up its user), or
+  /// tell of other addresses (an emulator).
+  bool works() const {
+    std::uint64_t entry = 0;
+    return file_ && read(reinterpret_cast<std::uintptr_t>(&entry), {&entry, 1}) && is_own(entry);
+  }
+
+  /// Reads the entries of as many pages, from the one at `address` on.
+  bool read(std::uintptr_t address, std::span<std::uint64_t> entries) const {
+    const auto offset = static_cast<off_t>(address / posix::page_size() * sizeof(std::uint64_t));
+    const ssize_t got = posix::retry(
+        [&] { return ::pread(file_.get(), entries.data(), entries.size_bytes(), offset); });
+    return got == static_cast<ssize_t>(entries.size_bytes());
+  }
+
+  /// Whether a page is there, or swapped out, and belongs to no file.
+  static bool is_own(std::uint64_t entry) {
+    constexpr std::uint64_t present = std::uint64_t{1} << 63;
+    constexpr std::uint64_t swapped = std::uint64_t{1} << 62;
+    constexpr std::uint64_t of_file = std::uint64_t{1} << 61;
+    return (entry & (present | swapped)) != 0 && (entry & of_file) == 0;
+  }
+
+ private:
+  posix::Descriptor file_;
+};
+
+/// Calls `visit(offset, bytes)` for each run of pages of a private mapping that were written to
+/// since it was mapped, from the front on, until it returns false. False then, and where the system
+/// does not tell: the visited ones may not be all.
+///
+/// A page that was written is a copy, which belongs to the process and no longer to the file. So no
+/// write is missed, whichever thread makes it and whenever, and nothing has to be armed before;
+/// soft-dirty bits are reset for a whole process, and `PAGEMAP_SCAN`'s written bit takes a
+/// userfaultfd.
+template <class Visit>
+bool visit_written_pages(std::span<const std::byte> mapping, Visit&& visit) {
+  const PageMap map;
+  if (!map.works()) return false;
+  std::array<std::uint64_t, 512> entries;
+  const std::size_t page = posix::page_size();
+  const std::size_t pages = (mapping.size() + page - 1) / page;
+  const auto address = reinterpret_cast<std::uintptr_t>(mapping.data());
+  std::size_t begin = 0;  // of a run
+  std::size_t end = 0;
+  const auto visit_run = [&] {
+    const std::size_t last = end * page < mapping.size() ? end * page : mapping.size();
+    return begin == end || visit(begin * page, last - begin * page);
+  };
+  for (std::size_t first = 0; first < pages; first += entries.size()) {
+    const std::size_t count = pages - first < entries.size() ? pages - first : entries.size();
+    if (!map.read(address + first * page, std::span(entries).first(count))) return false;
+    for (std::size_t i = 0; i != count; ++i) {
+      if (!PageMap::is_own(entries[i])) continue;
+      if (end != first + i) {
+        if (!visit_run()) return false;
+        begin = first + i;
+      }
+      end = first + i + 1;
+    }
+  }
+  return visit_run();
+}
+
+}  // namespace strait::linux_mach
