@@ -28,8 +28,8 @@ namespace {
 
 using WrittenLink = RawLink<strait::MachTransport<strait::OolThreshold<1>>>;
 
-constexpr std::size_t page = 4096;
-constexpr std::size_t written_size = 512 * page + 100;
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t written_size = 512 * page_bytes + 100;
 
 /// The number of the file that is mapped here: each region has one of its own.
 std::uint64_t region_at(const std::byte* place) {
@@ -98,12 +98,14 @@ TEST_CASE("pages that are written without a word travel alone", "[region]") {
   const std::uint64_t kept = again.send();  // from now on the receiver keeps it
   for (std::size_t i = 0; i != 200; ++i) {
     // The same few pages, at both ends and on both sides of a border, in turn.
-    const std::size_t at = i % 20 * 5 * page;
-    again.write({0, at, at + page - 1, at + page, written_size - 1}, static_cast<std::byte>(i));
+    const std::size_t at = i % 20 * 5 * page_bytes;
+    again.write({0, at, at + page_bytes - 1, at + page_bytes, written_size - 1},
+                static_cast<std::byte>(i));
     REQUIRE(again.send() == kept);
   }
   // And with what is said.
-  again.buffer.writable(300 * page, 1).value()[0] = again.expected[300 * page] = std::byte{9};
+  again.buffer.writable(300 * page_bytes, 1).value()[0] = again.expected[300 * page_bytes] =
+      std::byte{9};
   CHECK(again.send() == kept);
   CHECK(again.send() == kept);
 }
@@ -137,7 +139,7 @@ TEST_CASE("pages that add up to much cost a fresh region, and none counts then",
   const auto* const place = again.buffer.bytes().data();
   std::set<std::uint64_t> regions;
   for (std::size_t i = 0; i != 512; ++i) {
-    again.write({i * page + i}, static_cast<std::byte>(i + 1));
+    again.write({i * page_bytes + i}, static_cast<std::byte>(i + 1));
     regions.insert(again.send());
   }
   // A sixty-fourth at the first sends, and two for each time that an eighth was written.
@@ -158,7 +160,7 @@ TEST_CASE("few pages travel again after all of it was written", "[region]") {
   again.write({5}, std::byte{3});
   const std::uint64_t kept = again.send();
   for (std::size_t i = 0; i != 5; ++i) {
-    again.write({i * page}, std::byte{4});
+    again.write({i * page_bytes}, std::byte{4});
     CHECK(again.send() == kept);
   }
 }
@@ -169,7 +171,7 @@ TEST_CASE("views that a listener keeps stay what they were, whatever pages are w
   std::vector<OutOfLineBytes> kept;
   std::vector<std::vector<std::byte>> kept_expected;
   for (std::size_t i = 0; i != 12; ++i) {
-    again.write({0, i * 7 * page, written_size - 1}, static_cast<std::byte>(i + 1));
+    again.write({0, i * 7 * page_bytes, written_size - 1}, static_cast<std::byte>(i + 1));
     REQUIRE(again.pair.client.send(again.buffer));
     const auto keep = [&](OutOfLineBytes received) {
       CHECK(same_bytes(received.bytes(), again.expected));
@@ -184,7 +186,8 @@ TEST_CASE("views that a listener keeps stay what they were, whatever pages are w
     // What is received may be written and sent on in the same way.
     auto onward = connected_pair<WrittenLink>();
     for (std::size_t round = 0; round != 4; ++round) {
-      kept[i].writable().value()[round * page] = kept_expected[i][round * page] = std::byte{0xee};
+      kept[i].writable().value()[round * page_bytes] = kept_expected[i][round * page_bytes] =
+          std::byte{0xee};
       REQUIRE(onward.client.send(kept[i]));
       const auto listener = [&](View bytes) { CHECK(same_bytes(bytes, kept_expected[i])); };
       deliver(onward, listener);
@@ -196,7 +199,7 @@ TEST_CASE("several receivers are brought up to date, each from where it is", "[r
   SentAgain again;
   auto second = connected_pair<WrittenLink>();
   for (std::size_t i = 0; i != 150; ++i) {
-    again.write({i * 3 * page, 511 * page}, static_cast<std::byte>(i + 1));
+    again.write({i * 3 * page_bytes, 511 * page_bytes}, static_cast<std::byte>(i + 1));
     again.send();
     if (i % 3 != 0) continue;
     REQUIRE(second.client.send(again.buffer));
@@ -214,7 +217,7 @@ TEST_CASE("what many threads have written is found", "[region]") {
     std::vector<std::thread> writers;
     for (std::size_t i = 0; i != 4; ++i) {
       writers.emplace_back([&, i] {
-        const std::size_t at = (i * 128 + round) * page + i;
+        const std::size_t at = (i * 128 + round) * page_bytes + i;
         again.expected[at] = all[at] = static_cast<std::byte>(round + 1);
       });
     }
@@ -232,7 +235,8 @@ TEST_CASE("pages are found on whichever side of a fork they are written", "[regi
   const auto pages = [&] {
     std::set<std::size_t> found;
     const auto visit = [&](std::size_t offset, std::size_t bytes) {
-      for (std::size_t at = 0; at < bytes; at += page) found.insert((offset + at) / page);
+      for (std::size_t at = 0; at < bytes; at += page_bytes)
+        found.insert((offset + at) / page_bytes);
       return true;
     };
     if (!strait::linux_mach::visit_written_pages(again.buffer.bytes(), visit)) found.clear();
@@ -240,12 +244,12 @@ TEST_CASE("pages are found on whichever side of a fork they are written", "[regi
   };
   const auto all = again.buffer.writable().value();
   Fork child([&] {
-    all[5 * page] = std::byte{5};
+    all[5 * page_bytes] = std::byte{5};
     if (pages() != std::set<std::size_t>{0, 5}) ::_exit(1);
   });
   CHECK(child.ended_well());
   CHECK(pages() == std::set<std::size_t>{0});
-  again.write({6 * page}, std::byte{6});
+  again.write({6 * page_bytes}, std::byte{6});
   CHECK(pages() == std::set<std::size_t>{0, 6});
   CHECK(again.send() == kept);
 }
@@ -278,21 +282,21 @@ TEST_CASE("where the system tells of no pages, all of it is sent", "[region]") {
 
 TEST_CASE("no receiver changes what a region holds, the sender's new ones included", "[region]") {
   using strait::linux_mach::Region;
-  auto region = Region::create(3 * page).value();
+  auto region = Region::create(3 * page_bytes).value();
   REQUIRE(region.freeze());
   auto copy = Region::copy_of(region.bytes()).value();
   const auto refuses = [](const Region& one) {
     const int file = one.descriptor();
     CHECK(::pwrite(file, "x", 1, 0) == -1);
-    CHECK(::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, page) == -1);
+    CHECK(::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, page_bytes) == -1);
     CHECK(::ftruncate(file, 0) == -1);
-    CHECK(::mmap(nullptr, page, PROT_WRITE, MAP_SHARED, file, 0) == MAP_FAILED);
+    CHECK(::mmap(nullptr, page_bytes, PROT_WRITE, MAP_SHARED, file, 0) == MAP_FAILED);
   };
   refuses(region);
-  region.data()[page] = std::byte{1};
+  region.data()[page_bytes] = std::byte{1};
   REQUIRE(region.rebase(copy));
   refuses(region);
-  CHECK(region.data()[page] == std::byte{0});  // what the copy holds
+  CHECK(region.data()[page_bytes] == std::byte{0});  // what the copy holds
   CHECK(region.can_be_sent());
 }
 
@@ -313,7 +317,8 @@ TEST_CASE("a region that could not be sealed is not taken at its pages' word", "
   again.send();  // as a copy
   for (std::size_t i = 0; i != 6; ++i) {
     again.write({0}, static_cast<std::byte>(i));
-    device->data()[20 * page] = again.expected[20 * page] = static_cast<std::byte>(i + 1);
+    device->data()[20 * page_bytes] = again.expected[20 * page_bytes] =
+        static_cast<std::byte>(i + 1);
     again.send();
   }
 }
