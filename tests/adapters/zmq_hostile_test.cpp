@@ -2,9 +2,11 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapters/zmq_links.hpp"
@@ -36,6 +38,54 @@ std::string next_from(Server& server, RawClient& client) {
   }));
   return wire::to_hex(std::as_bytes(std::span(came.data(), came.size())));
 }
+
+/// One side of a connection that is not encrypted, in frames as they are on the wire.
+class FramePeer {
+ public:
+  explicit FramePeer(std::uint16_t port) : FramePeer(connect_plainly(port), "DEALER") {}
+  FramePeer(strait::posix::Descriptor socket, const char* type) : socket_(std::move(socket)) {
+    std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL", 16);
+    greeting.resize(64);
+    const std::string ready = std::string("\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06", 24) + type;
+    REQUIRE(send(greeting));
+    REQUIRE(send(ready));
+    // The other side's: what comes before it has said that much libzmq may leave lying.
+    std::array<char, 107> answer;
+    REQUIRE(::recv(socket_.get(), answer.data(), answer.size(), MSG_WAITALL) == 107);
+  }
+
+  /// False when the other side has ended the connection.
+  bool send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+  bool send_hello(const strait::Token& token) {
+    const auto terms = PlainLink::terms(token);
+    const auto hello = strait::detail::encode_hello(terms.schema.hash, terms.token, terms.options,
+                                                    terms.schema.digests);
+    const strait::detail::ZmqHeader header{ZmqKind::hello};
+    std::string frame("\0\x88", 2);
+    frame.append(reinterpret_cast<const char*>(&header), sizeof header);
+    frame.append(reinterpret_cast<const char*>(hello.bytes().data()), hello.bytes().size());
+    return send(frame);
+  }
+  /// A frame that says that another one follows.
+  bool send_unfinished(std::size_t bytes) {
+    std::string frame("\x03\0\0\0\0", 5);
+    for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(bytes >> shift & 255);
+    frame.resize(frame.size() + bytes);
+    return send(frame);
+  }
+
+  using PlainLink = ZmqLinkOver<strait::Plaintext>;
+
+ private:
+  strait::posix::Descriptor socket_;
+};
 
 }  // namespace
 
@@ -94,4 +144,80 @@ TEST_CASE("connections on which nothing is said keep nobody out", "[zmq][hostile
   auto& server = serving.server;
   CHECK(pump_until(server, ignore_bytes, client, ignore_bytes,
                    [&] { return !server.waiting_connect() && !client.waiting_connect(); }));
+}
+
+TEST_CASE("a message of frames without an end is ended before it fills the memory",
+          "[zmq][hostile]") {
+  const bool welcomed = GENERATE(true, false);
+  CAPTURE(welcomed);
+  const auto token = new_token();
+  using Server = strait::Acceptor<FramePeer::PlainLink>;
+  auto serving = serve_zmq<Server>({}, token);
+  auto& server = serving.server;
+  struct Listener {
+    std::size_t connected = 0;
+    std::vector<std::error_code> ends;
+    void operator()(FramePeer::PlainLink& link, const Count& count) { link.send(count).value(); }
+    void on_connected(FramePeer::PlainLink&) { ++connected; }
+    void on_closed(FramePeer::PlainLink&, std::error_code why) { ends.push_back(why); }
+  } listener;
+  const auto serve_until = [&](const auto& done) {
+    return repeat_until([&] {
+      static_cast<void>(server.wait(listener, 1ms));
+      return done();
+    });
+  };
+  auto honest = FramePeer::PlainLink::connect(serving.endpoint, token).value();
+  FramePeer bad(serving.port);
+  if (welcomed) REQUIRE(bad.send_hello(token));
+  REQUIRE(serve_until([&] {
+    static_cast<void>(honest.poll(ignore_bytes));
+    return listener.connected == (welcomed ? 2U : 1U);
+  }));
+  const std::size_t before = resident_bytes();
+  constexpr std::size_t frame = 60'000;
+  std::size_t sent = 0;
+  // As fast as a good network.
+  while (sent < std::size_t{2} << 30 && bad.send_unfinished(frame)) {
+    sent += frame;
+    if (sent / frame % 16 == 0) static_cast<void>(server.wait(listener, 10ms));
+  }
+  CHECK(sent < std::size_t{2} << 30);
+  if (counts_memory) CHECK(resident_bytes() < before + (std::size_t{128} << 20));
+  CHECK(serve_until([&] { return !welcomed || !listener.ends.empty(); }));
+  if (welcomed) CHECK(listener.ends == std::vector{make_error_code(Errc::malformed)});
+  std::uint64_t answer = 0;
+  REQUIRE(honest.send(Count{42}));
+  CHECK(serve_until([&] {
+    static_cast<void>(honest.poll([&](const Count& count) { answer = count.value; }));
+    return answer == 42;
+  }));
+  CHECK(server.size() == 1);
+}
+
+TEST_CASE("a server that sends frames without an end is left", "[zmq][hostile]") {
+  const strait::posix::Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = loopback_address(0);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listening.get(), 1) == 0);
+  REQUIRE(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  auto link =
+      FramePeer::PlainLink::connect(endpoint_of(ntohs(address.sin_port)), new_token()).value();
+  FramePeer bad(
+      strait::posix::Descriptor(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)),
+      "ROUTER");
+  const std::size_t before = resident_bytes();
+  constexpr std::size_t frame = 60'000;
+  std::size_t sent = 0;
+  std::error_code ended;
+  while (sent < std::size_t{2} << 30 && bad.send_unfinished(frame)) {
+    sent += frame;
+    if (sent / frame % 16 != 0 || ended) continue;
+    if (const auto waited = link.wait(ignore_bytes, 10ms); !waited) ended = waited.error();
+  }
+  CHECK(sent < std::size_t{2} << 30);
+  if (counts_memory) CHECK(resident_bytes() < before + (std::size_t{128} << 20));
+  if (!ended) ended = poll_until_error(link, ignore_bytes);
+  CHECK(ended == Errc::malformed);
 }

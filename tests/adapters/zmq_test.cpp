@@ -448,6 +448,26 @@ TEST_CASE("a million messages arrive, in order and once", "[zmq][slow]") {
   CHECK(next == many);
 }
 
+TEST_CASE("a link on which nothing is sent says so once a minute, and no other", "[zmq]") {
+  strait::detail::ZmqLinkState link;
+  const auto said_in_a_minute = [&](bool sends) {
+    int said = 0;
+    for (int checks = 0; checks != strait::detail::zmq_quiet_checks; ++checks) {
+      if (sends) ++link.next_out;
+      if (link.is_quiet()) ++said;
+    }
+    return said;
+  };
+  CHECK(strait::detail::zmq_quiet_checks * strait::detail::zmq_check_interval == 60s);
+  CHECK(said_in_a_minute(false) == 0);
+  link.linked = true;
+  CHECK(said_in_a_minute(true) == 0);
+  CHECK(said_in_a_minute(false) == 1);
+  CHECK(said_in_a_minute(false) == 1);
+  link.left = true;
+  CHECK(said_in_a_minute(false) == 0);
+}
+
 // --- attacks -----------------------------------------------------------------------------------
 
 TEST_CASE("bytes that are no ZeroMQ do no harm, hold nothing, and keep nobody out",

@@ -140,14 +140,7 @@ class BasicZmqTransport {
     detail::Deadline deadline() const { return detail::Deadline::never(); }
 
     /// Where it listens, with the port that the system chose if the name had `*` for one.
-    std::string endpoint() const {
-      std::string text(256, '\0');
-      std::size_t size = text.size();
-      if (::zmq_getsockopt(hub_->socket().get(), ZMQ_LAST_ENDPOINT, text.data(), &size) != 0)
-        return {};
-      text.resize(size == 0 ? 0 : size - 1);
-      return text;
-    }
+    std::string endpoint() const { return hub_->socket().endpoint(); }
 
    private:
     friend class BasicZmqTransport;
@@ -165,11 +158,11 @@ class BasicZmqTransport {
       auto hub = make_hub(name_, detail::ZmqHub::Role::client);
       if (!hub) return hub.error();
       if (auto configured = configure((*hub)->socket()); !configured) return configured.error();
-      constexpr int failures = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
-                               ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-      if (auto watched = (*hub)->monitor(failures); !watched) return watched.error();
+      constexpr int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
+                             ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+      if (auto watched = (*hub)->monitor(events); !watched) return watched.error();
       std::shared_ptr<detail::ZmqLinkState> state;
       {
         const auto locked = (*hub)->lock();
@@ -238,7 +231,8 @@ class BasicZmqTransport {
     }
     // libzmq tells a sender that its peer is gone.
     if (auto set = socket.set(ZMQ_ROUTER_MANDATORY, 1); !set) return set.error();
-    if (auto watched = (*hub)->monitor(ZMQ_EVENT_DISCONNECTED); !watched) return watched.error();
+    if (auto watched = (*hub)->monitor(ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED); !watched)
+      return watched.error();
     detail::ZmqIpcFile file(name.endpoint);
     if (auto free = file.check_free(); !free) return free.error();
     const auto locked = (*hub)->lock();
@@ -373,6 +367,7 @@ class BasicZmqTransport {
         {ZMQ_LINGER, static_cast<int>(detail::zmq_linger.count())},
         {ZMQ_SNDHWM, detail::zmq_queue_limit},
         {ZMQ_RCVHWM, detail::zmq_queue_limit},
+        {ZMQ_BACKLOG, 1024},
         {ZMQ_IPV6, 1},
         {ZMQ_HANDSHAKE_IVL, 5000},
         {ZMQ_HEARTBEAT_IVL, silence / 3},

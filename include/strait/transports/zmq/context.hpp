@@ -34,6 +34,9 @@ namespace strait::detail {
 /// How long what was sent may take to leave this process after its link has been closed.
 inline constexpr std::chrono::milliseconds zmq_linger{1500};
 
+/// How often connections are looked at.
+inline constexpr std::chrono::milliseconds zmq_check_interval{200};
+
 /// What the thread of a context does something for.
 class ZmqServed {
  public:
@@ -41,6 +44,8 @@ class ZmqServed {
   virtual void serve() = 0;
   /// Whether all peers know that there is no more.
   virtual bool finished() const = 0;
+  /// Looks at its connections, every `zmq_check_interval`.
+  virtual void check() = 0;
   /// Whether a client with this key may come in.
   virtual bool admits(const PublicKey& key) = 0;
 
@@ -162,6 +167,18 @@ class ZmqContext {
     core_->served.erase(fd);
   }
 
+  /// Has the thread call `check` from now on. Errors: the system's.
+  Result<void> check(std::weak_ptr<ZmqServed> checked) {
+    if (auto started = core_->start(core_); !started) return started;
+    const std::lock_guard locked(core_->mutex);
+    if (core_->checked.empty()) {
+      core_->next_check = Deadline::after(zmq_check_interval);
+      core_->set.interrupt();
+    }
+    core_->checked.push_back(std::move(checked));
+    return {};
+  }
+
   /// Has the thread serve it once more, whatever its descriptor says.
   void serve_again(std::weak_ptr<ZmqServed> unfinished) {
     const std::lock_guard locked(core_->mutex);
@@ -192,6 +209,8 @@ class ZmqContext {
     std::vector<Leaving> leaving;
     /// Has had its turn, and more to take in than that was for.
     std::vector<std::weak_ptr<ZmqServed>> unfinished;
+    std::vector<std::weak_ptr<ZmqServed>> checked;
+    Deadline next_check = Deadline::never();
     posix::WaitSet set;
     ZmqSocket zap;
     bool started = false;
@@ -226,7 +245,8 @@ class ZmqContext {
     void run() {
       std::array<int, 64> ready;
       while (!stopping) {
-        const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, let_go());
+        const auto until = Deadline::earlier(let_go(), check());
+        const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, until);
         const auto count = set.ready(ready);
         if (!slept || !count) return;
         answer_requests();
@@ -237,6 +257,25 @@ class ZmqContext {
           if (const auto one = find(served, ready[i])) one->serve();
         }
       }
+    }
+
+    /// Checks all when it is time, and says when it is the next time.
+    Deadline check() {
+      std::vector<std::shared_ptr<ZmqServed>> due;
+      auto next = Deadline::never();
+      {
+        const std::lock_guard locked(mutex);
+        if (next_check.passed()) {
+          std::erase_if(checked, [](const auto& one) { return one.expired(); });
+          next_check = checked.empty() ? Deadline::never() : Deadline::after(zmq_check_interval);
+          for (const auto& one : checked) {
+            if (auto alive = one.lock()) due.push_back(std::move(alive));
+          }
+        }
+        next = next_check;
+      }
+      for (const auto& one : due) one->check();
+      return next;
     }
 
     std::vector<std::weak_ptr<ZmqServed>> take_unfinished() {

@@ -26,6 +26,7 @@
 #include "strait/os/wait_set.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
+#include "strait/transports/zmq/connections.hpp"
 #include "strait/transports/zmq/context.hpp"
 #include "strait/transports/zmq/link_state.hpp"
 #include "strait/transports/zmq/message.hpp"
@@ -96,6 +97,8 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     server_wakeup_ = std::move(*wakeup);
     max_waiting_ = max_waiting;
     listening_ = true;
+    connections_.begin(socket_.endpoint());
+    if (auto checked = context_->check(weak_from_this()); !checked) return checked;
     auto watched = update_watch();
     pump(nullptr);  // takes in what the socket tells of its own making
     return watched;
@@ -159,6 +162,8 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     auto state = std::make_shared<State>();
     state->wakeup = std::move(*wakeup);
     state->key = server;
+    connections_.begin(socket_.endpoint());
+    if (auto checked = context_->check(weak_from_this()); !checked) return checked.error();
     links_.emplace(std::string(), state);
     linked_ = 1;
     // libzmq keeps it until there is a connection.
@@ -217,7 +222,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (role_ == Role::client) {
       look_for_end(more);
     } else {
-      monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
+      read_monitor();
       if (probe_suspects()) more = (socket_.events() & ZMQ_POLLIN) != 0 || more;
     }
     if (more) look_again();
@@ -230,6 +235,17 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   void serve() override {
     const auto locked = lock();
     pump(nullptr);
+  }
+
+  void check() override {
+    const auto locked = lock();
+    pump(nullptr);
+    connections_.check(links_);
+    // That a peer has nothing to say must not look to the other side as if it never ended.
+    for (const auto& [id, link] : links_) {
+      if (link->is_quiet()) static_cast<void>(send(*link, ZmqKind::probe, {}));
+    }
+    look_after_send();
   }
 
   bool finished() const override {
@@ -277,13 +293,20 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       return;
     }
     State& link = *found->second;
+    ++link.taken;
     if (link.left) {
       if (whole && header.kind == ZmqKind::bye) links_.erase(found);
       return;
     }
     if (link.ended) return;
-    if (!whole || header.number != link.next_in++ || !take(link, header, message)) {
-      link.end(make_error_code(Errc::malformed));
+    const bool is_client = role_ == Role::client;
+    if (!whole || header.number != link.next_in++ || !link.take(header, message, is_client)) {
+      return link.end(make_error_code(Errc::malformed));
+    }
+    if (header.kind == ZmqKind::bye) {
+      // What the peer waits for. It is sent but once: see `say_bye`.
+      static_cast<void>(send(link, ZmqKind::bye, {}));
+      link.end(make_error_code(Errc::peer_closed));
     }
   }
 
@@ -296,7 +319,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     client->handshake = HandshakeBytes(message.bytes().subspan(sizeof(ZmqHeader)));
     if (!domain_.empty()) client->key = ZmqContext::key_of(message);
     // The ends of earlier connections are told before this one's beginning: see monitor.hpp.
-    monitor_.read([&](const ZmqMonitor::Event& event) { note_end(event.value); });
+    read_monitor();
     if (!listening_ || waiting_.size() >= max_waiting_) {
       static_cast<void>(send(*client, ZmqKind::bye, {}));
       return;
@@ -306,45 +329,16 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     static_cast<void>(server_wakeup_.signal());
   }
 
-  /// False for what no honest peer sends.
-  bool take(State& link, const ZmqHeader& header, ZmqMessage& message) {
-    const std::size_t bytes = message.size() - sizeof header;
-    switch (header.kind) {
-      case ZmqKind::data:
-        link.inbox_cost += zmq_cost(bytes);
-        if (!link.linked || link.inbox_cost > zmq_credit) return false;
-        if (bytes == 0 || bytes > zmq_part_bytes) return false;
-        link.inbox.push_back(std::move(message));
-        link.signal();
-        return true;
-      case ZmqKind::credit:
-        link.credit += header.credit;
-        if (link.wants_room) link.signal();
-        return link.linked && link.credit <= zmq_credit;
-      case ZmqKind::bye:
-        // What the peer waits for. It is sent but once: see `say_bye`.
-        static_cast<void>(send(link, ZmqKind::bye, {}));
-        link.end(make_error_code(Errc::peer_closed));
-        return true;
-      case ZmqKind::welcome:
-        if (role_ != Role::client || link.welcome_came) return false;
-        link.handshake = HandshakeBytes(message.bytes().subspan(sizeof header));
-        link.welcome_came = true;
-        link.linked = true;
-        link.signal();
-        return true;
-      case ZmqKind::probe: return true;
-      case ZmqKind::hello:
-      default: return false;
-    }
-  }
-
   /// Whether a client's connection has failed or ended.
   void look_for_end(bool more) {
     if (links_.empty()) return;
     const auto link = links_.begin()->second;
     bool all_came = false;
     monitor_.read([&](const ZmqMonitor::Event& event) {
+      if (event.kind == ZMQ_EVENT_CONNECTED) {
+        link->connection = static_cast<int>(event.value);
+        return connections_.add(event.value);
+      }
       if (event.kind == ZMQ_EVENT_CONNECT_RETRIED) all_came = true;
       if (!lost_) lost_ = event.failure();
       // Nothing can have come.
@@ -364,8 +358,14 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (link->left) links_.clear();
   }
 
+  void read_monitor() {
+    monitor_.read([&](const ZmqMonitor::Event& event) {
+      event.kind == ZMQ_EVENT_ACCEPTED ? connections_.add(event.value) : note_end(event.value);
+    });
+  }
   /// A connection has ended: its link ends when all that had come is taken in.
   void note_end(std::uint32_t connection) {
+    connections_.remove(connection);
     for (const auto& [id, link] : links_) {
       if (link->connection == static_cast<int>(connection)) {
         link->connection = -1;
@@ -468,6 +468,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   /// By routing id.
   std::map<std::string, std::shared_ptr<State>, std::less<>> links_;
   std::vector<std::shared_ptr<State>> suspects_;
+  ZmqConnections connections_;
   /// How many links there are, of the others apart that still wait for an answer.
   std::size_t linked_ = 0;
   /// Why a client's connection is not there any more.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "strait/error.hpp"
@@ -14,6 +15,10 @@
 #include "strait/transports/zmq/wire.hpp"
 
 namespace strait::detail {
+
+/// After how many checks of a link on which nothing was sent a message goes that says nothing: one
+/// a minute.
+inline constexpr int zmq_quiet_checks = 300;
 
 /// One end of a link, as its socket's hub knows it. All of it is the hub's to guard.
 struct ZmqLinkState {
@@ -33,6 +38,12 @@ struct ZmqLinkState {
   /// meets a closed connection would take back what is under way to the peer.
   bool left = false;
 
+  /// How many messages have come, of whatever kind.
+  std::uint64_t taken = 0;
+  /// For how many checks nothing was sent, and what was sent before.
+  int quiet_checks = 0;
+  std::uint64_t sent_before = 0;
+
   std::uint64_t next_in = 0;
   std::uint64_t next_out = 0;
   std::size_t credit = zmq_credit;
@@ -44,6 +55,16 @@ struct ZmqLinkState {
   bool armed = false;
   bool wants_room = false;
 
+  /// For each check: whether nothing was sent for a minute, and something has to be.
+  bool is_quiet() {
+    if (!linked || left || ended || std::exchange(sent_before, next_out) != next_out) {
+      quiet_checks = 0;
+      return false;
+    }
+    quiet_checks = (quiet_checks + 1) % zmq_quiet_checks;
+    return quiet_checks == 0;
+  }
+
   void signal() {
     if (armed) static_cast<void>(wakeup.signal());
   }
@@ -51,6 +72,36 @@ struct ZmqLinkState {
     if (ended) return;
     ended = why;
     signal();
+  }
+
+  /// Takes in the peer's next message, but for what `bye` means. False for what no honest peer
+  /// sends.
+  bool take(const ZmqHeader& header, ZmqMessage& message, bool is_client) {
+    const std::size_t bytes = message.size() - sizeof header;
+    switch (header.kind) {
+      case ZmqKind::data:
+        inbox_cost += zmq_cost(bytes);
+        if (!linked || inbox_cost > zmq_credit) return false;
+        if (bytes == 0 || bytes > zmq_part_bytes) return false;
+        inbox.push_back(std::move(message));
+        signal();
+        return true;
+      case ZmqKind::credit:
+        credit += header.credit;
+        if (wants_room) signal();
+        return linked && credit <= zmq_credit;
+      case ZmqKind::welcome:
+        if (!is_client || welcome_came) return false;
+        handshake = HandshakeBytes(message.bytes().subspan(sizeof header));
+        welcome_came = true;
+        linked = true;
+        signal();
+        return true;
+      case ZmqKind::bye:
+      case ZmqKind::probe: return true;
+      case ZmqKind::hello:
+      default: return false;
+    }
   }
 };
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -102,6 +103,15 @@ class ZmqSocket {
       if (::zmq_errno() != EINTR) return 0;
     }
     return events;
+  }
+
+  /// Where it listens, with the port that the system chose, or connects to.
+  std::string endpoint() const {
+    std::string text(256, '\0');
+    std::size_t size = text.size();
+    if (::zmq_getsockopt(handle_, ZMQ_LAST_ENDPOINT, text.data(), &size) != 0) return {};
+    text.resize(size == 0 ? 0 : size - 1);
+    return text;
   }
 
   /// Errors: `would_block`, that of the system.
