@@ -58,7 +58,8 @@ enum class Errc {
   /// sent them, the channel is closed.
   too_many_rights,
   /// Rights came for which this process had no descriptors left, so the message would not be whole.
-  /// The channel is closed; raise the limit (RLIMIT_NOFILE), or hold fewer.
+  /// The channel is closed; raise the limit (RLIMIT_NOFILE), or hold fewer. On Windows also: their
+  /// sender ended, or gave up waiting, before this process took them.
   rights_lost,
   /// A right is not what it was taken for, or there is none in what was to be sent. Distrust the
   /// peer if it came from one.
@@ -144,8 +145,8 @@ constexpr const char* describe(Errc error) noexcept {
       return "more rights with one message than ChannelOptions::max_rights: send fewer at a time, "
              "or raise that on both sides";
     case Errc::rights_lost:
-      return "rights came and this process had no descriptors left: raise RLIMIT_NOFILE, or hold "
-             "fewer; this channel is closed";
+      return "rights came and this process had no descriptors left (raise RLIMIT_NOFILE, or hold "
+             "fewer), or on Windows their sender had ended; this channel is closed";
     case Errc::wrong_right:
       return "a right is of another kind than it was taken for, or there is none: take what was "
              "sent; if both sides agree, do not trust the peer";

@@ -19,7 +19,7 @@ struct InlineOnly {
 /// How a message travels out of line: see `OolThreshold`.
 ///
 /// The payload becomes a region that the kernel keeps from changing; the receiver maps it
-/// privately. Safe against a hostile sender.
+/// privately. Safe against a hostile sender. Not on Windows, whose kernel keeps none so.
 struct CopyOnWrite {};
 
 /// How a message travels out of line: see `OolThreshold`.

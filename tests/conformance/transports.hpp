@@ -78,6 +78,9 @@ using DarwinCow =
 
 }  // namespace strait_test
 
+/// The ones that send messages out of line.
+#define STRAIT_TEST_OUT_OF_LINE MachCow, MachLoan
+
 #if defined(STRAIT_CONFORMANCE_HEADER)  // see strait_conformance.cmake
 #include STRAIT_CONFORMANCE_HEADER
 namespace strait_test {
@@ -121,8 +124,6 @@ using Own = STRAIT_CONFORMANCE_TRANSPORT;
 #define STRAIT_TEST_TRANSPORTS STRAIT_TEST_CROSSING, STRAIT_TEST_IN_PROCESS
 /// All that leave a message with the sender's side until its receiver looks; a bridge reads ahead.
 #define STRAIT_TEST_UNREAD STRAIT_TEST_MACH, Pipe, Socket, STRAIT_TEST_IN_PROCESS
-/// The ones that send messages out of line.
-#define STRAIT_TEST_OUT_OF_LINE MachCow, MachLoan
 /// The ones that carry rights; to other processes, and all of them.
 #define STRAIT_TEST_RIGHTS_CROSSING STRAIT_TEST_SOCKETS, Mach, MachCow, MachLoan
 #define STRAIT_TEST_RIGHTS STRAIT_TEST_RIGHTS_CROSSING, STRAIT_TEST_IN_PROCESS

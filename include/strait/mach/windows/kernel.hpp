@@ -18,7 +18,9 @@ namespace strait {
 /// regions: a section has no seals, so nothing would keep the sender from changing what the
 /// receiver reads. Handles travel with messages, but not the ports themselves.
 struct WindowsKernel {
+  /// Why there are no regions, for `BasicMachTransport` to say.
   static constexpr bool seals_memory = false;
+
   using ServicePort = windows_mach::ServicePort;
   using ServiceRight = windows_mach::ServiceRight;
   using Request = windows_mach::Request;
