@@ -220,7 +220,7 @@ class RegionSender {
     if (const Kept* kept = find(memory)) return kept->version;
     std::uint64_t last = 0;
     for (const Once& once : once_) {
-      if (once.id == memory.id()) last = (max)(last, once.version);
+      if (once.id == memory.id() && once.version > last) last = once.version;
     }
     return last;
   }
