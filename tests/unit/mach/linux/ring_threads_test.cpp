@@ -72,7 +72,7 @@ class Bell {
 
 /// A body that says in each of its bytes which record it belongs to.
 std::size_t size_of(std::uint64_t number, std::size_t most) {
-  return 8 + (number * 2'654'435'761U >> 7) % (most - 7);
+  return static_cast<std::size_t>(8 + (number * 2'654'435'761U >> 7) % (most - 7));
 }
 void fill(std::byte* out, std::uint64_t number, std::size_t size) {
   std::memset(out, static_cast<int>(number & 255), size);
