@@ -179,7 +179,7 @@ bool repeat_until(Done done) {
 
 /// Messages 0, 1, ... of sizes that mix the small with the large, the same on both sides.
 inline std::size_t mixed_size(std::uint64_t index) {
-  const std::uint64_t dice = (index + 1) * 0x9e37'79b9'7f4a'7c15 >> 32;
+  const auto dice = static_cast<std::uint32_t>((index + 1) * 0x9e37'79b9'7f4a'7c15 >> 32);
   if (index % 97 == 0) return 30'000 + dice % 40'000;
   if (index % 11 == 0) return dice % 6'000;
   return dice % 200;

@@ -89,7 +89,7 @@ TEMPLATE_TEST_CASE("rights stay with their messages, in order, whatever the size
   auto& to = to_server ? pair.server : pair.client;
   std::uint64_t number = 0;
   std::vector<std::pair<std::uint64_t, std::size_t>> sent;
-  for (std::uint64_t i = 0; i != 300; ++i) {
+  for (std::size_t i = 0; i != 300; ++i) {
     const std::size_t count = i % 3 == 0 ? i % 5 : 0;
     sent.emplace_back(number, count);
     auto rights = numbered_rights(number, count);
@@ -101,7 +101,7 @@ TEMPLATE_TEST_CASE("rights stay with their messages, in order, whatever the size
   }
   REQUIRE(
       pump_until(to, inbox, from, pair.at_client, [&] { return inbox.messages.size() == 300; }));
-  for (std::uint64_t i = 0; i != 300; ++i) {
+  for (std::size_t i = 0; i != 300; ++i) {
     CAPTURE(i);
     REQUIRE(same_bytes(inbox.messages[i], StreamCheck::message(i)));
     REQUIRE(take_numbers(inbox.rights[i], sent[i].first, sent[i].second));
@@ -126,14 +126,14 @@ TEMPLATE_TEST_CASE("rights that were sent before the handshake arrive after it",
                    STRAIT_TEST_RIGHTS) {
   auto pair = fresh_pair<RawLink<TestType>>();
   RightsInbox at_server, at_client;
-  for (std::uint64_t i = 0; i != 3; ++i) {
+  for (std::size_t i = 0; i != 3; ++i) {
     REQUIRE(pair.server.send(pattern(i), numbered_rights(i, i)));
     REQUIRE(pair.client.send(pattern(i), numbered_rights(10 + i, i)));
   }
   REQUIRE(pump_until(pair.server, at_server, pair.client, at_client, [&] {
     return at_server.messages.size() == 3 && at_client.messages.size() == 3;
   }));
-  for (std::uint64_t i = 0; i != 3; ++i) {
+  for (std::size_t i = 0; i != 3; ++i) {
     CHECK(take_numbers(at_client.rights[i], i, i));
     CHECK(take_numbers(at_server.rights[i], 10 + i, i));
   }
@@ -211,14 +211,14 @@ TEMPLATE_TEST_CASE("after a send that failed the caller still has the rights", "
 TEMPLATE_TEST_CASE("rights are queued with their messages while the peer does not read", "[rights]",
                    STRAIT_TEST_RIGHTS) {
   auto ends = Ends<RawLink<TestType>>::make();
-  std::uint64_t count = 0;
+  std::size_t count = 0;
   // Some more, so that there are several with rights in the queue.
   for (int more = 0; more != 20; more += ends.near.queued_bytes() != 0 ? 1 : 0) {
     REQUIRE(ends.near.send(pattern(5000, count), numbered_rights(count, count % 3)));
     ++count;
   }
   REQUIRE(ends.deliver(count));
-  for (std::uint64_t i = 0; i != count; ++i) {
+  for (std::size_t i = 0; i != count; ++i) {
     CAPTURE(i);
     CHECK(same_bytes(ends.at_far.messages[i], pattern(5000, i)));
     CHECK(take_numbers(ends.at_far.rights[i], i, i % 3));
@@ -231,7 +231,7 @@ TEMPLATE_TEST_CASE("rights in a channel that is closed are closed with it", "[ri
   const int stage = GENERATE(0, 1, 2, 3);
   CAPTURE(stage);
   auto ends = Ends<RawLink<TestType>>::make();
-  for (std::uint64_t i = 0; i != 4; ++i) {
+  for (std::size_t i = 0; i != 4; ++i) {
     REQUIRE(ends.near.send(pattern(stage == 0 ? 300'000 : 10), numbered_rights(0, 3)));
   }
   if (stage >= 2) {

@@ -111,7 +111,7 @@ TEMPLATE_TEST_CASE("who sends more than the receiver's limit is cut off after wh
                    "[sizes]", STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<SmallLink<TestType>, RawLink<TestType>>();
   const std::size_t size = GENERATE(100'001u, 1u << 20, 16u << 20);
-  for (std::uint64_t i = 0; i != 10; ++i) REQUIRE(pair.client.send(pattern(9'999, i)));
+  for (std::size_t i = 0; i != 10; ++i) REQUIRE(pair.client.send(pattern(9'999, i)));
   REQUIRE(pair.client.send(pattern(size, 10)));
   static_cast<void>(pair.client.send(pattern(3, 11)));
 
@@ -123,7 +123,7 @@ TEMPLATE_TEST_CASE("who sends more than the receiver's limit is cut off after wh
   }));
   CHECK(told == Errc::message_too_large);
   REQUIRE(pair.at_server.messages.size() == 10);
-  for (std::uint64_t i = 0; i != 10; ++i) {
+  for (std::size_t i = 0; i != 10; ++i) {
     CHECK(same_bytes(pair.at_server.messages[i], pattern(9'999, i)));
   }
   CHECK(pair.server.poll(pair.at_server).error() == Errc::message_too_large);

@@ -219,7 +219,7 @@ class RegionSender {
     const Kept* const kept = find(memory);
     std::uint64_t last = kept != nullptr ? kept->version : 0;
     for (const Once& once : once_) {
-      if (once.id == memory.id()) last = (max)(last, once.version);
+      if (once.id == memory.id() && once.version > last) last = once.version;
     }
     return last;
   }

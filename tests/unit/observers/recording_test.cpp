@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <span>
+#include <string>
 #include <thread>
 
 #include "conformance/channels.hpp"
@@ -101,6 +103,12 @@ struct Read {
   std::error_code end;
 };
 
+std::string in_words(std::span<const std::byte> bytes) {
+  std::string words;
+  for (const std::byte byte : bytes) words += ' ' + std::to_string(std::to_integer<int>(byte));
+  return words;
+}
+
 /// All that is in a recording, and how it ends.
 Read read_all(const std::string& path) {
   Read read;
@@ -119,10 +127,7 @@ Read read_all(const std::string& path) {
     if (*message == nullptr) return read;
     std::string words = (*message)->direction == Direction::sent ? "sent" : "received";
     words += ' ' + std::to_string((*message)->channel) + ' ' + std::to_string((*message)->tag);
-    for (const std::byte byte : (*message)->bytes) {
-      words += ' ' + std::to_string(std::to_integer<int>(byte));
-    }
-    read.messages.push_back(words);
+    read.messages.push_back(words + in_words((*message)->bytes));
     recording->pop();
   }
 }
@@ -347,8 +352,11 @@ TEST_CASE("the clients of an acceptor are recorded under numbers of their own",
   }
   const Read read = read_all(path.path);
   CHECK_FALSE(read.end);
+  const auto received = [](const char* channel, const Key& key) {
+    return "received " + std::string(channel) + " 0" + in_words(std::as_bytes(std::span(&key, 1)));
+  };
   CHECK(std::set<std::string>(read.messages.begin(), read.messages.end()) ==
-        std::set<std::string>{"received 1 0 1 0 0 0", "received 2 0 2 0 0 0"});
+        std::set<std::string>{received("1", Key{1}), received("2", Key{2})});
 }
 
 TEST_CASE("several threads record into one file", "[observer][recording]") {

@@ -54,7 +54,7 @@ TEST_CASE("messages are kept until they are dropped, and come again from any of 
         if (kept.has_next()) {
           const auto frame = kept.next();
           CHECK(frame.tag == static_cast<std::uint16_t>(model.next));
-          const auto& expected = model.messages[model.next - model.first];
+          const auto& expected = model.messages[static_cast<std::size_t>(model.next - model.first)];
           CHECK(
               std::equal(frame.bytes.begin(), frame.bytes.end(), expected.begin(), expected.end()));
           kept.skip();

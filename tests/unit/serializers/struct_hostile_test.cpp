@@ -1,9 +1,11 @@
 #include <strait/serializers/struct.hpp>
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -171,8 +173,10 @@ TEST_CASE("a key is in a map once, and equal to itself", "[struct]") {
   using Hashed = std::unordered_map<std::uint8_t, bool>;
   CHECK(reads<Hashed>(count(2) + raw(2, 1, 1, 1)));
   CHECK_FALSE(reads<Hashed>(count(2) + raw(1, 0, 1, 1)));
-  const auto not_a_number = raw(0, 0, 0xc0, 0x7f);
-  CHECK(reads<std::map<float, Empty>>(count(1) + raw(0, 0, 0x80, 0x7f)));
+  const auto bytes_of = [](float number) { return count(std::bit_cast<std::uint32_t>(number)); };
+  const auto not_a_number = bytes_of(std::numeric_limits<float>::quiet_NaN());
+  const auto infinity = bytes_of(std::numeric_limits<float>::infinity());
+  CHECK(reads<std::map<float, Empty>>(count(1) + infinity));
   CHECK_FALSE(reads<std::map<float, Empty>>(count(1) + not_a_number));
   CHECK_FALSE(reads<std::unordered_map<float, Empty>>(count(1) + not_a_number));
 }

@@ -42,7 +42,10 @@ class Encoder {
   explicit Encoder(std::byte* out = nullptr) : out_(out) {}
 
   /// Of what was added; `SIZE_MAX`, which no channel takes, if some of it has no encoding.
-  std::size_t size() const { return refused_ ? SIZE_MAX : size_; }
+  std::size_t size() const {
+    const auto size = static_cast<std::size_t>(size_);
+    return refused_ || size != size_ ? SIZE_MAX : size;
+  }
 
   template <class T>
   void add(const T& value) {
@@ -120,7 +123,7 @@ class Encoder {
       add_elements<entry>(value, [this](const auto& both) { (*this)(both.first, both.second); });
     } else {
       using Element = typename T::value_type;
-      zeros(bytes_to_alignment(size_, list_alignment<Element>));
+      zeros(bytes_to_alignment(static_cast<std::size_t>(size_), list_alignment<Element>));
       if constexpr (flat<Element> && Contiguous<T>) {
         put(value.data(), count * sizeof(Element));
       } else {
@@ -132,7 +135,7 @@ class Encoder {
   template <Extent each, class T, class Add>
   void add_elements(const T& value, Add&& add_one) {
     if constexpr (!writing && each.fixed) {
-      size_ += value.size() * (each.min == 0 ? 1 : each.min);
+      size_ += std::uint64_t{value.size()} * (each.min == 0 ? 1 : each.min);
     } else {
       if (!each.fixed && !descend()) return;
       for (const auto& element : value) {
@@ -144,7 +147,9 @@ class Encoder {
   }
 
   std::byte* out_;
-  std::size_t size_ = 0;
+  /// Of 64 bits also where the address space is smaller: there views of the same bytes, or bits of
+  /// which each becomes a byte, can be more than it.
+  std::uint64_t size_ = 0;
   std::uint32_t depth_ = 0;
   bool refused_ = false;
 };

@@ -70,7 +70,7 @@ TEST_CASE("a buffer that came back is lent again", "[loan]") {
   Lenders<Link> ends;
   std::set<const std::byte*> at_sender;
   std::set<const std::byte*> at_receiver;
-  for (std::uint64_t i = 0; i != 20; ++i) {
+  for (std::size_t i = 0; i != 20; ++i) {
     auto buffer = filled(ends.pair.client, 100'000, i);
     at_sender.insert(buffer.bytes().data());
     REQUIRE(ends.pair.client.send(std::move(buffer)));
@@ -98,14 +98,14 @@ TEST_CASE("what is written is what is read, without a copy", "[loan]") {
 TEST_CASE("buffers come back in any order", "[loan]") {
   Lenders<Link> ends;
   constexpr std::size_t count = 6;
-  for (std::uint64_t round = 0; round != 10; ++round) {
-    for (std::uint64_t i = 0; i != count; ++i) {
+  for (std::size_t round = 0; round != 10; ++round) {
+    for (std::size_t i = 0; i != count; ++i) {
       REQUIRE(ends.pair.client.send(filled(ends.pair.client, 70'000 + i, round * 100 + i)));
     }
     REQUIRE(ends.deliver(count));
-    for (std::uint64_t left = count; left != 0; --left) {
+    for (std::size_t left = count; left != 0; --left) {
       for (const OutOfLineBytes& kept : ends.keeper.kept) {
-        const std::uint64_t i = kept.size() - 70'000;
+        const std::size_t i = kept.size() - 70'000;
         CHECK(same_bytes(kept, pattern(kept.size(), round * 100 + i)));
       }
       ends.keeper.kept.erase(ends.keeper.kept.begin() +
@@ -149,7 +149,7 @@ TEST_CASE("a buffer and its sender's pool outlive each other", "[loan]") {
 TEST_CASE("all is unmapped when the channel and its buffers are gone", "[loan]") {
   {
     Lenders<Link> ends;
-    for (std::uint64_t i = 0; i != 5; ++i) {
+    for (std::size_t i = 0; i != 5; ++i) {
       REQUIRE(ends.pair.client.send(filled(ends.pair.client, 70'000, i)));
       REQUIRE(ends.pair.server.send(filled(ends.pair.server, 70'000, i)));
     }
@@ -163,8 +163,8 @@ TEST_CASE("all is unmapped when the channel and its buffers are gone", "[loan]")
 TEST_CASE("when all is lent, messages travel by themselves, in order, none lost", "[loan]") {
   Lenders<SmallPool> ends;
   // Sixteen of the least size fill the pool; the receiver keeps them all.
-  constexpr std::uint64_t count = 60;
-  std::uint64_t sent = 0;
+  constexpr std::size_t count = 60;
+  std::size_t sent = 0;
   REQUIRE(pump_until(ends.pair.server, ends.keeper, ends.pair.client, ends.pair.at_client, [&] {
     for (; sent != count; ++sent) {
       const bool ordinary = sent % 2 == 0;
@@ -175,7 +175,7 @@ TEST_CASE("when all is lent, messages travel by themselves, in order, none lost"
     }
     return ends.keeper.kept.size() == count;
   }));
-  for (std::uint64_t i = 0; i != count; ++i) {
+  for (std::size_t i = 0; i != count; ++i) {
     CHECK(same_bytes(ends.keeper.kept[i], pattern(10'000, i)));
   }
   CHECK(mapped_segments() == 2 * 16);
@@ -184,7 +184,7 @@ TEST_CASE("when all is lent, messages travel by themselves, in order, none lost"
   REQUIRE(ends.deliver(count + 1));
   CHECK(same_bytes(ends.keeper.kept.back(), pattern(3 << 20, 1)));
   ends.keeper.kept.clear();
-  for (std::uint64_t i = 0; i != 16; ++i) REQUIRE(ends.pair.client.send(pattern(60'000, i)));
+  for (std::size_t i = 0; i != 16; ++i) REQUIRE(ends.pair.client.send(pattern(60'000, i)));
   REQUIRE(ends.deliver(16));
   CHECK(mapped_segments() == 2 * 16);
 }
@@ -196,11 +196,11 @@ TEST_CASE("a stream of loans to who does not look queues up to the bound and los
       RawLink<strait::MachTransport<OolThreshold<threshold, LoanUpTo<(std::size_t{1} << 20)>>>,
               narrow>;
   Lenders<Narrow> ends;
-  std::uint64_t sent = 0;
+  std::size_t sent = 0;
   while (ends.pair.client.send(filled(ends.pair.client, 20'000, sent))) ++sent;
   CHECK(ends.pair.client.queued_bytes() <= 200'000);
   REQUIRE(ends.deliver(sent));
-  for (std::uint64_t i = 0; i != sent; ++i) {
+  for (std::size_t i = 0; i != sent; ++i) {
     CHECK(same_bytes(ends.keeper.kept[i], pattern(20'000, i)));
   }
 }

@@ -98,10 +98,10 @@ TEST_CASE("what nobody can send again is not kept", "[region]") {
 TEST_CASE("a receiver keeps no more regions than there are places, the latest", "[region]") {
   auto pair = connected_pair<Link>();
   std::vector<OutOfLineBytes> buffers;
-  constexpr std::uint64_t count = 2 * strait::detail::kept_regions + 3;
-  for (std::uint64_t i = 0; i != count; ++i) buffers.push_back(filled(pair.client, i));
+  constexpr std::size_t count = 2 * strait::detail::kept_regions + 3;
+  for (std::size_t i = 0; i != count; ++i) buffers.push_back(filled(pair.client, i));
   for (int round = 0; round != 3; ++round) {
-    for (std::uint64_t i = 0; i != count; ++i) {
+    for (std::size_t i = 0; i != count; ++i) {
       REQUIRE(pair.client.send(buffers[i]));
       read_at(pair, i);
       CHECK(mapped_regions() <= count + strait::detail::kept_regions);

@@ -76,7 +76,7 @@ TEST_CASE("memory of a size that no ring has is no ring", "[ring_memory][hostile
   const std::size_t most = RingMemory::max_capacity;
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{1}, page - 1, page, page + 1, page + 8, page + page / 2,
-        2 * page - 1, 2 * page + 1, 4 * page, page + 2 * most, page + (std::size_t{1} << 40)}) {
+        2 * page - 1, 2 * page + 1, 4 * page, page + 2 * most, page + (SIZE_MAX >> 24) + 1}) {
     CAPTURE(size);
     CHECK(adopted(file_with(size, seals_of_size)) == Errc::bad_region);
   }

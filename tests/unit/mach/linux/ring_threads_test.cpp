@@ -72,7 +72,7 @@ class Bell {
 
 /// A body that says in each of its bytes which record it belongs to.
 std::size_t size_of(std::uint64_t number, std::size_t most) {
-  return 8 + (number * 2'654'435'761U >> 7) % (most - 7);
+  return static_cast<std::size_t>(8 + (number * 2'654'435'761U >> 7) % (most - 7));
 }
 void fill(std::byte* out, std::uint64_t number, std::size_t size) {
   std::memset(out, static_cast<int>(number & 255), size);
@@ -220,9 +220,9 @@ TEST_CASE("a reader survives a writer that scribbles all over the ring",
     std::mt19937_64 random(7);
     while (!stop.load(std::memory_order_relaxed)) {
       auto* words = reinterpret_cast<std::uint64_t*>(raw.data() + strait::posix::page_size());
-      const std::uint64_t length = random() % 2040;
+      const auto length = static_cast<std::uint32_t>(random() % 2040);
       words[random() % (capacity / 8)] =
-          random() % 4 == 0 ? random() : std::uint64_t{1} << 63 | length;
+          random() % 4 == 0 ? random() : strait::linux_mach::detail::pack({length, 0, 0, 0});
     }
   });
   unsigned sum = 0;
