@@ -7,6 +7,7 @@ module;
 #include "strait/answering.hpp"
 #include "strait/caller.hpp"
 #include "strait/loops/coroutine.hpp"
+#include "strait/loops/coroutine/calls.hpp"
 #include "strait/loops/poll_loop.hpp"
 #include "strait/message_size_histogram.hpp"
 #include "strait/observers/combined.hpp"
@@ -162,6 +163,7 @@ using strait::EventLoop;
 using strait::flush;
 using strait::HandleResult;
 using strait::LoopCallback;
+using strait::LoopCaller;
 using strait::LoopOperation;
 using strait::PollLoop;
 using strait::Receiver;

@@ -13,7 +13,9 @@
 
 #include "adapters/either_asio.hpp"
 #include "adapters/links.hpp"
+#include "strait/acceptor.hpp"
 #include "strait/answering.hpp"
+#include "strait/reconnecting.hpp"
 #include "strait/serializers/calls.hpp"
 #include "support/catch.hpp"
 
@@ -370,4 +372,62 @@ TEST_CASE("what a call allocates comes from its handler's allocator, and runs wh
   }
   CHECK(right);
   CHECK(balance == 0);
+}
+
+namespace {
+
+using ComingBack =
+    strait::Reconnecting<CallLink, strait::NoRedelivery,
+                         strait::ReconnectOptions{.shortest_pause_ms = 1, .longest_pause_ms = 4}>;
+
+struct CountUps {
+  int& ups;
+  void on_up(CallLink&) { ++ups; }
+  void operator()(const Answer&) {}
+};
+
+net::awaitable<void> receive_replies(AsioCaller<ComingBack>& caller, int& ups) {
+  try {
+    for (;;) co_await caller.async_receive(CountUps{ups}, net::use_awaitable);
+  } catch (const SystemError&) {
+  }
+}
+
+/// Asks a server that is there three times, a new one each time. How many have answered.
+net::awaitable<int> ask_again(net::io_context& context, const Place& place) {
+  using Server = strait::Acceptor<CallLink>;
+  AsioCaller<ComingBack> caller(context, ComingBack::connect(place.name, place.token).value());
+  int ups = 0;
+  net::co_spawn(context, receive_replies(caller, ups), net::detached);
+  int answered = 0;
+  for (int round = 0; round != 3; ++round) {
+    AsioChannel<Server> server(context, Server::listen(place.name, place.token).value());
+    const auto serve = [](AsioChannel<Server>& serving) -> net::awaitable<void> {
+      const auto twice = [](CallLink&, const Question& asked) { return Answer{2 * asked.value}; };
+      try {
+        for (;;) {
+          co_await serving.async_receive(strait::answering(serving.channel(), twice),
+                                         net::use_awaitable);
+        }
+      } catch (const SystemError&) {
+      }
+    };
+    net::co_spawn(context, serve(server), net::detached);
+    while (ups == round) co_await net::post(net::use_awaitable);
+    const auto answer =
+        co_await caller.async_call<Answer>(Question{4}, long_enough, net::use_awaitable);
+    answered += answer.value == 8 ? 1 : 0;
+  }
+  caller.cancel();
+  co_return answered;
+}
+
+}  // namespace
+
+TEST_CASE("a client whose server comes again calls each of them in a context", "[asio][calls]") {
+  const Place place;
+  net::io_context context;
+  auto asking = net::co_spawn(context, ask_again(context, place), net::use_future);
+  context.run();
+  CHECK(asking.get() == 3);
 }

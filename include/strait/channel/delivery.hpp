@@ -54,6 +54,16 @@ class Delivery {
     }
   }
 
+  /// Refused instead of passed over at run time.
+  template <class Message>
+    requires(!carries_rights && !Takes<SerializerT, Listener, Message> &&
+             Takes<SerializerT, Listener, Message, Rights>)
+  void operator()(Message&&) {
+    static_assert(Takes<SerializerT, Listener, Message>,
+                  "strait: no rights come over this transport, so that a listener which takes "
+                  "strait::Rights with a message is never called; let it take the message alone.");
+  }
+
   /// Why the listener was not called though the message was good: no memory for its buffer.
   const Result<void>& failure() const { return failure_; }
 
