@@ -2,9 +2,6 @@
 
 #include "strait/token.hpp"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <random>
 #include <vector>
@@ -27,7 +24,7 @@ const ChildRole token_role("token.load", [](const ChildArguments&) {
 }  // namespace
 
 TEST_CASE("processes that come at the same moment get the same token", "[process][token]") {
-  const auto directory = unique_path("tokens");
+  const auto directory = runtime_dir() + '/' + unique_name("tokens");
   REQUIRE(std::filesystem::create_directory(directory));
   std::vector<Child> children;
   for (int i = 0; i != 6; ++i) children.push_back(Child::spawn("token.load"));
@@ -50,7 +47,7 @@ TEST_CASE("processes that come at the same moment get the same token", "[process
 
 TEST_CASE("a process killed while it makes a token leaves a whole one or none",
           "[process][token]") {
-  const auto directory = unique_path("tokens");
+  const auto directory = runtime_dir() + '/' + unique_name("tokens");
   REQUIRE(std::filesystem::create_directory(directory));
   std::mt19937 random(20'261'128);
   for (int round = 0; round != 30; ++round) {

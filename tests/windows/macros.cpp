@@ -57,7 +57,13 @@
 #endif
 
 #include "strait/caller.hpp"
+#include "strait/loops/coroutine.hpp"
 #include "strait/message_size_histogram.hpp"
+#include "strait/observers/combined.hpp"
+#include "strait/observers/log.hpp"
+#include "strait/observers/recorder.hpp"
+#include "strait/observers/recording.hpp"
+#include "strait/observers/trace.hpp"
 #include "strait/serializers/struct.hpp"
 #include "strait/strait.hpp"
 

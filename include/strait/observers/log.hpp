@@ -3,15 +3,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <string_view>
 #include <system_error>
 
 #include "strait/error.hpp"
 #include "strait/observer.hpp"
 #include "strait/observers/text.hpp"
-#include "strait/os/posix/output.hpp"
-#include "strait/os/posix/process.hpp"
+#include "strait/observers/user_text.hpp"
+#include "strait/os/clock.hpp"
+#include "strait/os/native_handle.hpp"
+#include "strait/os/output.hpp"
+#include "strait/os/process.hpp"
 #include "strait/peer.hpp"
 
 namespace strait {
@@ -48,27 +50,24 @@ struct Log {
 
   /// Begins a line: time, level, and process.
   static void begin(Line& line, LogLevel level) {
-    std::timespec now{};
-    static_cast<void>(std::timespec_get(&now, TIME_UTC));
-    std::tm date{};
-    ::gmtime_r(&now.tv_sec, &date);
+    const posix::UtcTime now = posix::utc_time();
     const auto put = [&](int number, std::size_t digits, std::string_view behind) {
       line.padded(static_cast<std::uint64_t>(number), digits) << behind;
     };
-    put(date.tm_year + 1900, 4, "-");
-    put(date.tm_mon + 1, 2, "-");
-    put(date.tm_mday, 2, "T");
-    put(date.tm_hour, 2, ":");
-    put(date.tm_min, 2, ":");
-    put(date.tm_sec, 2, ".");
-    put(static_cast<int>(now.tv_nsec / 1000), 6, "Z ");
+    put(now.year, 4, "-");
+    put(now.month, 2, "-");
+    put(now.day, 2, "T");
+    put(now.hour, 2, ":");
+    put(now.minute, 2, ":");
+    put(now.second, 2, ".");
+    put(now.microsecond, 6, "Z ");
     const std::string_view name = word(level);
     line << name << std::string_view("      ").substr(name.size()) << "strait["
          << posix::own_credentials().pid << "] ";
   }
 
   /// Prints it. What can't be printed is lost: a log is no reason to fail.
-  static void end(const Line& line, int descriptor) {
+  static void end(const Line& line, NativeHandle descriptor) {
     BoundedText<max_line_bytes> whole;
     whole << line.view() << "\n";
     static_cast<void>(posix::write_once(descriptor, whole.view()));
@@ -78,13 +77,13 @@ struct Log {
   static LogLevel level_of_environment() {
     static const LogLevel level = [] {
       const char* const text = std::getenv("STRAIT_LOG");
-      return text == nullptr ? LogLevel::off : level_of(text, posix::standard_error);
+      return text == nullptr ? LogLevel::off : level_of(text, posix::standard_error());
     }();
     return level;
   }
 
   /// The level of a word; of any other one `info`, and that is the first line.
-  static LogLevel level_of(std::string_view text, int descriptor) {
+  static LogLevel level_of(std::string_view text, NativeHandle descriptor) {
     if (text.empty() || text == "0") return LogLevel::off;
     for (const LogLevel level :
          {LogLevel::off, LogLevel::error, LogLevel::warn, LogLevel::info, LogLevel::debug}) {
@@ -114,7 +113,7 @@ struct Log {
 class LogObserver {
  public:
   LogObserver() : LogObserver(detail::Log::level_of_environment()) {}
-  explicit LogObserver(LogLevel level, int descriptor = posix::standard_error)
+  explicit LogObserver(LogLevel level, NativeHandle descriptor = posix::standard_error())
       : level_(level), descriptor_(descriptor) {}
 
   void on_name(std::string_view name) {
@@ -126,9 +125,9 @@ class LogObserver {
     if (!prints(LogLevel::info)) return;
     print(LogLevel::info, [&](Line& line) {
       line << "connected";
-      if (peer.credentials.uid != PeerCredentials::unknown_id) {
-        line << " uid=" << std::uint64_t{peer.credentials.uid}
-             << " gid=" << std::uint64_t{peer.credentials.gid};
+      if (detail::is_known(peer.credentials.uid)) {
+        detail::put_user(line << " uid=", peer.credentials.uid);
+        if (!STRAIT_HAS_WINDOWS) line << " gid=" << std::uint64_t{peer.credentials.gid};
       }
       if (peer.passed_on) line << ", by a process that has passed this end on";
     });
@@ -158,7 +157,9 @@ class LogObserver {
   void on_refused(std::error_code why, const PeerCredentials& client) {
     if (!prints(LogLevel::warn)) return;
     print(LogLevel::warn, [&](Line& line) {
-      line << "refused pid=" << client.pid << " uid=" << std::uint64_t{client.uid} << ": ";
+      line << "refused pid=" << client.pid;
+      detail::put_user(line << " uid=", client.uid);
+      line << ": ";
       line.escaped(why.message());
     });
   }
@@ -231,7 +232,7 @@ class LogObserver {
   }
 
   LogLevel level_;
-  int descriptor_;
+  NativeHandle descriptor_;
   detail::ShortText name_;
   std::uint64_t client_ = 0;
   std::int32_t peer_ = 0;

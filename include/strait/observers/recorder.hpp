@@ -14,9 +14,9 @@
 #include "strait/observer.hpp"
 #include "strait/observers/recording.hpp"
 #include "strait/observers/recording_format.hpp"
-#include "strait/os/posix/descriptor.hpp"
-#include "strait/os/posix/output.hpp"
-#include "strait/os/posix/owner_process.hpp"
+#include "strait/os/descriptor.hpp"
+#include "strait/os/output.hpp"
+#include "strait/os/owner_process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 

@@ -13,8 +13,8 @@
 #include "strait/error.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/observers/recording_format.hpp"
-#include "strait/os/posix/descriptor.hpp"
-#include "strait/os/posix/output.hpp"
+#include "strait/os/descriptor.hpp"
+#include "strait/os/output.hpp"
 #include "strait/result.hpp"
 
 namespace strait {

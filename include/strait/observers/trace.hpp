@@ -12,10 +12,11 @@
 #include "strait/base/chrono.hpp"
 #include "strait/observer.hpp"
 #include "strait/observers/text.hpp"
-#include "strait/os/posix/descriptor.hpp"
-#include "strait/os/posix/output.hpp"
-#include "strait/os/posix/owner_process.hpp"
-#include "strait/os/posix/process.hpp"
+#include "strait/observers/user_text.hpp"
+#include "strait/os/descriptor.hpp"
+#include "strait/os/output.hpp"
+#include "strait/os/owner_process.hpp"
+#include "strait/os/process.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 
@@ -120,8 +121,9 @@ class TraceObserver {
     if (!file_) return;
     channel_ = file_->next_channel();
     write("b", [&](Line& line) {
-      put_channel(line) << R"(","args":{"peer_pid":)" << peer.credentials.pid << R"(,"peer_uid":)"
-                        << std::uint64_t{peer.credentials.uid} << "}";
+      put_channel(line) << R"(","args":{"peer_pid":)" << peer.credentials.pid << R"(,"peer_uid":)";
+      detail::put_json_user(line, peer.credentials.uid);
+      line << "}";
     });
   }
   void on_ended(const ChannelEnd& end) {
@@ -138,8 +140,9 @@ class TraceObserver {
     const std::string text = file_ ? why.message() : std::string();
     write("i", [&](Line& line) {
       line << "refused: ";
-      put_channel(line) << R"(","args":{"pid":)" << client.pid << R"(,"uid":)"
-                        << std::uint64_t{client.uid} << R"(,"why":")";
+      put_channel(line) << R"(","args":{"pid":)" << client.pid << R"(,"uid":)";
+      detail::put_json_user(line, client.uid);
+      line << R"(,"why":")";
       line.json(short_text(text)) << "\"}";
     });
   }

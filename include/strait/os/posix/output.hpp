@@ -19,7 +19,7 @@
 
 namespace strait::posix {
 
-inline constexpr int standard_error = STDERR_FILENO;
+inline int standard_error() { return STDERR_FILENO; }
 
 /// Has no signal come of what this thread writes while it lives: SIGPIPE of a pipe without a
 /// reader, SIGXFSZ of a file at its limit. Both are errors of `write`, too.

@@ -11,6 +11,7 @@
 
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/error.hpp"
+#include "strait/os/windows/text.hpp"
 #include "strait/os/windows/user.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
@@ -24,22 +25,6 @@ struct Spawned {
   Descriptor job;
   DWORD id = 0;
 };
-
-/// Errors: `std::errc::invalid_argument` if it is no UTF-8, or has a null character.
-inline Result<std::wstring> wide(std::string_view text) {
-  const auto invalid = std::make_error_code(std::errc::invalid_argument);
-  if (text.empty()) return std::wstring();
-  if (text.find('\0') != text.npos) return invalid;
-  const auto convert = [&](wchar_t* out, int room) {
-    return ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text.data(),
-                                 static_cast<int>(text.size()), out, room);
-  };
-  const int size = convert(nullptr, 0);
-  if (size <= 0) return invalid;
-  std::wstring out(static_cast<std::size_t>(size), L'\0');
-  convert(out.data(), size);
-  return out;
-}
 
 /// Appends a word to a command line, so that a program's `argv` has it again as it was.
 inline void append_quoted(std::wstring& line, std::wstring_view word) {
