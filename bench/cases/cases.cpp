@@ -15,14 +15,16 @@ std::span<const Case> all_cases() {
       mach_inline_case(),
       mach_inline_block_case(),
       mach_inline_spin_case(),
-      mach_cow_case(),
+      mach_cow_fresh_case(),
       mach_cow_again_case(),
       mach_ool_case(),
+      mach_ool_pages_case(),
+      mach_ool_kernel_case(),
       mach_loan_case(),
       mach_loan_send_case(),
       mach_loan_spin_case(),
-      mach_cow_block_case(),
-      mach_cow_spin_case(),
+      mach_cow_fresh_block_case(),
+      mach_cow_fresh_spin_case(),
       ring_case(),
       mach_case(),
       mach_block_case(),
@@ -60,6 +62,10 @@ std::span<const Case> all_cases() {
 #endif
 #ifdef STRAIT_BENCH_HAS_NNG
       nng_ipc_case(),
+#endif
+#ifdef STRAIT_BENCH_HAS_ICEORYX
+      iceoryx_poll_case(),
+      iceoryx_wait_case(),
 #endif
 #ifdef STRAIT_BENCH_HAS_SERIALIZERS
       order_protobuf_case(),

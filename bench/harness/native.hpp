@@ -20,11 +20,17 @@ std::vector<int> allowed_cores();
 bool can_pin() noexcept;
 void pin_to_core(int core);
 std::string processor_name();
+/// What decides on the core's frequency, or that nothing does that the system shows.
+std::string frequency_governor(int core);
 
 /// This very program, to be started anew.
 std::string own_program();
 /// Has this process killed when its parent dies.
 void die_with_parent();
+
+/// Gives this process, and those that it starts from now on, a /tmp and a /dev/shm of their own,
+/// which are gone with them, however they end. For a process of one thread.
+void enter_private_place();
 
 /// Two connected Unix sockets, closed on exec: `SOCK_STREAM`, or messages that stay whole.
 std::array<Descriptor, 2> stream_sockets();
