@@ -7,13 +7,18 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <iceoryx_posh/mepoo/chunk_header.hpp>
 #include <iceoryx_posh/popo/untyped_publisher.hpp>
 #include <iceoryx_posh/popo/untyped_subscriber.hpp>
 #include <iceoryx_posh/popo/wait_set.hpp>
 #include <iceoryx_posh/runtime/posh_runtime.hpp>
 #include <memory>
-#include <optional>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -50,11 +55,21 @@ class Daemon {
     for (std::size_t i = 0; i + 1 < words.size(); ++i) arguments[i] = words[i].data();
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    for (const int output : {STDOUT_FILENO, STDERR_FILENO}) {
+      posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0);
+    }
     const int error =
         ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) throw std::system_error(error, std::system_category(), "posix_spawn");
+    // Its clients would wait for it without an end.
+    while (::access("/tmp/roudi", F_OK) != 0) {
+      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+        throw std::runtime_error(
+            "iceoryx's daemon has ended at once; it wants a user whose group has a name");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
   }
   ~Daemon() {
     ::kill(pid_, SIGTERM);
@@ -194,8 +209,12 @@ class IceoryxLink {
   std::unique_ptr<WaitSet> wait_set_;
 };
 
+/// One for all cases.
+void start_daemon() { static const Daemon daemon; }
+
 void join_daemon(const char* side) {
-  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff,
+                                                           iox::log::LogLevelOutput::kHideLogLevel);
   const std::string name = fmt::format("strait_bench_{}", side);
   iox::runtime::PoshRuntime::initRuntime(
       iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name.c_str()));
@@ -203,7 +222,7 @@ void join_daemon(const char* side) {
 
 template <bool waits>
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
-  static const Daemon daemon;
+  start_daemon();
   join_daemon("first");
   const std::string name = waits ? "waiting" : "polling";
   IceoryxLink<waits> link(name, "there", "back");

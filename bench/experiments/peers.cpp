@@ -38,18 +38,19 @@ void print_ahead(const LatencyGrid& latencies, const RateGrid& rates, std::strin
       own, "bytes");
   std::vector<const Case*> found;
   for (const std::string_view name : theirs) {
-    const Case* const one = find_case(name);
-    if (one != nullptr) found.push_back(one);
+    for (const Case* one : latencies.cases()) {
+      if (one->name == name) found.push_back(one);
+    }
   }
   for (const Case* one : found) {
-    fmt::print("{:>18}{:>18}", fmt::format("{} latency", one->name),
+    fmt::print("{:>21}{:>21}", fmt::format("{} latency", one->name),
                fmt::format("{} stream", one->name));
   }
   fmt::print("\n");
   for (std::size_t i = 0; i < latencies.sizes().size(); ++i) {
     fmt::print("{:>8}", latencies.sizes()[i]);
     for (const Case* one : found) {
-      fmt::print("{:>18}{:>18}",
+      fmt::print("{:>21}{:>21}",
                  cell_text(latencies.ratio(latencies.sizes()[i], one->name, own, &Latency::p50_us)),
                  cell_text(rates.ratio(i, own, one->name)));
     }
