@@ -8,6 +8,7 @@
 
 #include "experiments/experiments.hpp"
 #include "experiments/fan_out.hpp"
+#include "harness/native.hpp"
 #include "harness/session.hpp"
 #include "strait/config.hpp"
 
@@ -26,7 +27,7 @@ constexpr Experiment experiments[] = {
     {"stream", "messages of one size, one way, as fast as they go", bench::run_stream},
     {"limits", "what the system can do at the most, and how near the library comes",
      bench::run_limits},
-    {"peers", "Boost.Interprocess, ZeroMQ and nng at the same work", bench::run_peers},
+    {"peers", "Boost.Interprocess, ZeroMQ, nng and iceoryx at the same work", bench::run_peers},
     {"machines", "past one machine: the library's cost over bare libzmq", bench::run_machines},
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
@@ -74,6 +75,13 @@ int main(int argc, char** argv) {
     return bench::receive_fan_out(argv[2], std::stoi(argv[3]));
   }
 #endif
+
+  // A daemon that must not outlive what has started it.
+  if (argc >= 3 && std::string(argv[1]) == "become") {
+    bench::die_with_parent();
+    ::execv(argv[2], argv + 2);
+    return 1;
+  }
 
   CLI::App app("Measures what it costs to move messages between two processes.", "strait_bench");
   app.require_subcommand(0, 1);

@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <cstdint>
@@ -9,12 +8,8 @@
 
 #include "cases/cases.hpp"
 #include "cases/landing.hpp"
+#include "cases/size_classes.hpp"
 #include "harness/guard.hpp"
-
-// A message queue reserves its largest message for each one it can hold, so one for messages of all
-// sizes would scatter the small ones over megabytes. Here each class of sizes has its own queue,
-// and a depth of its own. That keeps no order between classes, but both sides know each message's
-// size, so a reader knows which queue has the next.
 
 namespace bench {
 
@@ -22,18 +17,7 @@ namespace {
 
 using Queue = boost::interprocess::message_queue;
 
-constexpr std::array<std::size_t, 5> class_bytes = {64, 1024, 64 * 1024, 1024 * 1024,
-                                                    7 * 1024 * 1024};
-
-// Deep enough for a writer to run ahead, no larger than what the caches keep.
-constexpr std::size_t depth_for(std::size_t bytes) {
-  return std::clamp<std::size_t>(1024 * 1024 / bytes, 2, 1024);
-}
-
-std::size_t class_of(std::size_t bytes) {
-  return static_cast<std::size_t>(std::lower_bound(class_bytes.begin(), class_bytes.end(), bytes) -
-                                  class_bytes.begin());
-}
+constexpr std::size_t max_depth = 1024;
 
 std::string queue_name(const std::string& base, const char* direction, std::size_t index) {
   return base + direction + std::to_string(index);
@@ -47,9 +31,9 @@ struct Queues {
     Queues queues;
     for (std::size_t i = 0; i < class_bytes.size(); ++i) {
       boost::interprocess::permissions mine_only(0600);
-      queues.of[i] = std::make_unique<Queue>(boost::interprocess::create_only,
-                                             queue_name(base, direction, i).c_str(),
-                                             depth_for(class_bytes[i]), class_bytes[i], mine_only);
+      queues.of[i] = std::make_unique<Queue>(
+          boost::interprocess::create_only, queue_name(base, direction, i).c_str(),
+          depth_for(class_bytes[i], max_depth), class_bytes[i], mine_only);
     }
     return queues;
   }

@@ -31,14 +31,16 @@ std::span<const Case> all_cases() {
     fifo_case(),
     unix_stream_case(),
     socket_case(),
-    mach_cow_case(),
+    mach_cow_fresh_case(),
     mach_cow_again_case(),
     mach_ool_case(),
+    mach_ool_pages_case(),
+    mach_ool_kernel_case(),
     mach_loan_case(),
     mach_loan_send_case(),
     mach_loan_spin_case(),
-    mach_cow_block_case(),
-    mach_cow_spin_case(),
+    mach_cow_fresh_block_case(),
+    mach_cow_fresh_spin_case(),
     mach_bridged_case(),
     pipe_bridged_case(),
 #endif
@@ -64,6 +66,10 @@ std::span<const Case> all_cases() {
 #endif
 #ifdef STRAIT_BENCH_HAS_NNG
     nng_ipc_case(),
+#endif
+#ifdef STRAIT_BENCH_HAS_ICEORYX
+    iceoryx_poll_case(),
+    iceoryx_wait_case(),
 #endif
 #ifdef STRAIT_BENCH_HAS_SERIALIZERS
     order_protobuf_case(),

@@ -15,14 +15,16 @@ Case socket_case();
 Case mach_inline_case();
 Case mach_inline_block_case();
 Case mach_inline_spin_case();
-Case mach_cow_case();
+Case mach_cow_fresh_case();
 Case mach_cow_again_case();
 Case mach_ool_case();
+Case mach_ool_pages_case();
+Case mach_ool_kernel_case();
 Case mach_loan_case();
 Case mach_loan_send_case();
 Case mach_loan_spin_case();
-Case mach_cow_block_case();
-Case mach_cow_spin_case();
+Case mach_cow_fresh_block_case();
+Case mach_cow_fresh_spin_case();
 Case mach_case();
 Case mach_block_case();
 // The library with its receiving on another thread.
@@ -51,6 +53,8 @@ Case unix_seqpacket_case();
 Case boost_mq_case();
 Case zmq_ipc_case();
 Case nng_ipc_case();
+Case iceoryx_poll_case();
+Case iceoryx_wait_case();
 // Past one machine, with and without the library, where the build has found libzmq.
 Case machines_case();
 Case zmq_curve_case();

@@ -60,15 +60,17 @@ Channel join_channel(const Invitation& invitation) {
 
 /// What a case does with a message: hands it to `send`; makes it in a buffer of the channel's;
 /// makes it there once and sends it again and again, as it is or with its first and last eight
-/// bytes written each time.
-enum class How { plain, lending, repeating, updating };
+/// bytes written each time, or with some of every 64th page, too, and says so or leaves it to the
+/// kernel to find out.
+enum class How { plain, lending, repeating, updating, updating_pages, updating_unsaid };
 
 /// A channel of bytes, used as a program would use it: `send`, and `wait` for what comes.
 template <class TransportT, class ObserverT, How how>
 class LibraryLink {
   static constexpr bool lends = how == How::lending;
   static constexpr bool repeats = how == How::repeating;
-  static constexpr bool updates = how == How::updating;
+  static constexpr bool updates =
+      how == How::updating || how == How::updating_pages || how == How::updating_unsaid;
 
   using Channel =
       strait::Channel<TransportT, strait::RawSerializer, strait::ChannelOptions{}, ObserverT>;
@@ -128,9 +130,14 @@ class LibraryLink {
       return;
     }
     const std::size_t size = bytes < stamp ? bytes : stamp;
-    const std::span<std::byte> head = again_.writable(0, size).value();
-    static_cast<void>(again_.writable(bytes - size, size).value());
-    make(std::span(head.data(), bytes));
+    if constexpr (how == How::updating_unsaid) {
+      make(again_.writable().value());
+    } else {
+      const std::span<std::byte> head = again_.writable(0, size).value();
+      static_cast<void>(again_.writable(bytes - size, size).value());
+      make(std::span(head.data(), bytes));
+    }
+    if constexpr (how != How::updating) write_pages();
     check(channel_.send(again_), "send");
   }
   /// The same with all of it written.
@@ -176,6 +183,22 @@ class LibraryLink {
   static void check(const strait::Result<T>& result, const char* what) {
     if (!result) [[unlikely]]
       throw std::system_error(result.error(), what);
+  }
+
+  /// Writes eight bytes of every 64th page, as they are: the closing message shows them.
+  void write_pages() {
+    constexpr std::size_t step = std::size_t{64} * 4096;
+    constexpr std::size_t size = 8;
+    const std::span<const std::byte> bytes = again_.bytes();
+    for (std::size_t at = step; at + size <= bytes.size(); at += step) {
+      auto* place = const_cast<std::byte*>(bytes.data() + at);
+      if constexpr (how == How::updating_pages) place = again_.writable(at, size).value().data();
+      for (std::size_t i = 0; i < size; ++i) {
+        auto* const byte = static_cast<volatile std::byte*>(place + i);
+        const std::byte same = *byte;
+        *byte = same;
+      }
+    }
   }
 
   Channel channel_;

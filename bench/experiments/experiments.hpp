@@ -51,9 +51,9 @@ inline constexpr std::array<std::string_view, 12> standard_cases = {"fifo",
                                                                     "mach-inline",
                                                                     "mach-inline-block",
                                                                     "mach-inline-spin",
-                                                                    "mach-cow",
-                                                                    "mach-cow-block",
-                                                                    "mach-cow-spin",
+                                                                    "mach-cow-fresh",
+                                                                    "mach-cow-fresh-block",
+                                                                    "mach-cow-fresh-spin",
                                                                     "mach-loan",
                                                                     "ring"};
 

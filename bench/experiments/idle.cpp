@@ -54,7 +54,7 @@ int run_idle(const Options& options) {
     csv.write({.experiment = "idle",
                .case_name = cases[j]->name,
                .rounds = rounds,
-               .latency = Latency{middle, worst, worst}});
+               .latency = Latency{middle, worst}});
   }
   csv.finish();
   return 0;

@@ -48,7 +48,9 @@ void LatencyGrid::measure_batches(Session& session, Progress& progress, std::siz
     progress.announce(fmt::format("{}, {} B", cases_[j]->name, bytes));
     samples.assign(batch.timed, 0);
     session.ping(j, bytes, batch.warm_up, samples, work_);
-    cell(size_index, j).rounds.push_back(latency_of(std::span(samples)));
+    Cell& measured = cell(size_index, j);
+    measured.rounds.push_back(latency_of(std::span(samples)));
+    measured.round_trip_ns.insert(measured.round_trip_ns.end(), samples.begin(), samples.end());
     progress.done(batch.work(bytes));
   }
 }
@@ -104,7 +106,7 @@ std::optional<double> LatencyGrid::ratio(std::size_t bytes, std::string_view nam
   return median(std::move(ratios));
 }
 
-void LatencyGrid::write(CsvFile& csv, std::string_view experiment) const {
+void LatencyGrid::write(CsvFile& csv, std::string_view experiment) {
   for (std::size_t i = 0; i < sizes_.size(); ++i) {
     for (std::size_t j = 0; j < cases_.size(); ++j) {
       const std::size_t rounds = cell(i, j).rounds.size();
@@ -114,7 +116,8 @@ void LatencyGrid::write(CsvFile& csv, std::string_view experiment) const {
                  .bytes = sizes_[i],
                  .rounds = rounds,
                  .messages = rounds * batch_for_(sizes_[i]).timed,
-                 .latency = at(i, j)});
+                 .latency = at(i, j),
+                 .tail = tail_of(cell(i, j).round_trip_ns)});
     }
   }
 }

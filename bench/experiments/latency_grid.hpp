@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -60,7 +61,7 @@ class LatencyGrid {
   std::optional<double> ratio(std::size_t bytes, std::string_view name, std::string_view over,
                               double Latency::*figure) const;
 
-  void write(CsvFile& csv, std::string_view experiment) const;
+  void write(CsvFile& csv, std::string_view experiment);
 
  private:
   void measure_batches(Session& session, Progress& progress, std::size_t size_index);
@@ -68,6 +69,8 @@ class LatencyGrid {
   struct Cell {
     bool wanted = true;
     std::vector<Latency> rounds = {};
+    /// Of all rounds, for what is rare.
+    std::vector<std::uint64_t> round_trip_ns = {};
   };
 
   Cell& cell(std::size_t size_index, std::size_t case_index) {

@@ -18,9 +18,10 @@ namespace bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> ool_cases = {
-    "fifo",      "mach-inline",    "mach-cow", "mach-cow-again", "mach-ool",
-    "mach-loan", "mach-loan-spin", "ring",     "shared-buffer"};
+constexpr std::array<std::string_view, 11> ool_cases = {
+    "fifo",           "mach-inline",    "mach-cow-fresh",  "mach-cow-again",
+    "mach-ool",       "mach-ool-pages", "mach-ool-kernel", "mach-loan",
+    "mach-loan-spin", "ring",           "shared-buffer"};
 
 constexpr std::size_t small_bytes = 100;
 constexpr std::size_t page_bytes = 4096;
@@ -30,13 +31,16 @@ struct Comparison {
   std::string_view upper;
   std::string_view lower;
 };
-constexpr std::array<Comparison, 5> handed_over = {
-    Comparison{"fifo", "mach-cow"}, Comparison{"fifo", "mach-cow-again"},
-    Comparison{"mach-cow", "mach-ool"}, Comparison{"fifo", "mach-loan"},
-    Comparison{"mach-inline", "ring"}};
+constexpr std::array<Comparison, 7> handed_over = {Comparison{"fifo", "mach-cow-fresh"},
+                                                   Comparison{"fifo", "mach-cow-again"},
+                                                   Comparison{"mach-cow-fresh", "mach-ool"},
+                                                   Comparison{"mach-cow-fresh", "mach-ool-pages"},
+                                                   Comparison{"mach-cow-fresh", "mach-ool-kernel"},
+                                                   Comparison{"fifo", "mach-loan"},
+                                                   Comparison{"mach-inline", "ring"}};
 constexpr std::array<Comparison, 5> worked_on = {
     Comparison{"mach-loan", "shared-buffer"}, Comparison{"mach-loan-spin", "shared-buffer"},
-    Comparison{"mach-cow", "shared-buffer"}, Comparison{"mach-inline", "shared-buffer"},
+    Comparison{"mach-cow-fresh", "shared-buffer"}, Comparison{"mach-inline", "shared-buffer"},
     Comparison{"mach-inline", "ring"}};
 
 Batch ool_batch(std::size_t bytes, bool quick) {
@@ -122,8 +126,11 @@ int run_ool(const Options& options) {
   Session session(options.cores, cases, false);
   const auto batches = [&](std::size_t bytes) { return ool_batch(bytes, options.quick); };
   LatencyGrid handed(sizes, cases, batches);
-  // What is only sent again is not made again.
-  const auto made = [](const Case& one, std::size_t) { return one.name != "mach-cow-again"; };
+  // What is only sent again is not made again; made as a whole, all of these are one.
+  const auto made = [](const Case& one, std::size_t) {
+    return one.name != "mach-cow-again" && one.name != "mach-ool-pages" &&
+           one.name != "mach-ool-kernel";
+  };
   LatencyGrid worked(sizes, cases, batches, made, Work::produce_consume);
   in_rounds(rounds, handed.batches_in_a_round() + worked.batches_in_a_round(),
             handed.work_in_a_round() + worked.work_in_a_round(), [&](Progress& progress) {

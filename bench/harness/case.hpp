@@ -36,6 +36,8 @@ struct Case {
   std::size_t largest_bytes = SIZE_MAX;
   /// False if it has room for one message only, so that each must be answered before the next.
   bool streams = true;
+  /// Whether it uses names in /tmp and /dev/shm that cannot be chosen.
+  bool private_place = false;
 };
 
 /// Every case of this build.

@@ -32,8 +32,9 @@ std::string machine_line(const Cores& cores) {
       !can_pin()       ? "not pinned"
       : cores.shared() ? fmt::format("pinned to core {}, both processes", cores.first)
                        : fmt::format("pinned to cores {} and {}", cores.first, cores.second);
-  return fmt::format("{}, {}, {} cores allowed, {}", processor_name(), system_name(),
-                     allowed_cores().size(), pinned);
+  return fmt::format("{}, {}, {}, {} cores allowed, {}", processor_name(),
+                     frequency_governor(cores.first), system_name(), allowed_cores().size(),
+                     pinned);
 }
 
 }  // namespace bench

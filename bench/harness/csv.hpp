@@ -19,6 +19,7 @@ struct CsvRow {
   std::size_t rounds = 0;
   std::size_t messages = 0;
   std::optional<Latency> latency = {};
+  Tail tail = {};
   std::optional<double> messages_per_s = {};
 };
 

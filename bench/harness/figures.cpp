@@ -17,23 +17,37 @@ double median(std::vector<double> values) {
 
 namespace {
 
+constexpr double round_trip_ns_in_us = 1.0 / 2 / 1000;
+
+/// The smallest of sorted samples that at least this part of all samples does not exceed.
+template <class T>
+double percentile(std::span<const T> sorted, double part) {
+  const double rank = std::ceil(part * static_cast<double>(sorted.size()));
+  const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
+  return static_cast<double>(sorted[index]);
+}
+
 template <class T>
 Latency percentiles_us(std::span<T> samples, double us_each) {
   if (samples.empty()) throw std::logic_error("latency of nothing");
   std::sort(samples.begin(), samples.end());
-  // The smallest sample that at least this part of all samples does not exceed.
-  const auto percentile_us = [&](double part) {
-    const double rank = std::ceil(part * static_cast<double>(samples.size()));
-    const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
-    return static_cast<double>(samples[index]) * us_each;
-  };
-  return {percentile_us(0.50), percentile_us(0.98), percentile_us(0.999)};
+  const std::span<const T> sorted = samples;
+  return {percentile(sorted, 0.50) * us_each, percentile(sorted, 0.98) * us_each};
 }
 
 }  // namespace
 
 Latency latency_of(std::span<std::uint64_t> round_trip_ns) {
-  return percentiles_us(round_trip_ns, 1.0 / 2 / 1000);
+  return percentiles_us(round_trip_ns, round_trip_ns_in_us);
+}
+
+Tail tail_of(std::span<std::uint64_t> round_trip_ns) {
+  std::sort(round_trip_ns.begin(), round_trip_ns.end());
+  const auto percentile_us = [&](double part, std::size_t one_in) -> std::optional<double> {
+    if (round_trip_ns.size() < 2 * one_in) return {};
+    return percentile(std::span<const std::uint64_t>(round_trip_ns), part) * round_trip_ns_in_us;
+  };
+  return {percentile_us(0.999, 1'000), percentile_us(0.9999, 10'000)};
 }
 
 Latency latency_of(std::span<double> one_way_us) { return percentiles_us(one_way_us, 1); }
@@ -44,7 +58,7 @@ Latency median_of(const std::vector<Latency>& rounds) {
     for (const Latency& round : rounds) values.push_back(round.*figure);
     return median(std::move(values));
   };
-  return {middle(&Latency::p50_us), middle(&Latency::p98_us), middle(&Latency::p999_us)};
+  return {middle(&Latency::p50_us), middle(&Latency::p98_us)};
 }
 
 std::string short_number(double value) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +13,12 @@ namespace bench {
 struct Latency {
   double p50_us = 0;
   double p98_us = 0;
-  double p999_us = 0;
+};
+
+/// What only the samples of all rounds together can tell; none where fewer than two lie above.
+struct Tail {
+  std::optional<double> p999_us = {};
+  std::optional<double> p9999_us = {};
 };
 
 /// The middle value, the mean of the two middle ones when there is none. Reorders `values`.
@@ -23,6 +29,9 @@ Latency latency_of(std::span<std::uint64_t> round_trip_ns);
 
 /// Of times that are one way already. Reorders them.
 Latency latency_of(std::span<double> one_way_us);
+
+/// Of all rounds together; as `latency_of`.
+Tail tail_of(std::span<std::uint64_t> round_trip_ns);
 
 /// The median over rounds of each figure.
 Latency median_of(const std::vector<Latency>& rounds);

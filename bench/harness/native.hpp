@@ -27,6 +27,8 @@ void pin_to_core(int core);
 std::string processor_name();
 /// Its name and its release.
 std::string system_name();
+/// What decides on the core's frequency, or that nothing does that the system shows.
+std::string frequency_governor(int core);
 
 /// This very program, to be started anew.
 std::string own_program();
@@ -46,6 +48,9 @@ std::array<Descriptor, 2> message_sockets();
 #if !STRAIT_HAS_WINDOWS
 /// Two connected Unix sockets, closed on exec: `SOCK_STREAM`.
 std::array<Descriptor, 2> stream_sockets();
+/// Gives this process, and those that it starts from now on, a /tmp and a /dev/shm of their own,
+/// which are gone with them, however they end. For a process of one thread.
+void enter_private_place();
 /// `recvmsg`, with descriptors that come closed on exec.
 ssize_t receive_message(int socket, msghdr& message) noexcept;
 #endif

@@ -51,6 +51,8 @@ std::string processor_name() {
   return size != 0 && size < sizeof name ? name : "unknown processor";
 }
 
+std::string frequency_governor(int) { return "no frequency governor"; }
+
 std::string system_name() {
   const HMODULE ntdll = ::GetModuleHandleW(L"ntdll.dll");
   const auto wine_version = reinterpret_cast<const char* (*)()>(

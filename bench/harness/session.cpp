@@ -18,6 +18,11 @@ namespace bench {
 
 Session::Session(const Cores& cores, std::span<const Case* const> cases, bool observed)
     : cases_(cases.begin(), cases.end()) {
+  for (const Case* one : cases_) {
+    if (!one->private_place) continue;
+    enter_private_place();
+    break;
+  }
   start_child(cores);
   try {
     pin_to_core(cores.first);

@@ -18,10 +18,10 @@ while read -r ceiling headers; do
   echo "$headers: $lines lines of $ceiling; of the heavy headers: ${heavy:-none}"
   ((lines <= ceiling)) || failed=1
 done <<'END'
-39300 channel.hpp transports/mach.hpp
+39400 channel.hpp transports/mach.hpp
 36900 channel.hpp transports/pipe.hpp
 37100 channel.hpp transports/socket.hpp
 53200 channel.hpp transports/loopback.hpp
-67200 strait.hpp
+67300 strait.hpp
 END
 exit "$failed"
