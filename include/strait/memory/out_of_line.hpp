@@ -62,7 +62,7 @@ class OutOfLineBytes {
     }
     if (!lease_) return std::span<std::byte>();
     if (auto made = lease_->make_writable(lease_, offset, bytes); !made) return made.error();
-    return std::span(lease_->data() + offset, bytes);
+    return std::span<std::byte>(lease_->data() + offset, bytes);
   }
 
  private:

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
@@ -108,9 +107,10 @@ class TrivialSerializer {
       std::memcpy(out, &copy, sizeof(T));
     } else {
       // Never in place: `out` may be seen by others before the padding is cleared.
-      const auto copy = std::make_unique<T>(message);
+      auto* const copy = new T(message);
       clear_padding(*copy);
-      std::memcpy(out, copy.get(), sizeof(T));
+      std::memcpy(out, copy, sizeof(T));
+      delete copy;
     }
   }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,7 +12,7 @@ namespace strait::windows {
 /// Not here: what of a file's access control list lets others in is no matter of a few bits.
 ///
 /// Errors: `unsupported`.
-inline Result<void> read_secret(const char*, std::span<char>) { return Errc::unsupported; }
+inline Result<void> read_secret(const char*, char*, std::size_t) { return Errc::unsupported; }
 inline Result<void> create_secret(const std::string&, std::string_view) {
   return Errc::unsupported;
 }
