@@ -1,7 +1,7 @@
 #pragma once
 
-// What most programs use. Beside it there is what programs of one kind need, by a header of its own,
-// since each program would pay a compiler for it: channel_proxy.hpp and task_queue.hpp, for threads;
+// What most programs use. What programs of one kind need has to be included by name, since every
+// program would pay a compiler for it: channel_proxy.hpp and task_queue.hpp, for threads;
 // serializers/struct.hpp; transports/loopback.hpp, for tests; transports/bridged.hpp; the observers
 // in observers/; message_size_histogram.hpp; and what adapts another library. A program that minds
 // its compile time even more includes just what it uses.

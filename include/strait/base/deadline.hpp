@@ -67,8 +67,7 @@ class Deadline {
     return left > 0 ? left : 0;
   }
 
-  // A plain number: every header below compares deadlines, and the clock's own comparisons take a
-  // compiler ten times as long.
+  // A plain number, for the clock's own comparisons take a compiler much longer.
   std::int64_t at_;
 };
 
