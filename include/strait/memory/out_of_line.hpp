@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/object_bytes.hpp"
 #include "strait/base/padding.hpp"
 #include "strait/fwd.hpp"
 #include "strait/memory/message_memory.hpp"
@@ -200,7 +201,7 @@ template <class T>
 struct BufferOf<T> {
   using Type = OutOfLine<T>;
   static std::span<const std::byte> bytes(const T& message) {
-    return std::as_bytes(std::span<const T, 1>(&message, 1));
+    return detail::object_bytes(message);
   }
   static Type make(Lease lease, std::size_t) { return OutOfLineAccess::typed<T>(std::move(lease)); }
 };

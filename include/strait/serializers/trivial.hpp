@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/object_bytes.hpp"
 #include "strait/base/padding.hpp"
 #include "strait/base/place_in_list.hpp"
 #include "strait/base/structure.hpp"
@@ -92,7 +93,7 @@ class TrivialSerializer {
 
   template <class T>
   static std::span<const std::byte> bytes(const T& message) requires(detail::padding_free<T>()) {
-    return std::as_bytes(std::span<const T, 1>(&message, 1));
+    return detail::object_bytes(message);
   }
 
   template <class T>
