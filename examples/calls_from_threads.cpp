@@ -1,5 +1,6 @@
 // Calls from several threads over one channel, answered by a pool of threads on the other side. In
 // a program of yours the two sides are two processes.
+#include <strait/channel_proxy.hpp>
 #include <strait/proxy_calls.hpp>
 #include <strait/strait.hpp>
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <strait/strait.hpp>
+#include <strait/transports/loopback.hpp>
 #include <string>
 #include <thread>
 

@@ -13,6 +13,7 @@
 
 #include <strait/serializers/struct.hpp>
 #include <strait/strait.hpp>
+#include <strait/transports/loopback.hpp>
 
 using namespace std::chrono_literals;
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <strait/message_size_histogram.hpp>
 #include <strait/strait.hpp>
+#include <strait/transports/loopback.hpp>
 #include <string>
 #include <vector>
 

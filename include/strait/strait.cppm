@@ -6,6 +6,7 @@ module;
 #include "strait/acknowledging.hpp"
 #include "strait/answering.hpp"
 #include "strait/caller.hpp"
+#include "strait/channel_proxy.hpp"
 #include "strait/loops/coroutine.hpp"
 #include "strait/loops/coroutine/calls.hpp"
 #include "strait/loops/poll_loop.hpp"
@@ -21,7 +22,13 @@ module;
 #include "strait/serializers/acknowledged.hpp"
 #include "strait/serializers/struct.hpp"
 #include "strait/strait.hpp"
+#include "strait/task_queue.hpp"
 #include "strait/transports/faulty.hpp"
+#include "strait/transports/loopback.hpp"
+
+#if !STRAIT_HAS_WINDOWS
+#include "strait/transports/bridged.hpp"
+#endif
 
 export module strait;
 

@@ -42,10 +42,10 @@ class Token {
   static Result<Token> load_or_create(const std::string& path) {
     // It may vanish between the looks, but hardly over and over.
     for (int attempts = 0; attempts != 8; ++attempts) {
-      std::array<char, 2 * size_bytes> hex;
-      const auto read = posix::read_secret(path.c_str(), hex);
+      char hex[2 * size_bytes];
+      const auto read = posix::read_secret(path.c_str(), hex, sizeof hex);
       if (read) {
-        const auto token = from_hex({hex.data(), hex.size()});
+        const auto token = from_hex({hex, sizeof hex});
         return token ? token : Errc::garbled_token_file;
       }
       if (read.error() != std::errc::no_such_file_or_directory) return read.error();

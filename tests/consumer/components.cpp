@@ -7,6 +7,7 @@
 #include <strait/serializers/json.hpp>
 #include <strait/serializers/protobuf.hpp>
 #include <strait/strait.hpp>
+#include <strait/transports/loopback.hpp>
 
 using google::protobuf::Duration;
 using Link = strait::Channel<strait::LoopbackTransport, strait::ProtobufSerializer<Duration>>;

@@ -1,5 +1,6 @@
 // Built with -Wall and full of warnings, which are this user's business and must stay warnings.
 #include <strait/strait.hpp>
+#include <strait/transports/loopback.hpp>
 
 static_assert(__cplusplus >= 202002L, "the target brings C++20 along");
 

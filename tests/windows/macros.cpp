@@ -57,6 +57,7 @@
 #endif
 
 #include "strait/caller.hpp"
+#include "strait/channel_proxy.hpp"
 #include "strait/loops/coroutine.hpp"
 #include "strait/message_size_histogram.hpp"
 #include "strait/observers/combined.hpp"
@@ -66,6 +67,8 @@
 #include "strait/observers/trace.hpp"
 #include "strait/serializers/struct.hpp"
 #include "strait/strait.hpp"
+#include "strait/task_queue.hpp"
+#include "strait/transports/loopback.hpp"
 
 #if !defined(min) || !defined(max)
 #error "the program's macros are its own"

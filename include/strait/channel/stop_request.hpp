@@ -1,9 +1,9 @@
 #pragma once
 
 #include <atomic>
-#include <optional>
 #include <utility>
 
+#include "strait/base/moved_from.hpp"
 #include "strait/os/wakeup.hpp"
 
 namespace strait::detail {
@@ -43,7 +43,7 @@ class StopRequest {
   StopRequest& operator=(StopRequest&& other) noexcept {
     flag_ = std::move(other.flag_);
     prepared_ = other.prepared_.exchange(0);
-    wakeup_ = std::exchange(other.wakeup_, std::nullopt);
+    wakeup_ = std::move(other.wakeup_);
     return *this;
   }
 
@@ -61,7 +61,7 @@ class StopRequest {
     if (prepared_.load(std::memory_order_relaxed) != 0) return true;
     auto created = posix::Wakeup::create();
     if (!created) return false;
-    wakeup_ = std::move(*created);
+    wakeup_.emplace(std::move(*created));
     prepared_ = 1;
     // Partner: `raise`. What it had raised before it saw this is seen by the next `raised`.
     std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -73,7 +73,7 @@ class StopRequest {
  private:
   StopFlag flag_;
   std::atomic<int> prepared_ = 0;
-  std::optional<posix::Wakeup> wakeup_;
+  ResetOnMove<posix::Wakeup> wakeup_;
 };
 
 /// Takes a stop when a call returns, which has heeded it, also when a listener throws.

@@ -35,11 +35,11 @@ class HalfOpen {
         surplus_(std::exchange(other.surplus_, 0)),
         resume_(other.resume_) {}
   HalfOpen& operator=(HalfOpen&& other) noexcept {
-    std::swap(limits_, other.limits_);
+    limits_ = other.limits_;
     std::swap(first_, other.first_);
     std::swap(size_, other.size_);
-    std::swap(surplus_, other.surplus_);
-    std::swap(resume_, other.resume_);
+    surplus_ = std::exchange(other.surplus_, 0);
+    resume_ = other.resume_;
     return *this;
   }
   ~HalfOpen() {

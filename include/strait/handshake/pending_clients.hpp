@@ -1,9 +1,9 @@
 #pragma once
 
-#include <optional>
 #include <utility>
 
 #include "strait/base/deadline.hpp"
+#include "strait/base/moved_from.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/hello.hpp"
 #include "strait/os/descriptors.hpp"
@@ -96,7 +96,7 @@ class PendingClients {
         if (!credentials) continue;  // gone already
         if (!check_peer(*credentials, peers_)) {
           posix::PeerSocket turned_away(std::move(*client));
-          stranger_ = make(posix::Descriptor(), *credentials);
+          stranger_.emplace(make(posix::Descriptor(), *credentials));
           return {};
         }
         const int to_watch = client->get();
@@ -111,7 +111,8 @@ class PendingClients {
   template <class Ask, class Done>
   auto next(Ask&& ask, Done&& done) {
     if (stranger_) [[unlikely]] {
-      auto stranger = *std::exchange(stranger_, std::nullopt);
+      Candidate stranger = std::move(*stranger_);
+      stranger_.reset();
       return done(stranger, Errc::permission_denied);
     }
     return half_open_.next(ask, done);
@@ -135,7 +136,7 @@ class PendingClients {
   HalfOpen<Candidate> half_open_;
   PeerPolicy peers_ = PeerPolicy::same_user;
   /// The last one that connected and is not allowed.
-  std::optional<Candidate> stranger_;
+  ResetOnMove<Candidate> stranger_;
 };
 
 }  // namespace strait::detail

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -267,10 +266,11 @@ class LinkReceiver {
 
   Result<void> take_rights(std::size_t count) {
     if (count > max_rights) return Errc::malformed;
-    std::array<posix::UnseenDescriptor, max_rights> taken;
-    if (auto found = in_.take_descriptors(std::span(taken).first(count)); !found) return found;
-    for (posix::UnseenDescriptor& descriptor : std::span(taken).first(count)) {
-      if (!rights_.push(Right::from_peer(std::move(descriptor)))) {
+    posix::UnseenDescriptor taken[max_rights];
+    const std::span<posix::UnseenDescriptor> all(taken);
+    if (auto found = in_.take_descriptors(all.first(count)); !found) return found;
+    for (std::size_t i = 0; i != count; ++i) {
+      if (!rights_.push(Right::from_peer(std::move(taken[i])))) {
         return no_memory();
       }
     }

@@ -214,14 +214,13 @@ class LoanSender {
     OolReference note{bytes, static_cast<std::uint32_t>(slot), OolReference::Place::cached};
     posix::Descriptor& file = slots_[slot].segment->file();
     if (file) note.place = OolReference::Place::fresh;
-    const NativeHandle descriptor = file.get();
+    const NativeHandle descriptor[] = {file.get()};
     RightList given;
     if constexpr (keeps_what_was_sent) {
       if (file && !given.push({})) return no_memory();
     }
     slots_[slot].segment->hand_over();
-    auto sent = file ? out.send(header, note.bytes_of(), std::span(&descriptor, 1))
-                     : send_note(out, header, note);
+    auto sent = file ? out.send(header, note.bytes_of(), descriptor) : send_note(out, header, note);
     if (!sent) {
       slots_[slot].segment->take_back();
       return sent;
@@ -260,10 +259,10 @@ class LoanReceiver {
       return Lease(slot->share());
     }
     if (note.place != Place::fresh || message.descriptors != 1 || slot) return Errc::malformed;
-    posix::UnseenDescriptor file;
-    if (auto taken = in.take_descriptors(std::span(&file, 1)); !taken) return taken.error();
-    if (!posix::sealed_size(file.get(), posix::seals_of_size)) return Errc::bad_region;
-    auto lease = LoanSegment::adopt(std::move(file), bytes, max_bytes - bytes_);
+    posix::UnseenDescriptor file[1];
+    if (auto taken = in.take_descriptors(file); !taken) return taken.error();
+    if (!posix::sealed_size(file[0].get(), posix::seals_of_size)) return Errc::bad_region;
+    auto lease = LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_);
     if (!lease) return lease;
     slot = HeldSegment(LoanSegment::in(*lease)->share());
     bytes_ += slot->capacity();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/base/object_bytes.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_memory.hpp"
 #include "strait/memory/message_memory.hpp"
@@ -29,7 +30,7 @@ struct OolReference {
   std::uint32_t slot = 0;
   Place place = Place::once;
 
-  std::span<const std::byte> bytes_of() const { return std::as_bytes(std::span(this, 1)); }
+  std::span<const std::byte> bytes_of() const { return object_bytes(*this); }
 };
 
 /// What stands before the bytes of a patch, which replace those from `offset` on in the region that

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/object_bytes.hpp"
 #include "strait/base/padding.hpp"
 #include "strait/fwd.hpp"
 #include "strait/memory/message_memory.hpp"
@@ -69,7 +70,7 @@ class OutOfLineBytes {
     }
     if (!lease_) return std::span<std::byte>();
     if (auto made = lease_->make_writable(lease_, offset, bytes); !made) return made.error();
-    return std::span(lease_->data() + offset, bytes);
+    return std::span<std::byte>(lease_->data() + offset, bytes);
   }
 
  private:
@@ -207,7 +208,7 @@ template <class T>
 struct BufferOf<T> {
   using Type = OutOfLine<T>;
   static std::span<const std::byte> bytes(const T& message) {
-    return std::as_bytes(std::span<const T, 1>(&message, 1));
+    return detail::object_bytes(message);
   }
   static Type make(Lease lease, std::size_t) { return OutOfLineAccess::typed<T>(std::move(lease)); }
 };

@@ -118,7 +118,7 @@ class RightList {
       std::array<NativeHandle, max_rights> closing;
       std::size_t count = 0;
       while (first_ != nullptr && count != closing.size()) closing[count++] = drop_first();
-      posix::close_unseen(std::span(closing).first(count));
+      posix::close_unseen(std::span<NativeHandle>(closing).first(count));
     }
   }
 

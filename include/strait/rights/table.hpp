@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <span>
 #include <utility>
 
+#include "strait/base/object_bytes.hpp"
 #include "strait/os/random.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
@@ -32,7 +32,7 @@ class RightsTable {
     if (rights.empty()) return Errc::empty;
     RightId id;
     do {
-      auto filled = posix::fill_random(std::as_writable_bytes(std::span(&id.value, 1)));
+      auto filled = posix::fill_random(detail::writable_object_bytes(id.value));
       if (!filled) return filled.error();
     } while (id.value == 0 || kept_.contains(id.value));
     kept_.emplace(id.value, Rights(rights.list().split(1)));

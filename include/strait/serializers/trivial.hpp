@@ -4,13 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "strait/base/object_bytes.hpp"
 #include "strait/base/padding.hpp"
 #include "strait/base/place_in_list.hpp"
 #include "strait/base/structure.hpp"
@@ -93,7 +93,7 @@ class TrivialSerializer {
 
   template <class T>
   static std::span<const std::byte> bytes(const T& message) requires(detail::padding_free<T>()) {
-    return std::as_bytes(std::span<const T, 1>(&message, 1));
+    return detail::object_bytes(message);
   }
 
   template <class T>
@@ -108,9 +108,10 @@ class TrivialSerializer {
       std::memcpy(out, &copy, sizeof(T));
     } else {
       // Never in place: `out` may be seen by others before the padding is cleared.
-      const auto copy = std::make_unique<T>(message);
+      auto* const copy = new T(message);
       clear_padding(*copy);
-      std::memcpy(out, copy.get(), sizeof(T));
+      std::memcpy(out, copy, sizeof(T));
+      delete copy;
     }
   }
 

@@ -307,7 +307,7 @@ class ReceiveRight {
       // They were sent before the record, so either they are here or there are none.
       if (i == max_packets || !take_packet()) return ended_ ? ended_ : Errc::malformed;
     }
-    for (posix::UnseenDescriptor& descriptor : wanted) descriptor = descriptors_.pop();
+    for (std::size_t i = 0; i != wanted.size(); ++i) wanted[i] = descriptors_.pop();
     return {};
   }
 

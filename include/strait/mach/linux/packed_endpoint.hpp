@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/base/object_bytes.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/linux/shared_memory_file.hpp"
@@ -64,7 +65,7 @@ inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
   const int way_in = (*packed)[0].get();
   const PackedEndpointLabel label{PackedEndpointLabel::own_magic, in.position(), out.position(),
                                   begun ? 1u : 0u, static_cast<std::uint32_t>(rights.size())};
-  auto put = posix::send_packet(way_in, std::as_bytes(std::span(&label, 1)),
+  auto put = posix::send_packet(way_in, strait::detail::object_bytes(label),
                                 std::span<const int>(contents).first(4 + label.begun));
   std::array<int, posix::max_descriptors> some;
   std::size_t count = 0;
@@ -128,7 +129,7 @@ inline Result<Ports> unpack(const posix::Descriptor& packed, std::size_t inline_
   PackedEndpointLabel label;
   posix::DescriptorQueue contents;
   // Only a look: the packet, with descriptors of its own, stays.
-  const auto got = posix::receive_packet(packed.get(), std::as_writable_bytes(std::span(&label, 1)),
+  const auto got = posix::receive_packet(packed.get(), strait::detail::writable_object_bytes(label),
                                          contents, MSG_PEEK);
   if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
   if (*got != sizeof label || label.magic != PackedEndpointLabel::own_magic || label.begun > 1 ||

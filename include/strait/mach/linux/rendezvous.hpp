@@ -2,10 +2,10 @@
 
 #include <array>
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <utility>
 
+#include "strait/base/moved_from.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/mach/linux/service_port.hpp"
@@ -70,7 +70,7 @@ inline void refuse(Request&& request, std::span<const std::byte> body) {
 /// What a server said to a request: with the ports of a link, or why there is none.
 struct Answer {
   strait::detail::HandshakeBytes body;
-  std::optional<LinkPorts> ports;
+  strait::detail::ResetOnMove<LinkPorts> ports;
 };
 
 /// A request that was sent and not answered yet.

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -46,14 +45,14 @@ class ActivatedSocket {
     if (process == nullptr || count_text == nullptr) return Errc::not_found;
     const auto pid = number(process);
     const auto count = number(count_text);
-    if (!pid || !count || *count > max_sockets) {
+    if (pid < 0 || count < 0 || count > max_sockets) {
       return std::make_error_code(std::errc::invalid_argument);
     }
     // Meant for a process that this one was forked from.
-    if (*pid != static_cast<std::uint64_t>(::getpid())) return Errc::not_found;
+    if (pid != ::getpid()) return Errc::not_found;
     const char* const names_text = ::getenv("LISTEN_FDNAMES");
     std::string_view names(names_text != nullptr ? names_text : "");
-    for (int i = 0; i != static_cast<int>(*count); ++i) {
+    for (int i = 0; i != static_cast<int>(count); ++i) {
       const auto end = names.find(':');
       const std::string_view its = names.substr(0, end);
       names = end == names.npos ? std::string_view() : names.substr(end + 1);
@@ -96,16 +95,17 @@ class ActivatedSocket {
 
  private:
   static constexpr int first_descriptor = 3;
-  static constexpr std::uint64_t max_sockets = 64;
+  static constexpr std::int64_t max_sockets = 64;
 
   explicit ActivatedSocket(posix::Descriptor socket) : socket_(std::move(socket)) {}
 
-  static std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    if (text.empty() || text.size() > 10) return std::nullopt;
+  /// -1 if it is none.
+  static std::int64_t number(std::string_view text) {
+    std::int64_t value = 0;
+    if (text.empty() || text.size() > 10) return -1;
     for (const char c : text) {
-      if (c < '0' || c > '9') return std::nullopt;
-      value = 10 * value + static_cast<std::uint64_t>(c - '0');
+      if (c < '0' || c > '9') return -1;
+      value = 10 * value + (c - '0');
     }
     return value;
   }

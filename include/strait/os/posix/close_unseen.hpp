@@ -59,7 +59,8 @@ class BackgroundCloser {
     {
       const Locked locked(mutex_);
       idle = closed_ == given_;
-      for (const int descriptor : descriptors) {
+      for (std::size_t i = 0; i != descriptors.size(); ++i) {
+        const int descriptor = descriptors[i];
         if (descriptor < 0) continue;
         auto* waiting = new (std::nothrow) Waiting{nullptr, descriptor};
         if (waiting == nullptr) {
@@ -161,10 +162,10 @@ inline bool closes_at_once(int fd) {
 /// Closes descriptors that came from a peer and that nothing is known of. Blocking: never.
 inline void close_unseen(std::span<int> descriptors) {
   bool others = false;
-  for (int& descriptor : descriptors) {
-    if (descriptor < 0) continue;
-    if (closes_at_once(descriptor)) {
-      ::close(std::exchange(descriptor, -1));
+  for (std::size_t i = 0; i != descriptors.size(); ++i) {
+    if (descriptors[i] < 0) continue;
+    if (closes_at_once(descriptors[i])) {
+      ::close(std::exchange(descriptors[i], -1));
     } else {
       others = true;
     }
@@ -172,7 +173,10 @@ inline void close_unseen(std::span<int> descriptors) {
   if (!others) return;
   if (BackgroundCloser* closer = BackgroundCloser::instance()) closer->close(descriptors);
 }
-inline void close_unseen(int descriptor) { close_unseen(std::span(&descriptor, 1)); }
+inline void close_unseen(int descriptor) {
+  int one[] = {descriptor};
+  close_unseen(one);
+}
 
 /// Whether descriptors may be received: if they are of no use, there is room to have them closed.
 inline bool can_close_unseen(std::size_t count) {

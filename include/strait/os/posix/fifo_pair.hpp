@@ -28,7 +28,9 @@ class FifoPair {
       : directory_(std::move(other.directory_)), stem_(other.stem_), owner_(other.owner_) {}
   FifoPair& operator=(FifoPair&& other) noexcept {
     std::swap(directory_, other.directory_);
-    std::swap(stem_, other.stem_);
+    const auto own = stem_;
+    stem_ = other.stem_;
+    other.stem_ = own;
     std::swap(owner_, other.owner_);
     return *this;
   }

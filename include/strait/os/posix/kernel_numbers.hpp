@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <system_error>
 
 #include "strait/os/posix/descriptor.hpp"
 
@@ -30,10 +28,11 @@ struct KernelNumbers {
     const char* const end = at + (got > 0 ? got : 0);
     while (numbers.size != count) {
       while (at != end && *at == ' ') ++at;
-      const auto [next, error] = std::from_chars(at, end, numbers.values[numbers.size]);
-      if (error != std::errc()) break;
-      ++numbers.size;
-      at = next;
+      if (at == end || *at < '0' || *at > '9') break;
+      std::uint64_t& value = numbers.values[numbers.size++];
+      for (; at != end && *at >= '0' && *at <= '9'; ++at) {
+        value = 10 * value + static_cast<std::uint64_t>(*at - '0');
+      }
     }
     return numbers;
   }

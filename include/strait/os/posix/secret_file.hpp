@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,12 +20,13 @@
 
 namespace strait::posix {
 
-/// Reads a file that holds just so much text and a newline, and that this user alone may read.
+/// Reads a file that holds just `size` bytes of text and a newline, and that this user alone may
+/// read.
 ///
 /// Errors: `unsafe_token_file` if it is another user's, or others may read or write it, or it is no
 /// plain file but a link, say; `garbled_token_file` if it holds another amount of text; the
 /// system's.
-inline Result<void> read_secret(const char* path, std::span<char> text) {
+inline Result<void> read_secret(const char* path, char* text, std::size_t size) {
   // Without waiting for the writer of a FIFO that somebody has put there.
   auto file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) return file.error() == system_error(ELOOP) ? Errc::unsafe_token_file : file.error();
@@ -36,13 +36,13 @@ inline Result<void> read_secret(const char* path, std::span<char> text) {
       (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return Errc::unsafe_token_file;
   }
-  if (static_cast<std::size_t>(status.st_size) != text.size() + 1) {
+  if (static_cast<std::size_t>(status.st_size) != size + 1) {
     return Errc::garbled_token_file;
   }
-  const ssize_t got = retry([&] { return ::read(file->get(), text.data(), text.size()); });
+  const ssize_t got = retry([&] { return ::read(file->get(), text, size); });
   if (got < 0) return last_error();
   // It was cut meanwhile.
-  if (static_cast<std::size_t>(got) != text.size()) {
+  if (static_cast<std::size_t>(got) != size) {
     return Errc::garbled_token_file;
   }
   return {};

@@ -55,12 +55,12 @@ class DescriptorQueue {
     while (size_ > size) {
       closing[count++] = descriptors_[(first_ + --size_) % capacity].release();
     }
-    close_unseen(std::span(closing).first(count));
+    close_unseen(std::span<int>(closing).first(count));
   }
 
  private:
   void swap(DescriptorQueue& other) noexcept {
-    std::swap(descriptors_, other.descriptors_);
+    for (std::size_t i = 0; i != capacity; ++i) std::swap(descriptors_[i], other.descriptors_[i]);
     std::swap(first_, other.first_);
     std::swap(size_, other.size_);
   }
@@ -75,13 +75,13 @@ class DescriptorQueue {
 ///
 /// Errors: `would_block` when the socket is full; `peer_closed`; those of `sendmsg`, among them
 /// that this user has too many descriptors under way (`ETOOMANYREFS`).
-inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
+inline Result<std::size_t> send_parts(int socket, const iovec* parts, std::size_t part_count,
                                       std::span<const int> descriptors = {}) {
   if (descriptors.size() > max_descriptors) return system_error(EINVAL);
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
   msghdr message{};
-  message.msg_iov = const_cast<iovec*>(parts.data());
-  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(parts.size());
+  message.msg_iov = const_cast<iovec*>(parts);
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(part_count);
   if (!descriptors.empty()) {
     message.msg_control = control;
     message.msg_controllen =
@@ -106,12 +106,16 @@ inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
     default: return last_error();
   }
 }
+inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
+                                      std::span<const int> descriptors = {}) {
+  return send_parts(socket, parts.data(), parts.size(), descriptors);
+}
 
 /// As `send_parts`, one packet, whole or not at all.
 inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
                                 std::span<const int> descriptors = {}) {
   const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-  const auto sent = send_parts(socket, {&part, 1}, descriptors);
+  const auto sent = send_parts(socket, &part, 1, descriptors);
   return sent ? Result<void>() : sent.error();
 }
 
@@ -206,7 +210,7 @@ inline ssize_t receive_plain(int socket, std::span<std::byte> bytes) {
   const auto received = receive_message(
       socket, bytes, 0, [&](int fd) { unwanted[count++] = adopt_received(fd).release(); });
   if (count != 0) [[unlikely]]
-    close_unseen(std::span(unwanted).first(count));
+    close_unseen(std::span<int>(unwanted).first(count));
   return received.bytes;
 }
 
