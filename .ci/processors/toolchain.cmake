@@ -4,8 +4,10 @@ list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES STRAIT_TRIPLE)
 set(CMAKE_SYSTEM_NAME Linux)
 string(REGEX REPLACE "-.*" "" CMAKE_SYSTEM_PROCESSOR "${STRAIT_TRIPLE}")
 set(CMAKE_CXX_COMPILER "${STRAIT_TRIPLE}-g++")
-# Without this, g++ for ARM tells of every call that its version 6 would have made in another way.
-set(CMAKE_CXX_FLAGS_INIT "-Wno-psabi")
+# g++ for ARM would tell of every call that its version 6 would have made in another way. And qemu
+# gives a program of 32 bits the 64-bit offsets in directories that this system has, which only
+# readdir() with large files takes.
+set(CMAKE_CXX_FLAGS_INIT "-Wno-psabi -D_FILE_OFFSET_BITS=64")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
 
 # What is used of Catch2 is headers: see there.
