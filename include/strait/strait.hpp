@@ -1,13 +1,13 @@
 #pragma once
 
-// What most programs use. What programs of one kind need has to be included by name, since every
-// program would pay a compiler for it: channel_proxy.hpp and task_queue.hpp, for threads;
-// serializers/struct.hpp; transports/loopback.hpp, for tests; transports/bridged.hpp; the observers
-// in observers/; message_size_histogram.hpp; and what adapts another library. A program that minds
-// its compile time even more includes just what it uses.
+// Everything but what needs another library, and what programs of its own kind need: calls and
+// reconnecting clients, the observers in observers/, message_size_histogram.hpp, and
+// serializers/struct.hpp, which takes a compiler as long as half of the rest. A program that minds
+// its compile time includes what it uses instead.
 
 #include "strait/acceptor.hpp"
 #include "strait/channel.hpp"
+#include "strait/channel_proxy.hpp"
 #include "strait/config.hpp"
 #include "strait/launch.hpp"
 #include "strait/overloaded.hpp"
@@ -17,10 +17,13 @@
 #include "strait/rights/table.hpp"
 #include "strait/serializers/raw.hpp"
 #include "strait/serializers/trivial.hpp"
+#include "strait/task_queue.hpp"
+#include "strait/transports/loopback.hpp"
 #include "strait/transports/mach.hpp"
 #include "strait/transports/pipe.hpp"
 #include "strait/version.hpp"
 
 #if !STRAIT_HAS_WINDOWS
+#include "strait/transports/bridged.hpp"
 #include "strait/transports/socket.hpp"
 #endif
