@@ -36,7 +36,7 @@ std::uint64_t through_channel(std::uint64_t messages) {
 
 /// The same over the ring by itself, which the channel can't be below.
 std::uint64_t through_ring(std::uint64_t messages) {
-  strait::posix::Descriptor file;
+  strait::os::Descriptor file;
   auto memory = strait::linux_mach::RingMemory::create(std::size_t{1} << 20, file).value();
   auto writer = memory.writer(0);
   auto reader = memory.reader();

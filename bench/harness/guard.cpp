@@ -157,7 +157,7 @@ PrivateDirectory::PrivateDirectory() {
   path += "/strait_bench.XXXXXX";
   if (path.size() >= sizeof directory_path) throw std::length_error("TMPDIR");
   // Its name is not known before it is made, so nothing may come in between.
-  const strait::posix::SignalsBlocked blocked;
+  const strait::os::SignalsBlocked blocked;
   if (::mkdtemp(path.data()) == nullptr) throw_errno("mkdtemp");
   memcpy(directory_path, path.c_str(), path.size() + 1);
 }

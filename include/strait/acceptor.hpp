@@ -81,7 +81,7 @@ class Acceptor {
   ///
   /// Errors: the system's. Blocking: never.
   [[nodiscard]] static Result<Acceptor> create(ObserverT observer = {}) {
-    auto set = posix::wait_set_with_signal();
+    auto set = os::wait_set_with_signal();
     if (!set) return set.error();
     return Acceptor(std::move(*set), std::move(observer));
   }
@@ -244,7 +244,7 @@ class Acceptor {
     auto server = detail::HandshakeServer<TransportT>::listen(ChannelT::terms(token), limits,
                                                               std::move(from));
     if (!server) return detail::observe_failure(observer, server.error());
-    auto set = posix::wait_set_with_signal();
+    auto set = os::wait_set_with_signal();
     if (!set) return set.error();
     if (auto watched = set->watch(server->interest()); !watched) return watched.error();
     Acceptor acceptor(std::move(*set), std::move(observer));
@@ -252,7 +252,7 @@ class Acceptor {
     return acceptor;
   }
 
-  Acceptor(posix::WaitSet set, ObserverT observer)
+  Acceptor(os::WaitSet set, ObserverT observer)
       : set_(std::move(set)), observer_(std::move(observer)) {}
 
   detail::Deadline accept_deadline() const {
@@ -267,7 +267,7 @@ class Acceptor {
         return handled;
       }
       const auto until = detail::Deadline::earlier(deadline, accept_deadline());
-      auto slept = posix::wait_for({Interest::to_read(set_.native_handle())}, until);
+      auto slept = os::wait_for({Interest::to_read(set_.native_handle())}, until);
       if (!slept) return slept.error();
     }
   }
@@ -380,7 +380,7 @@ class Acceptor {
   /// None without a name.
   detail::ResetOnMove<detail::HandshakeServer<TransportT>> server_;
   detail::ValueOnMove<bool, false> open_ = true;
-  posix::WaitSet set_;
+  os::WaitSet set_;
   Clients clients_;
   std::map<ClientId, NativeHandle> handles_;
   std::uint64_t last_id_ = 0;

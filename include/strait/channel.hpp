@@ -117,7 +117,7 @@ class Channel {
                   "MachTransport.");
     auto links = TransportT::pair();
     if (!links) return links.error();
-    const Peer self{posix::own_credentials(), true};
+    const Peer self{os::own_credentials(), true};
     return std::pair(Channel(self, std::move(links->first), State::connected, std::move(first)),
                      Channel(self, std::move(links->second), State::connected, std::move(second)));
   }
@@ -230,7 +230,7 @@ class Channel {
   /// process has no descriptor left for it; those of the system; `permission_denied` if the process
   /// that passed it on is not allowed by `ChannelOptions::peers`.
   static Result<Channel> from_right(detail::Right& right) requires PassesEnds<TransportT> {
-    const Peer passer{right.received ? right.sender : posix::own_credentials(), true};
+    const Peer passer{right.received ? right.sender : os::own_credentials(), true};
     if (auto checked = detail::check_peer(passer.credentials, options.peers); !checked) {
       return checked.error();
     }

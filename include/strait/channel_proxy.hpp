@@ -70,13 +70,13 @@ class ChannelProxy {
                                                   Executor executor = {}) {
     static_assert(std::invocable<Executor&, Task>,
                   "strait: an executor is called with a task, to be called by it or later.");
-    auto wakeup = posix::wait_set_with_signal();
+    auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     if (const auto handle = channel.native_handle(); !handle) return handle.error();
     auto core = std::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
         std::move(channel), std::move(*wakeup), std::move(listener), std::move(executor));
     core->attach();
-    const auto thread = posix::start_thread<Core>(core);
+    const auto thread = os::start_thread<Core>(core);
     if (!thread) return thread.error();
     return ChannelProxy(std::move(core), *thread);
   }
@@ -128,7 +128,7 @@ class ChannelProxy {
       if (flushed || flushed.error() != Errc::timed_out || deadline.passed()) return flushed;
       constexpr std::chrono::milliseconds pause{1};
       const auto slept =
-          posix::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
+          os::wait_for({}, detail::Deadline::earlier(deadline, detail::Deadline::after(pause)));
       if (!slept) return slept;
     }
   }
@@ -147,12 +147,12 @@ class ChannelProxy {
  private:
   using Core = detail::ProxyCore<ChannelT, options>;
 
-  ChannelProxy(std::shared_ptr<Core> core, posix::Thread thread)
+  ChannelProxy(std::shared_ptr<Core> core, os::Thread thread)
       : core_(std::move(core)), thread_(thread) {}
 
   std::shared_ptr<Core> core_;
-  posix::Thread thread_;
-  posix::OwnerProcess owner_;
+  os::Thread thread_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait

@@ -50,7 +50,7 @@ class ChildProcess {
   /// ends when its tracer lets it, and is a zombie until this process ends.
   ~ChildProcess() {
     if (pid_ == 0 || !owner_.is_this()) return;
-    if (kill(posix::kill_signal)) static_cast<void>(wait(std::chrono::seconds{1}));
+    if (kill(os::kill_signal)) static_cast<void>(wait(std::chrono::seconds{1}));
   }
 
   /// Starts a program, a path, whose standard input shall be `input`. It gets the environment, the
@@ -60,19 +60,19 @@ class ChildProcess {
   /// Blocking: never, but for the start itself.
   [[nodiscard]] static Result<ChildProcess> start(const std::string& program,
                                                   const std::vector<std::string>& arguments,
-                                                  const posix::Descriptor& input) {
+                                                  const os::Descriptor& input) {
     std::vector<char*> words;
     words.reserve(arguments.size() + 2);
     words.push_back(const_cast<char*>(program.c_str()));
     for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
-    const auto pid = posix::spawn(program.c_str(), words.data(), input);
+    const auto pid = os::spawn(program.c_str(), words.data(), input);
     if (!pid) return pid.error();
     return ChildProcess(*pid);
   }
 
   /// 0 when there is none (any more): it was reaped, released or moved.
-  posix::ProcessId pid() const noexcept { return pid_; }
+  os::ProcessId pid() const noexcept { return pid_; }
 
   /// Readable when the child has ended; -1 where the system has no such descriptor. Ownership: this
   /// object's.
@@ -82,12 +82,12 @@ class ChildProcess {
   Result<void> kill(int signal) noexcept {
     if (pid_ == 0) return Errc::closed;
     // Still this process's own child, maybe a zombie: so no other process has the number.
-    if (const auto look = posix::look_at_child(pid_); !look && posix::is_no_child(look.error())) {
+    if (const auto look = os::look_at_child(pid_); !look && os::is_no_child(look.error())) {
       forget(look.error());
       return Errc::closed;
     }
-    const int sent = posix::send_signal(descriptor_, pid_, signal);
-    return sent == 0 ? Result<void>() : posix::last_error();
+    const int sent = os::send_signal(descriptor_, pid_, signal);
+    return sent == 0 ? Result<void>() : os::last_error();
   }
 
   /// Waits for the end and reaps; asked again, it repeats the answer.
@@ -100,9 +100,9 @@ class ChildProcess {
     const auto deadline = detail::Deadline::after(duration);
     constexpr std::chrono::milliseconds longest{50};
     for (std::chrono::milliseconds pause{1};; pause = pause < longest ? 2 * pause : longest) {
-      const auto end = posix::reap_child(pid_);
+      const auto end = os::reap_child(pid_);
       if (!end) {
-        if (posix::is_no_child(end.error())) forget(end.error());
+        if (os::is_no_child(end.error())) forget(end.error());
         return end.error();
       }
       if (*end) {
@@ -112,24 +112,24 @@ class ChildProcess {
       if (deadline.passed()) return Errc::timed_out;
       // The descriptor tells of the end once. A child that has ended and can't be reaped yet is
       // traced by another process, and no system tells when that lets go.
-      const bool told = descriptor_ && !posix::is_ready(Interest::to_read(descriptor_.get()));
+      const bool told = descriptor_ && !os::is_ready(Interest::to_read(descriptor_.get()));
       const auto watched = told ? Interest::to_read(descriptor_.get()) : Interest();
       const auto until =
           told ? deadline : detail::Deadline::earlier(deadline, detail::Deadline::after(pause));
-      const auto slept = posix::wait_for({watched}, until);
+      const auto slept = os::wait_for({watched}, until);
       if (!slept) return slept.error();
     }
   }
 
   /// Lets go of the child: the owner of its pid has to reap it.
-  [[nodiscard]] posix::ProcessId release() noexcept {
+  [[nodiscard]] os::ProcessId release() noexcept {
     descriptor_.reset();
     ended_ = Errc::closed;
     return std::exchange(pid_, 0);
   }
 
  private:
-  explicit ChildProcess(posix::ProcessId pid) : pid_(pid), descriptor_(posix::open_process(pid)) {}
+  explicit ChildProcess(os::ProcessId pid) : pid_(pid), descriptor_(os::open_process(pid)) {}
 
   void forget(Result<ExitStatus> ended) noexcept {
     ended_ = std::move(ended);
@@ -137,10 +137,10 @@ class ChildProcess {
     descriptor_.reset();
   }
 
-  posix::ProcessId pid_;
-  posix::Descriptor descriptor_;
+  os::ProcessId pid_;
+  os::Descriptor descriptor_;
   Result<ExitStatus> ended_ = Errc::closed;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait

@@ -77,7 +77,7 @@ struct Launcher {
     using Server = HandshakeServer<typename ChannelT::transport>;
     auto server = Server::listen(ChannelT::terms(token), ChannelT::accept_limits(), name);
     if (!server) return observe_failure(observer, server.error());
-    auto ends = posix::stream_pair();
+    auto ends = os::stream_pair();
     if (!ends) return observe_failure(observer, ends.error());
     auto child = start(program, arguments, name, token, *ends);
     if (!child) return observe_failure(observer, child.error());
@@ -101,7 +101,7 @@ struct Launcher {
     const bool waits = options.timeout.count() > 0;
     const std::chrono::milliseconds usual{ChannelT::channel_options.handshake_timeout_ms};
     // The kernel would say that this process is at the other end, which made both.
-    const PeerCredentials credentials = posix::credentials_of_child(child->pid());
+    const PeerCredentials credentials = os::credentials_of_child(child->pid());
     auto server = HandshakeServer<TransportT>::listen(ChannelT::terms(token),
                                                       {1, waits ? options.timeout : usual},
                                                       std::move((*ends)[0]), credentials);
@@ -150,10 +150,10 @@ struct Launcher {
   static Result<ChildProcess> start(const std::string& program,
                                     const std::vector<std::string>& arguments,
                                     std::string_view name, const Token& token,
-                                    std::array<posix::Descriptor, 2>& ends) {
+                                    std::array<os::Descriptor, 2>& ends) {
     const std::string line = std::string(name) + ' ' + token.to_hex() + '\n';
     // There is room for so little, so it is sent whole.
-    if (auto sent = posix::send_packet(ends[0].get(), std::as_bytes(std::span(line))); !sent) {
+    if (auto sent = os::send_packet(ends[0].get(), std::as_bytes(std::span(line))); !sent) {
       return sent.error();
     }
     auto child = ChildProcess::start(program, arguments, ends[1]);
@@ -163,9 +163,9 @@ struct Launcher {
 
   template <class ChannelT>
   static Result<ChannelT> connect(Deadline deadline, typename ChannelT::observer_type observer) {
-    auto input = posix::take_standard_input();
+    auto input = os::take_standard_input();
     if (!input) return input.error();
-    const auto line = posix::read_line(*input, max_line_bytes, deadline);
+    const auto line = os::read_line(*input, max_line_bytes, deadline);
     if (!line) return line.error();
     const std::size_t gap = line->find(' ');
     if (gap == line->npos) return Errc::malformed;
@@ -190,7 +190,7 @@ struct Launcher {
           return observe_failure(observer,
                                  late ? make_error_code(Errc::handshake_timeout) : server.error());
         }
-        auto slept = posix::wait_for({Interest::to_read(input->get())}, deadline);
+        auto slept = os::wait_for({Interest::to_read(input->get())}, deadline);
         if (!slept) return slept.error();
       }
     } else {

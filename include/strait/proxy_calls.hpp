@@ -39,7 +39,7 @@ struct ReplyTarget<ChannelProxy<ChannelT, options>> {
   using Core = ProxyCore<ChannelT, options>;
 
   std::weak_ptr<Core> core = {};
-  posix::OwnerProcess owner = {};
+  os::OwnerProcess owner = {};
 
   std::shared_ptr<Core> find() const { return owner.is_this() ? core.lock() : nullptr; }
 };
@@ -345,7 +345,7 @@ class ProxyCaller {
 
   std::shared_ptr<Calls> calls_;
   Proxy proxy_;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait

@@ -92,7 +92,7 @@ class Reconnecting {
   [[nodiscard]] static Result<Reconnecting> connect(
       const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
       ObserverT observer = {}) {
-    auto set = posix::wait_set_with_signal();
+    auto set = os::wait_set_with_signal();
     if (!set) return set.error();
     if (auto signalled = set->signal(); !signalled) return signalled.error();
     auto kept = Kept::create();
@@ -223,7 +223,7 @@ class Reconnecting {
   };
 
   Reconnecting(const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
-               posix::WaitSet set, Kept kept, ObserverT observer)
+               os::WaitSet set, Kept kept, ObserverT observer)
       : name_(name),
         token_(token),
         set_(std::move(set)),
@@ -243,7 +243,7 @@ class Reconnecting {
       }
       if (stop_.raised()) return handled;
       const auto slept =
-          posix::wait_for({Interest::to_read(set_.native_handle())}, until, stop_.wakeup());
+          os::wait_for({Interest::to_read(set_.native_handle())}, until, stop_.wakeup());
       if (!slept) return slept.error();
     }
   }
@@ -371,7 +371,7 @@ class Reconnecting {
 
   detail::KeptNameOf<typename ChannelT::transport> name_;
   Token token_;
-  posix::WaitSet set_;
+  os::WaitSet set_;
   detail::ResetOnMove<ChannelT> channel_;
   [[no_unique_address]] Kept kept_;
   detail::Backoff backoff_{std::chrono::milliseconds{options.shortest_pause_ms},

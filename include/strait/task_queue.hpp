@@ -21,7 +21,7 @@ class TaskQueue {
  public:
   /// Errors: the system's.
   static Result<std::unique_ptr<TaskQueue>> create() {
-    auto wakeup = posix::wait_set_with_signal();
+    auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*wakeup)));
   }
@@ -87,7 +87,7 @@ class TaskQueue {
     }
   };
 
-  explicit TaskQueue(posix::WaitSet wakeup) : wakeup_(std::move(wakeup)) {}
+  explicit TaskQueue(os::WaitSet wakeup) : wakeup_(std::move(wakeup)) {}
 
   std::size_t size() {
     const std::lock_guard locked(mutex_);
@@ -104,8 +104,8 @@ class TaskQueue {
 
   std::mutex mutex_;
   Tasks tasks_;
-  posix::WaitSet wakeup_;
-  posix::OwnerProcess owner_;
+  os::WaitSet wakeup_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait

@@ -27,7 +27,7 @@ class Token {
   /// From the system's random source. Errors: those of `getentropy`.
   static Result<Token> generate() {
     Token token;
-    if (auto filled = posix::fill_random({token.bytes_.data(), size_bytes}); !filled)
+    if (auto filled = os::fill_random({token.bytes_.data(), size_bytes}); !filled)
       return filled.error();
     return token;
   }
@@ -43,7 +43,7 @@ class Token {
     // It may vanish between the looks, but hardly over and over.
     for (int attempts = 0; attempts != 8; ++attempts) {
       char hex[2 * size_bytes];
-      const auto read = posix::read_secret(path.c_str(), hex, sizeof hex);
+      const auto read = os::read_secret(path.c_str(), hex, sizeof hex);
       if (read) {
         const auto token = from_hex({hex, sizeof hex});
         return token ? token : Errc::garbled_token_file;
@@ -51,7 +51,7 @@ class Token {
       if (read.error() != std::errc::no_such_file_or_directory) return read.error();
       const auto token = generate();
       if (!token) return token;
-      const auto created = posix::create_secret(path, token->to_hex());
+      const auto created = os::create_secret(path, token->to_hex());
       if (created) return token;
       if (created.error() != std::errc::file_exists) return created.error();
     }

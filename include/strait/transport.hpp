@@ -35,7 +35,7 @@ using detail::Lease;
 using detail::Right;
 using detail::RightList;
 using detail::WireOptions;
-using posix::Descriptor;
+using os::Descriptor;
 
 /// A message that has arrived, as a transport gives it to the sink of `receive`.
 ///

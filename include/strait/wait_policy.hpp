@@ -38,7 +38,7 @@ class Spinner {
   bool operator()(Ready&& ready, Deadline deadline) {
     if (ready()) return true;
     if constexpr (WaitPolicy::spin_time.count() > 0) {
-      if (posix::single_processor() || deadline.is_now()) return false;
+      if (os::single_processor() || deadline.is_now()) return false;
       if constexpr (sleeps) {
         if (skip_ != 0) {
           --skip_;
@@ -72,7 +72,7 @@ class Spinner {
         pause_ = 0;
         return true;
       }
-      posix::pause_processor();
+      os::pause_processor();
     }
     return false;
   }

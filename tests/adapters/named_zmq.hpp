@@ -42,7 +42,7 @@ class NamedZmq : private Inner {
 
   struct Request : Inner::Request {
     explicit Request(typename Inner::Request request) : Inner::Request(std::move(request)) {
-      this->credentials = strait::posix::own_credentials();
+      this->credentials = strait::os::own_credentials();
     }
     strait::Result<NamedZmq> welcome(std::span<const std::byte> answer) && {
       return named(std::move(*this).Inner::Request::welcome(answer));
@@ -115,7 +115,7 @@ class NamedZmq : private Inner {
     return Connector{std::move(*server)};
   }
 
-  strait::PeerCredentials server_credentials() const { return strait::posix::own_credentials(); }
+  strait::PeerCredentials server_credentials() const { return strait::os::own_credentials(); }
   using Inner::welcome;
 
   template <class Payload>

@@ -23,7 +23,7 @@ using namespace strait_test;
 
 namespace {
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 /// Passes on what goes to a port, and cuts each connection after a random number of bytes.
 class CuttingProxy {

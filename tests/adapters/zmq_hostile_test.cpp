@@ -43,7 +43,7 @@ std::string next_from(Server& server, RawClient& client) {
 class FramePeer {
  public:
   explicit FramePeer(std::uint16_t port) : FramePeer(connect_plainly(port), "DEALER") {}
-  FramePeer(strait::posix::Descriptor socket, const char* type) : socket_(std::move(socket)) {
+  FramePeer(strait::os::Descriptor socket, const char* type) : socket_(std::move(socket)) {
     std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL", 16);
     greeting.resize(64);
     const std::string ready = std::string("\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06", 24) + type;
@@ -84,7 +84,7 @@ class FramePeer {
   using PlainLink = ZmqLinkOver<strait::Plaintext>;
 
  private:
-  strait::posix::Descriptor socket_;
+  strait::os::Descriptor socket_;
 };
 
 }  // namespace
@@ -138,7 +138,7 @@ TEST_CASE("memory for a large message grows with what has arrived", "[zmq][hosti
 TEST_CASE("connections on which nothing is said keep nobody out", "[zmq][hostile]") {
   const auto token = new_token();
   auto serving = serve_zmq<ZmqCountLink>({}, token);
-  std::vector<strait::posix::Descriptor> mute;
+  std::vector<strait::os::Descriptor> mute;
   for (int i = 0; i != 300; ++i) mute.push_back(connect_plainly(serving.port));
   auto client = ZmqCountLink::connect(serving.endpoint, token).value();
   auto& server = serving.server;
@@ -196,7 +196,7 @@ TEST_CASE("a message of frames without an end is ended before it fills the memor
 }
 
 TEST_CASE("a server that sends frames without an end is left", "[zmq][hostile]") {
-  const strait::posix::Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const strait::os::Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback_address(0);
   socklen_t size = sizeof address;
   REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
@@ -204,9 +204,8 @@ TEST_CASE("a server that sends frames without an end is left", "[zmq][hostile]")
   REQUIRE(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
   auto link =
       FramePeer::PlainLink::connect(endpoint_of(ntohs(address.sin_port)), new_token()).value();
-  FramePeer bad(
-      strait::posix::Descriptor(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)),
-      "ROUTER");
+  FramePeer bad(strait::os::Descriptor(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)),
+                "ROUTER");
   const std::size_t before = resident_bytes();
   constexpr std::size_t frame = 60'000;
   std::size_t sent = 0;

@@ -45,7 +45,7 @@ inline sockaddr_in loopback_address(std::uint16_t port) {
 /// A port of the loopback interface that is free. Another process may take it, so
 /// whoever listens asks for one until it can.
 inline std::uint16_t free_port() {
-  const strait::posix::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const strait::os::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback_address(0);
   socklen_t size = sizeof address;
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
@@ -56,8 +56,8 @@ inline std::uint16_t free_port() {
 }
 
 /// A plain TCP connection to a port.
-inline strait::posix::Descriptor connect_plainly(std::uint16_t port) {
-  strait::posix::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+inline strait::os::Descriptor connect_plainly(std::uint16_t port) {
+  strait::os::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_in address = loopback_address(port);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     throw std::runtime_error("can't connect");

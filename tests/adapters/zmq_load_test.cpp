@@ -62,7 +62,7 @@ TEST_CASE("wait and a level-triggered loop miss nothing under load", "[zmq][nati
   while (load.heard != many) {
     // Never in vain: there is always something under way.
     const auto until = strait::detail::Deadline::after(long_enough);
-    if (!strait::posix::wait_for(handle, until) || until.passed()) break;
+    if (!strait::os::wait_for(handle, until) || until.passed()) break;
     if (!client.poll(load)) break;
     load.send_some(client);
   }
@@ -128,7 +128,7 @@ TEST_CASE("a server's loop misses nothing of two clients that share its socket",
   const strait::Interests handle{strait::Interest::to_read(server.native_handle().value())};
   while (echo.ended == 0) {
     const auto until = strait::detail::Deadline::after(long_enough);
-    if (!strait::posix::wait_for(handle, until) || until.passed()) break;
+    if (!strait::os::wait_for(handle, until) || until.passed()) break;
     if (!server.poll(echo)) break;
   }
   sending.join();

@@ -21,7 +21,7 @@ using namespace strait_test;
 
 namespace {
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 constexpr std::chrono::milliseconds silence{2000};
 const auto unheard = [](const auto&...) {};

@@ -62,8 +62,7 @@ TEMPLATE_TEST_CASE(
   });
   // A client has come; it is not listened to.
   const strait::Interests client_came{strait::Interest::to_read(server->native_handle())};
-  const auto came =
-      strait::posix::wait_for(client_came, strait::detail::Deadline::after(long_enough));
+  const auto came = strait::os::wait_for(client_came, strait::detail::Deadline::after(long_enough));
   server.reset();
   Inbox inbox;
   strait::Result<Link> again = Link::listen(name, token);

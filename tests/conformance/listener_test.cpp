@@ -19,7 +19,7 @@ Pair<RawLink<T>> pair_with_five() {
   REQUIRE(pair.client.flush(long_enough));
   if constexpr (!arrives_at_once<T>) {
     const strait::Interests first{strait::Interest::to_read(pair.server.native_handle().value())};
-    REQUIRE(strait::posix::wait_for(first, strait::detail::Deadline::after(long_enough)));
+    REQUIRE(strait::os::wait_for(first, strait::detail::Deadline::after(long_enough)));
   }
   return pair;
 }

@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("the handle is readable when a handshake has taken too long",
 TEMPLATE_TEST_CASE("a loop may have a duplicate of the handle, and close it when it likes",
                    "[native_handle]", STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<RawLink<TestType>>();
-  auto copy = strait::posix::duplicate(pair.server.native_handle().value());
+  auto copy = strait::os::duplicate(pair.server.native_handle().value());
   REQUIRE(copy);
   const auto readable = [&](std::chrono::milliseconds within) {
     return readable_within(copy.get(), within);

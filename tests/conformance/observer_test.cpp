@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("an observer hears the name, the peer, and the end, each once
   for (const Events& end : {pair.at_server, pair.at_client}) {
     CHECK(end.log->events == std::vector<std::string>{"name " + pair.name, "connected"});
     REQUIRE(end.log->peers.size() == 1);
-    CHECK(end.log->peers[0].credentials.uid == strait::posix::own_credentials().uid);
+    CHECK(end.log->peers[0].credentials.uid == strait::os::own_credentials().uid);
     CHECK(end.log->clients.empty());
   }
   pair.client->close();

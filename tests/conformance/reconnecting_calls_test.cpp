@@ -148,7 +148,7 @@ TEST_CASE("a call's time and its end by stop hold while a client is not connecte
   // By its descriptor, as in a loop.
   const auto handle = strait::Interest::to_read(caller.native_handle().value());
   while (errors.empty()) {
-    REQUIRE(strait::posix::wait_for({handle}, strait::Deadline::after(long_enough)));
+    REQUIRE(strait::os::wait_for({handle}, strait::Deadline::after(long_enough)));
     static_cast<void>(caller.poll(events).value());
   }
   CHECK(errors == std::vector{make_error_code(Errc::timed_out)});

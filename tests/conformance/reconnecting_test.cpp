@@ -122,7 +122,7 @@ TEMPLATE_TEST_CASE("a client's descriptor is at rest while there is nothing to d
   const auto token = new_token();
   Events events;
   const auto is_ready = [](auto& client) {
-    return strait::posix::is_ready(strait::Interest::to_read(client.native_handle().value()));
+    return strait::os::is_ready(strait::Interest::to_read(client.native_handle().value()));
   };
   SECTION("until the next attempt") {
     auto client =

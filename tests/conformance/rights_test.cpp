@@ -56,7 +56,7 @@ TEMPLATE_TEST_CASE("each kind of right arrives and works", "[rights]", STRAIT_TE
   CHECK(read_byte(read_end) == 'x');
 
   const auto there_memory = arrived.take<SharedMemory>().value();
-  CHECK(there_memory.size_bytes() == strait::posix::memory_file_bytes(10'000));
+  CHECK(there_memory.size_bytes() == strait::os::memory_file_bytes(10'000));
   const auto there = there_memory.map().value();
   fill_pattern(here.span(), 3);
   CHECK(same_bytes(there.span(), pattern(there.span().size(), 3)));

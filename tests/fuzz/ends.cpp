@@ -27,7 +27,7 @@ namespace {
 
 using namespace strait_fuzz;
 using strait::Errc;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 namespace lane = strait::linux_mach;
 
 using MachLink =
@@ -48,23 +48,23 @@ Descriptor made(Input& input, Kept& kept) {
   const std::vector<std::byte> bytes(input.take<std::uint16_t>() % 9000, std::byte{1});
   switch (input.below(8)) {
     case 0:
-    case 1: return one_of(*strait::posix::socket_pair(SOCK_SEQPACKET), kept, input);
-    case 2: return one_of(*strait::posix::socket_pair(SOCK_STREAM), kept, input);
+    case 1: return one_of(*strait::os::socket_pair(SOCK_SEQPACKET), kept, input);
+    case 2: return one_of(*strait::os::socket_pair(SOCK_STREAM), kept, input);
     case 3:
     case 4: {
       Descriptor file;
       const auto ring = lane::RingMemory::create(16384, file);
       return file;
     }
-    case 5: return *strait::posix::memory_file_of(bytes);
+    case 5: return *strait::os::memory_file_of(bytes);
     case 6: {
-      auto file = *strait::posix::create_memory_file("fuzz", bytes.size());
+      auto file = *strait::os::create_memory_file("fuzz", bytes.size());
       if (input.below(2) == 0) {
-        static_cast<void>(strait::posix::add_seals(file.get(), strait::posix::seals_of_size));
+        static_cast<void>(strait::os::add_seals(file.get(), strait::os::seals_of_size));
       }
       return file;
     }
-    default: return *strait::posix::open("/dev/null", O_RDWR);
+    default: return *strait::os::open("/dev/null", O_RDWR);
   }
 }
 
@@ -80,7 +80,7 @@ void put(Input& input, int socket, std::span<const std::byte> bytes, std::size_t
         const auto ring = lane::RingMemory::create(16384, file);
         sent.push_back(std::move(file));
       } else {
-        sent.push_back(one_of(*strait::posix::socket_pair(SOCK_SEQPACKET), kept, input));
+        sent.push_back(one_of(*strait::os::socket_pair(SOCK_SEQPACKET), kept, input));
       }
     } else {
       sent.push_back(made(input, kept));
@@ -88,12 +88,12 @@ void put(Input& input, int socket, std::span<const std::byte> bytes, std::size_t
     descriptors.push_back(sent.back().get());
   }
   if (bytes.empty() && descriptors.empty()) return;
-  static_cast<void>(strait::posix::send_packet(socket, bytes, descriptors));
+  static_cast<void>(strait::os::send_packet(socket, bytes, descriptors));
 }
 
 /// A packed endpoint of a link over Mach, right or wrong.
 Descriptor packed_mach_endpoint(Input& input, Kept& kept) {
-  auto ends = *strait::posix::socket_pair(SOCK_SEQPACKET);
+  auto ends = *strait::os::socket_pair(SOCK_SEQPACKET);
   lane::PackedEndpointLabel label{lane::PackedEndpointLabel::own_magic, 0, 0, 0, 0};
   switch (input.below(8)) {
     case 0: label.magic = input.take<std::uint64_t>(); break;
@@ -121,7 +121,7 @@ Descriptor packed_mach_endpoint(Input& input, Kept& kept) {
 
 /// An end of a stream, bare or with what was read of it.
 Descriptor socket_end(Input& input, Kept& kept) {
-  auto stream = *strait::posix::socket_pair(SOCK_STREAM);
+  auto stream = *strait::os::socket_pair(SOCK_STREAM);
   const auto write = [&] {
     strait::detail::FrameHeader header{input.below(60), 7};
     if (input.below(4) == 0) header = input.take<strait::detail::FrameHeader>();
@@ -136,16 +136,16 @@ Descriptor socket_end(Input& input, Kept& kept) {
     kept.push_back(std::move(stream[1]));
     return std::move(stream[0]);
   }
-  auto ends = *strait::posix::socket_pair(SOCK_SEQPACKET);
+  auto ends = *strait::os::socket_pair(SOCK_SEQPACKET);
   const std::vector<std::byte> unread = write();
-  const auto file = *strait::posix::memory_file_of(unread);
+  const auto file = *strait::os::memory_file_of(unread);
   const Descriptor odd = input.below(4) == 0 ? made(input, kept) : Descriptor();
   std::array contents{stream[0].get(), file.get(), STDERR_FILENO};
   if (odd) contents[input.below(2)] = odd.get();
   std::array<std::byte, 2> packet{};
-  static_cast<void>(strait::posix::send_packet(
-      ends[0].get(), std::span(packet).first(input.below(8) == 0 ? 2 : 1),
-      std::span<const int>(contents).first(input.below(8) == 0 ? 3 : 2)));
+  static_cast<void>(
+      strait::os::send_packet(ends[0].get(), std::span(packet).first(input.below(8) == 0 ? 2 : 1),
+                              std::span<const int>(contents).first(input.below(8) == 0 ? 3 : 2)));
   for (int more = input.below(4); more != 0; --more) {
     put(input, ends[0].get(), std::span(packet).first(1), input.below(6), kept, false);
   }

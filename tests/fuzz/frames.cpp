@@ -34,7 +34,7 @@ using namespace strait_fuzz;
 using strait::Errc;
 using strait::Result;
 using strait::detail::FrameHeader;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 constexpr std::size_t max_message_bytes = 150'000;
 constexpr std::size_t max_message_rights = 8;
@@ -50,10 +50,10 @@ struct Files {
 
  private:
   static Descriptor memory() {
-    return strait::posix::memory_file_of(std::array<std::byte, 1>{}).value();
+    return strait::os::memory_file_of(std::array<std::byte, 1>{}).value();
   }
   std::array<Descriptor, 4> files{memory(), memory(), memory(),
-                                  strait::posix::open("/dev/null", O_RDONLY | O_CLOEXEC).value()};
+                                  strait::os::open("/dev/null", O_RDONLY | O_CLOEXEC).value()};
 };
 
 /// As long as it lives, this process has room for so many descriptors more, or fewer.
@@ -198,7 +198,7 @@ struct SocketWire {
   }
   std::size_t write(Bytes bytes, std::span<const int> files) {
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    const auto sent = strait::posix::send_parts(peer.get(), {&part, 1}, files);
+    const auto sent = strait::os::send_parts(peer.get(), {&part, 1}, files);
     if (sent) return *sent;
     require(sent.error() == Errc::would_block, "a peer can write");
     return 0;
@@ -237,10 +237,9 @@ struct PipeWire {
     strait_test::RuntimeDir runtime_dir;
     Link::Server server =
         Link::listen(name, {4, std::chrono::hours(1), strait::PeerPolicy::same_user}).value();
-    std::string directory = strait::posix::NamePlace::of(name).directory();
+    std::string directory = strait::os::NamePlace::of(name).directory();
     Descriptor announcements =
-        strait::posix::open((directory + "/hello").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)
-            .value();
+        strait::os::open((directory + "/hello").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC).value();
   };
 
   PipeWire() {
@@ -250,8 +249,8 @@ struct PipeWire {
     const std::string up = stem + ".up", down = stem + ".dn";
     require(::mkfifo(up.c_str(), 0600) == 0 && ::mkfifo(down.c_str(), 0600) == 0, "two FIFOs");
     // For both ends, or the end of the server would show as that of the peer.
-    peer = strait::posix::open(up.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
-    in = strait::posix::open(down.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
+    peer = strait::os::open(up.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
+    in = strait::os::open(down.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
     const std::array<std::byte, sizeof(FrameHeader)> hello{};
     require(write(hello, {}) == hello.size(), "a Hello");
     require(::write(server.announcements.get(), line.data(), line.size()) ==
@@ -328,7 +327,7 @@ class Attack {
       case 4: {
         // A few, or so many that a queue of them is soon full.
         const auto rights = input.take();
-        const std::size_t most = rights % 32 != 31 ? 16 : strait::posix::max_descriptors + 1;
+        const std::size_t most = rights % 32 != 31 ? 16 : strait::os::max_descriptors + 1;
         return write_pending(some_files(Wire::carries_rights ? rights % most : 0, rights));
       }
       case 5:
@@ -414,7 +413,7 @@ class Attack {
     rights.for_each([&](const strait::detail::Right& right) {
       const int fd = right.descriptor.get();
       require(right.received && ::fcntl(fd, F_GETFD) == FD_CLOEXEC, "a right that is open");
-      require(strait::posix::same_file(fd, script_.next_right()), "rights keep their order");
+      require(strait::os::same_file(fd, script_.next_right()), "rights keep their order");
     });
   }
 

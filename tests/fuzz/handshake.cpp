@@ -38,7 +38,7 @@ using strait::Token;
 using strait::detail::FrameHeader;
 using strait::detail::HandshakeBytes;
 using strait::detail::WireOptions;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 using Buffer = std::vector<std::byte>;
 
 constexpr std::uint64_t raw_schema = strait::RawSerializer::schema_hash;
@@ -187,7 +187,7 @@ bool is_plain(Bytes bytes, std::size_t size) {
 }
 
 int a_file() {
-  static const Descriptor file = strait::posix::open("/dev/null", O_RDONLY | O_CLOEXEC).value();
+  static const Descriptor file = strait::os::open("/dev/null", O_RDONLY | O_CLOEXEC).value();
   return file.get();
 }
 
@@ -207,15 +207,14 @@ struct SocketClient {
   using Transport = strait::SocketTransport;
 
   explicit SocketClient(Input&) {
-    const auto path =
-        strait::posix::SocketPath::of(strait::posix::NamePlace::of(name).hello()).value();
+    const auto path = strait::os::SocketPath::of(strait::os::NamePlace::of(name).hello()).value();
     require(::connect(socket.get(), path.get(), path.size) == 0, "anybody may come");
   }
   bool can_enter() const { return true; }
   void say(Bytes bytes, std::span<const int> files = {}) {
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
     // The server may have turned it away.
-    static_cast<void>(strait::posix::send_parts(socket.get(), {&part, 1}, files));
+    static_cast<void>(strait::os::send_parts(socket.get(), {&part, 1}, files));
   }
   static void announce(Bytes) {}
   void leave() { socket.reset(); }
@@ -231,7 +230,7 @@ struct SocketClient {
     }
   }
 
-  Descriptor socket = strait::posix::stream_socket().value();
+  Descriptor socket = strait::os::stream_socket().value();
 };
 
 struct PipeClient {
@@ -247,8 +246,8 @@ struct PipeClient {
     make(".dn", kinds / 16);
     enters = kinds % 16 < 12 && kinds / 16 < 12;
     if (enters) {
-      out = strait::posix::open(path(".up").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
-      in = strait::posix::open(path(".dn").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
+      out = strait::os::open(path(".up").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
+      in = strait::os::open(path(".dn").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
     }
     const std::string line = "\n" + stem + "\n";
     announce(std::as_bytes(std::span(line.data(), line.size())));
@@ -260,7 +259,7 @@ struct PipeClient {
     for (const char* suffix : {".up", ".dn"}) std::filesystem::remove(path(suffix), ignored);
   }
 
-  static std::string directory() { return strait::posix::NamePlace::of(name).directory(); }
+  static std::string directory() { return strait::os::NamePlace::of(name).directory(); }
   std::string path(const char* suffix) const { return directory() + "/" + stem + suffix; }
   void make(const char* suffix, int kind) {
     const std::string file = path(suffix);
@@ -270,7 +269,7 @@ struct PipeClient {
       case 13: made = ::mkdir(file.c_str(), 0700) == 0; break;
       case 14: made = ::symlink("hello", file.c_str()) == 0; break;
       case 15:
-        static_cast<void>(strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value());
+        static_cast<void>(strait::os::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value());
         break;
       default: made = ::mkfifo(file.c_str(), 0600) == 0;
     }
@@ -278,7 +277,7 @@ struct PipeClient {
   }
   static void announce(Bytes bytes) {
     const auto hello =
-        strait::posix::open((directory() + "/hello").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        strait::os::open((directory() + "/hello").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     // Nobody reads it any more once a client is in.
     if (hello) static_cast<void>(!::write(hello->get(), bytes.data(), bytes.size()));
   }
@@ -491,7 +490,7 @@ struct PipeServer {
       require(::mkdir(path.c_str(), 0700) == 0, "a directory");
       const std::string hello = path + "/hello";
       require(::mkfifo(hello.c_str(), 0600) == 0, "a FIFO");
-      announcements = strait::posix::open(hello.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
+      announcements = strait::os::open(hello.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC).value();
     }
 
     std::string path = strait_test::runtime_dir() + "/answers";
@@ -508,8 +507,8 @@ struct PipeServer {
         ::read(name().announcements.get(), line.data(), line.size()) == 33 && line.back() == '\n',
         "a client announces its FIFOs");
     const std::string stem = name().path + "/" + std::string(line.data(), 32);
-    in = strait::posix::open((stem + ".up").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
-    out = strait::posix::open((stem + ".dn").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC).value();
+    in = strait::os::open((stem + ".up").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC).value();
+    out = strait::os::open((stem + ".dn").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC).value();
   }
   ssize_t read(std::span<std::byte> room) const {
     return ::read(in.get(), room.data(), room.size());
@@ -544,8 +543,8 @@ void answer(Input& input) {
       const bool with_file = Server::carries_files && (how & 4) != 0;
       const std::array file{a_file()};
       const iovec part{answer.data(), answer.size()};
-      const auto sent = with_file ? strait::posix::send_parts(server.out.get(), {&part, 1}, file)
-                                  : strait::posix::write_some(server.out, {&part, 1});
+      const auto sent = with_file ? strait::os::send_parts(server.out.get(), {&part, 1}, file)
+                                  : strait::os::write_some(server.out, {&part, 1});
       require(sent && *sent == answer.size(), "a server can answer");
       files = files || with_file;
       said.insert(said.end(), answer.begin(), answer.end());

@@ -44,9 +44,9 @@ using Lending = Mach<strait::OolThreshold<4096, strait::LoanUpTo<(std::size_t{1}
 /// The memory of a ring, with nothing to keep a peer from writing to any byte of it.
 class Scribble {
  public:
-  explicit Scribble(const strait::posix::Descriptor& file) {
-    auto mapping = strait::posix::Mapping::map(strait::posix::page_size() + ring_bytes,
-                                               PROT_READ | PROT_WRITE, MAP_SHARED, file.get());
+  explicit Scribble(const strait::os::Descriptor& file) {
+    auto mapping = strait::os::Mapping::map(strait::os::page_size() + ring_bytes,
+                                            PROT_READ | PROT_WRITE, MAP_SHARED, file.get());
     require(mapping.has_value(), "a ring can be mapped");
     mapping_ = std::move(*mapping);
   }
@@ -55,28 +55,28 @@ class Scribble {
   /// A word of the ring, wherever in it.
   void store(std::uint64_t position, std::uint64_t word) {
     std::byte* const at =
-        mapping_.data() + strait::posix::page_size() + (position % ring_bytes & ~std::uint64_t{7});
+        mapping_.data() + strait::os::page_size() + (position % ring_bytes & ~std::uint64_t{7});
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(word);
   }
 
  private:
-  strait::posix::Mapping mapping_;
+  strait::os::Mapping mapping_;
 };
 
-strait::posix::Descriptor made(Input& input) {
+strait::os::Descriptor made(Input& input) {
   std::array<std::byte, 8192> bytes{};
   switch (input.below(6)) {
     case 0:
     case 1:
-      return *strait::posix::memory_file_of(std::span(bytes).first(input.below(2) * 4096 + 4096));
-    case 2: return std::move((*strait::posix::socket_pair(SOCK_SEQPACKET))[0]);
+      return *strait::os::memory_file_of(std::span(bytes).first(input.below(2) * 4096 + 4096));
+    case 2: return std::move((*strait::os::socket_pair(SOCK_SEQPACKET))[0]);
     case 3: {  // sparse, and sealed or not
       auto file = lane::create_memory_file("fuzz", std::size_t{1} << (12 + input.below(4)));
       if (input.below(2) == 0) static_cast<void>(lane::add_seals(file->get(), lane::seals_of_size));
       return std::move(*file);
     }
-    case 4: return std::move((*strait::posix::pipe_pair())[0]);
-    default: return *strait::posix::open("/dev/null", O_RDONLY);
+    case 4: return std::move((*strait::os::pipe_pair())[0]);
+    default: return *strait::os::open("/dev/null", O_RDONLY);
   }
 }
 
@@ -138,14 +138,14 @@ void run(Input& input) {
     position = next;
   };
   const auto pass = [&](std::size_t count) {
-    std::vector<strait::posix::Descriptor> kept;
+    std::vector<strait::os::Descriptor> kept;
     std::vector<int> descriptors;
     for (std::size_t i = 0; i != count; ++i) {
       kept.push_back(made(input));
       descriptors.push_back(kept.back().get());
     }
     std::array<std::byte, 4> bytes{};
-    static_cast<void>(strait::posix::send_packet(
+    static_cast<void>(strait::os::send_packet(
         peer->out.end().socket.get(), std::span(bytes).first(1 + input.below(4) / 3), descriptors));
   };
   const auto check = [&](const strait::Result<void>& result) {
@@ -260,7 +260,7 @@ void run(Input& input) {
         } else {
           strait::detail::RightList list;
           for (std::size_t n = 0; n != rights; ++n) {
-            require(list.push({*strait::posix::open("/dev/null", O_RDONLY)}), "memory");
+            require(list.push({*strait::os::open("/dev/null", O_RDONLY)}), "memory");
           }
           check(link->send(payload, queue, list));
         }

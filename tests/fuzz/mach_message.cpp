@@ -80,8 +80,8 @@ struct Treasury {
   }
 
   static constexpr std::size_t memory_bytes = 300;
-  const strait::posix::Descriptor null_device =
-      strait::posix::open("/dev/null", O_RDONLY | O_CLOEXEC).value();
+  const strait::os::Descriptor null_device =
+      strait::os::open("/dev/null", O_RDONLY | O_CLOEXEC).value();
   mach::PortName port = 0;
   mach::PortName dead = 0;
   mach::PortName object = 0;
@@ -221,7 +221,7 @@ void attack_port(Input& input) {
       require(!region || region->bytes().size() == action / 2u, "a region has its size");
     }
     if ((action & 64) != 0) {
-      std::array<strait::posix::UnseenDescriptor, strait::detail::max_rights> files;
+      std::array<strait::os::UnseenDescriptor, strait::detail::max_rights> files;
       if (port.take_descriptors(std::span(files).first(message->descriptors))) {
         for (std::size_t i = 0; i != message->descriptors; ++i) {
           require(::fcntl(files[i].get(), F_GETFD) == FD_CLOEXEC, "a file that is open");

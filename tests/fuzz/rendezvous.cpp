@@ -83,24 +83,24 @@ void by_hand(Input& input) {
 }
 
 /// A descriptor to go with a packet.
-strait::posix::Descriptor made(Input& input) {
+strait::os::Descriptor made(Input& input) {
   switch (input.below(6)) {
-    case 0: return std::move((*strait::posix::socket_pair(SOCK_SEQPACKET))[0]);
-    case 1: return std::move((*strait::posix::socket_pair(SOCK_STREAM))[0]);
+    case 0: return std::move((*strait::os::socket_pair(SOCK_SEQPACKET))[0]);
+    case 1: return std::move((*strait::os::socket_pair(SOCK_STREAM))[0]);
     case 2: {
-      strait::posix::Descriptor file;
+      strait::os::Descriptor file;
       constexpr std::size_t sizes[] = {4096, 16384, 32768};
       const auto ring = strait::linux_mach::RingMemory::create(sizes[input.below(3)], file);
       return file;
     }
-    case 3: return *strait::posix::memory_file_of(std::array<std::byte, 5000>{});
-    case 4: return std::move((*strait::posix::pipe_pair())[0]);
-    default: return *strait::posix::open("/dev/null", O_RDONLY);
+    case 3: return *strait::os::memory_file_of(std::array<std::byte, 5000>{});
+    case 4: return std::move((*strait::os::pipe_pair())[0]);
+    default: return *strait::os::open("/dev/null", O_RDONLY);
   }
 }
 
 void send(Input& input, int socket, std::span<const std::byte> bytes) {
-  std::vector<strait::posix::Descriptor> kept;
+  std::vector<strait::os::Descriptor> kept;
   std::vector<int> descriptors;
   const std::size_t count = input.below(3) == 0 ? input.below(7) : 0;
   for (std::size_t i = 0; i != count; ++i) {
@@ -108,7 +108,7 @@ void send(Input& input, int socket, std::span<const std::byte> bytes) {
     descriptors.push_back(kept.back().get());
   }
   if (bytes.empty() && descriptors.empty()) return;
-  static_cast<void>(strait::posix::send_packet(socket, bytes, descriptors));
+  static_cast<void>(strait::os::send_packet(socket, bytes, descriptors));
 }
 
 /// As a frame, where the transport has a stream.

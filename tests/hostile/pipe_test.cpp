@@ -16,7 +16,7 @@
 
 using strait::Errc;
 using strait::Token;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 using namespace strait_test::frames;
 
 namespace {
@@ -31,7 +31,7 @@ void write_all(const Descriptor& to, Bytes bytes) {
 /// A client that makes its FIFOs and says what it likes.
 struct RawClient {
   explicit RawClient(const std::string& name, int number = 0) {
-    const auto place = strait::posix::NamePlace::of(name);
+    const auto place = strait::os::NamePlace::of(name);
     directory = place.parent + "/" + place.name;
     stem = std::string(32 - std::to_string(number).size(), 'a') + std::to_string(number);
   }
@@ -47,12 +47,12 @@ struct RawClient {
     for (const char* suffix : {".up", ".dn"}) {
       REQUIRE(::mkfifo(path(suffix).c_str(), 0600) == 0);
     }
-    out = strait::posix::open(path(".up").c_str(), O_RDWR | O_NONBLOCK).value();
-    in = strait::posix::open(path(".dn").c_str(), O_RDONLY | O_NONBLOCK).value();
+    out = strait::os::open(path(".up").c_str(), O_RDWR | O_NONBLOCK).value();
+    in = strait::os::open(path(".dn").c_str(), O_RDONLY | O_NONBLOCK).value();
   }
   void announce(const std::string& line) {
     const auto hello =
-        strait::posix::open((directory + "/hello").c_str(), O_WRONLY | O_NONBLOCK).value();
+        strait::os::open((directory + "/hello").c_str(), O_WRONLY | O_NONBLOCK).value();
     write_all(hello, std::as_bytes(std::span(line.data(), line.size())));
   }
   void come_with(Bytes hello) {
@@ -141,7 +141,7 @@ TEST_CASE("an announcement of what are no FIFOs is passed over", "[hostile][pipe
   RawClient client(server.name);
   // Files.
   for (const char* suffix : {".up", ".dn"}) {
-    strait::posix::open(client.path(suffix).c_str(), O_CREAT | O_WRONLY, 0600).value();
+    strait::os::open(client.path(suffix).c_str(), O_CREAT | O_WRONLY, 0600).value();
   }
   client.announce(client.stem + "\n");
   CHECK(server.verdicts().empty());
@@ -169,7 +169,7 @@ TEST_CASE("announcements of nonsense without end do not keep the server", "[host
     client.announce(lines);
     CHECK(server.verdicts().empty());
     // It may leave some for later, but not all.
-    while (strait::posix::is_ready(strait::Interest::to_read(server.link.native_handle())))
+    while (strait::os::is_ready(strait::Interest::to_read(server.link.native_handle())))
       server.verdicts();
   }
   CHECK(server.admits_an_honest_client());
@@ -248,7 +248,7 @@ TEST_CASE("a Welcome that is a message with a tag is malformed", "[hostile][pipe
   REQUIRE(::mkdir(name.c_str(), 0700) == 0);
   const auto hello_path = name + "/hello";
   REQUIRE(::mkfifo(hello_path.c_str(), 0600) == 0);
-  const auto announced = strait::posix::open(hello_path.c_str(), O_RDWR | O_NONBLOCK).value();
+  const auto announced = strait::os::open(hello_path.c_str(), O_RDWR | O_NONBLOCK).value();
   for (std::uint16_t tag = 0; tag != 2; ++tag) {
     CAPTURE(tag);
     auto link = strait::PipeTransport::look_up(name).value().hello({}).value();
@@ -256,7 +256,7 @@ TEST_CASE("a Welcome that is a message with a tag is malformed", "[hostile][pipe
     REQUIRE(::read(announced.get(), line.data(), line.size()) == 33);
     line.resize(32);
     const auto out =
-        strait::posix::open((name + "/" + line + ".dn").c_str(), O_WRONLY | O_NONBLOCK).value();
+        strait::os::open((name + "/" + line + ".dn").c_str(), O_WRONLY | O_NONBLOCK).value();
     write_all(out, frame(strait::detail::encode_welcome({}).bytes(), tag));
     const auto heard = strait::detail::check_welcome(link.welcome().value().bytes());
     CHECK(heard.error() == (tag == 0 ? std::error_code() : Errc::malformed));

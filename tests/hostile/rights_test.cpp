@@ -17,7 +17,7 @@
 using namespace strait_test;
 using strait::detail::FrameHeader;
 using strait::detail::Right;
-using strait::posix::socket_pair;
+using strait::os::socket_pair;
 
 namespace {
 
@@ -33,7 +33,7 @@ Bytes frame(std::size_t size, std::uint8_t rights) {
 
 /// Two pipes' worth of descriptors to send copies of.
 struct Files {
-  Descriptor file = strait::posix::open("/dev/null", O_RDONLY).value();
+  Descriptor file = strait::os::open("/dev/null", O_RDONLY).value();
   std::vector<int> copies(std::size_t count) const { return std::vector<int>(count, file.get()); }
 };
 
@@ -47,8 +47,7 @@ struct Rogue {
   }
   void say(View bytes, std::span<const int> descriptors = {}) const {
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    REQUIRE(strait::posix::send_parts(socket.get(), {&part, 1}, descriptors).value() ==
-            bytes.size());
+    REQUIRE(strait::os::send_parts(socket.get(), {&part, 1}, descriptors).value() == bytes.size());
   }
   std::error_code end() { return poll_until_error(*link, inbox); }
 
@@ -61,8 +60,8 @@ Right right_of(Descriptor descriptor) { return {std::move(descriptor)}; }
 
 /// A packed endpoint with these in its first packet.
 Descriptor packed(std::span<const int> contents, std::size_t bytes = 1) {
-  auto sockets = strait::posix::packet_pair().value();
-  REQUIRE(strait::posix::send_packet(sockets[0].get(), pattern(bytes), contents));
+  auto sockets = strait::os::packet_pair().value();
+  REQUIRE(strait::os::send_packet(sockets[0].get(), pattern(bytes), contents));
   return std::move(sockets[1]);
 }
 
@@ -145,7 +144,7 @@ TEST_CASE("no flood of rights with the bytes of one message gets past the room f
   for (int i = 0; i != 20 && !ended; ++i) {
     const Bytes more = pattern(1000);
     const iovec part{const_cast<std::byte*>(more.data()), more.size()};
-    const auto sent = strait::posix::send_parts(rogue.socket.get(), {&part, 1}, files.copies(253));
+    const auto sent = strait::os::send_parts(rogue.socket.get(), {&part, 1}, files.copies(253));
     if (!sent) break;
     ended = rogue.link->poll(rogue.inbox).error();
   }
@@ -202,18 +201,18 @@ TEST_CASE("what is no end of a channel is not taken for one", "[hostile][rights]
     CHECK(right.descriptor);
     return link ? std::error_code() : link.error();
   };
-  CHECK(attach(strait::posix::open("/dev/null", O_RDONLY).value()) == Errc::wrong_right);
+  CHECK(attach(strait::os::open("/dev/null", O_RDONLY).value()) == Errc::wrong_right);
   CHECK(attach(std::move(socket_pair(SOCK_DGRAM).value()[0])) == Errc::wrong_right);
-  CHECK(attach(strait::posix::stream_socket().value()) == Errc::wrong_right);
+  CHECK(attach(strait::os::stream_socket().value()) == Errc::wrong_right);
   CHECK(attach(Descriptor(::socket(AF_INET, SOCK_STREAM, 0))) == Errc::wrong_right);
-  CHECK(attach(strait::posix::create_memory_file("x", 1).value()) == Errc::wrong_right);
+  CHECK(attach(strait::os::create_memory_file("x", 1).value()) == Errc::wrong_right);
 }
 
 TEST_CASE("a packed endpoint with wrong contents is turned down", "[hostile][rights]") {
   const Files files;
   auto streams = socket_pair(SOCK_STREAM).value();
-  auto packets = strait::posix::packet_pair().value();
-  const auto sealed = strait::posix::memory_file_of(frame(10, 0)).value();
+  auto packets = strait::os::packet_pair().value();
+  const auto sealed = strait::os::memory_file_of(frame(10, 0)).value();
   const int stream = streams[0].get();
   const auto open = [](Descriptor descriptor) {
     Right right = right_of(std::move(descriptor));
@@ -234,13 +233,13 @@ TEST_CASE("a packed endpoint with wrong contents is turned down", "[hostile][rig
 TEST_CASE("the bytes in a packed endpoint are a peer's bytes", "[hostile][rights]") {
   const Files files;
   auto streams = socket_pair(SOCK_STREAM).value();
-  auto sockets = strait::posix::packet_pair().value();
+  auto sockets = strait::os::packet_pair().value();
   const auto pack = [&](View bytes, std::span<const std::size_t> rights) {
-    const auto file = strait::posix::memory_file_of(bytes).value();
+    const auto file = strait::os::memory_file_of(bytes).value();
     const std::array contents{streams[1].get(), file.get()};
-    REQUIRE(strait::posix::send_packet(sockets[0].get(), pattern(1), contents));
+    REQUIRE(strait::os::send_packet(sockets[0].get(), pattern(1), contents));
     for (const std::size_t count : rights) {
-      REQUIRE(strait::posix::send_packet(sockets[0].get(), pattern(1), files.copies(count)));
+      REQUIRE(strait::os::send_packet(sockets[0].get(), pattern(1), files.copies(count)));
     }
     streams[1].reset();
     Right right = right_of(std::move(sockets[1]));
@@ -256,7 +255,7 @@ TEST_CASE("the bytes in a packed endpoint are a peer's bytes", "[hostile][rights
     auto link = pack(View(whole).first(50), std::array<std::size_t, 1>{2});
     CHECK(link.poll(inbox).value() == 0);
     const iovec rest{const_cast<std::byte*>(whole.data()) + 50, whole.size() - 50};
-    REQUIRE(strait::posix::send_parts(streams[0].get(), {&rest, 1}));
+    REQUIRE(strait::os::send_parts(streams[0].get(), {&rest, 1}));
     REQUIRE(link.poll(inbox).value() == 1);
     CHECK(inbox.rights[0].size() == 2);
   }

@@ -14,7 +14,7 @@
 
 using strait::Errc;
 using strait::Token;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 using namespace strait_test::frames;
 
 namespace {
@@ -22,24 +22,22 @@ namespace {
 using Server = strait_test::frames::FrameServer<strait::SocketTransport>;
 using Link = Server::Link;
 
-Descriptor a_file() { return strait::posix::open("/dev/null", O_RDONLY).value(); }
+Descriptor a_file() { return strait::os::open("/dev/null", O_RDONLY).value(); }
 
 struct RawClient {
   explicit RawClient(const std::string& name) {
-    const auto directory = strait::posix::NamePlace::of(name).directory();
+    const auto directory = strait::os::NamePlace::of(name).directory();
     const auto path =
-        strait::posix::SocketPath::of(directory + "/" + strait::posix::NameDirectory::hello_name)
-            .value();
+        strait::os::SocketPath::of(directory + "/" + strait::os::NameDirectory::hello_name).value();
     REQUIRE(::connect(socket.get(), path.get(), path.size) == 0);
   }
   void say(Bytes bytes, std::span<const int> descriptors = {}) const {
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    REQUIRE(strait::posix::send_parts(socket.get(), {&part, 1}, descriptors).value() ==
-            bytes.size());
+    REQUIRE(strait::os::send_parts(socket.get(), {&part, 1}, descriptors).value() == bytes.size());
   }
   void leave() { socket.reset(); }
 
-  Descriptor socket = strait::posix::stream_socket().value();
+  Descriptor socket = strait::os::stream_socket().value();
 };
 
 RawClient welcomed_client(Server& server) {
@@ -132,8 +130,8 @@ TEST_CASE("a Welcome that is a message with a tag or rights is malformed", "[hos
               welcome.bytes());
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
     const std::array files{file.get()};
-    REQUIRE(strait::posix::send_parts(ends[1].get(), {&part, 1},
-                                      std::span(files).first(static_cast<std::size_t>(rights))));
+    REQUIRE(strait::os::send_parts(ends[1].get(), {&part, 1},
+                                   std::span(files).first(static_cast<std::size_t>(rights))));
     const auto heard = strait::detail::check_welcome(link.welcome().value().bytes());
     CHECK(heard.has_value() == (tag == 0 && rights == 0));
     CHECK((heard || heard.error() == Errc::malformed));

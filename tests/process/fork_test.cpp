@@ -184,7 +184,7 @@ TEMPLATE_TEST_CASE("a forked copy of a channel that is closed does nothing to th
   // A loop of this process is not woken for it, again and again.
   while (pair.server.poll(pair.at_server).value() != 0) {
   }
-  CHECK(!strait::posix::is_ready(strait::Interest::to_read(handle)));
+  CHECK(!strait::os::is_ready(strait::Interest::to_read(handle)));
   REQUIRE(pair.client.send(pattern(5000, 1)));
   REQUIRE(pair.server.send(pattern(5000, 2)));
   REQUIRE(pair.deliver_to_server(2));

@@ -32,7 +32,7 @@ class Fork {
   /// Waits for the end. False when it hung or crashed.
   bool ended_well() {
     if (pid_ < 0) return false;
-    if (pid_ != 0) strait::posix::retry([&] { return ::waitpid(pid_, &status_, 0); });
+    if (pid_ != 0) strait::os::retry([&] { return ::waitpid(pid_, &status_, 0); });
     pid_ = 0;
     return WIFEXITED(status_) && WEXITSTATUS(status_) == 0;
   }
@@ -45,19 +45,19 @@ class Fork {
 /// A forked copy of this process that does nothing but hold its descriptors.
 class Holder {
  public:
-  Holder() : Holder(strait::posix::pipe_pair().value()) {}
+  Holder() : Holder(strait::os::pipe_pair().value()) {}
   ~Holder() { release_.reset(); }  // which ends it
 
  private:
-  explicit Holder(std::array<strait::posix::Descriptor, 2> pipe)
+  explicit Holder(std::array<strait::os::Descriptor, 2> pipe)
       : release_(std::move(pipe[1])), fork_([&] {
           release_.reset();
           static_cast<void>(
-              strait::posix::wait_for({strait::Interest::to_read(pipe[0].get())},
-                                      strait::detail::Deadline::after(std::chrono::seconds{10})));
+              strait::os::wait_for({strait::Interest::to_read(pipe[0].get())},
+                                   strait::detail::Deadline::after(std::chrono::seconds{10})));
         }) {}
 
-  strait::posix::Descriptor release_;
+  strait::os::Descriptor release_;
   Fork fork_;
 };
 

@@ -51,10 +51,10 @@ const ChildRole quitter_role("launch.quitter", [](const ChildArguments&) {
 
 /// Reads what it was given and leaves without a word.
 const ChildRole reader_role("launch.reader", [](const ChildArguments&) {
-  const auto input = strait::posix::take_standard_input();
+  const auto input = strait::os::take_standard_input();
   child::require(input.has_value(), "input");
   const auto line =
-      strait::posix::read_line(*input, 256, strait::detail::Deadline::after(long_enough));
+      strait::os::read_line(*input, 256, strait::detail::Deadline::after(long_enough));
   child::require(line.has_value(), "a line");
   return 0;
 });
@@ -133,8 +133,8 @@ TEMPLATE_TEST_CASE("a launched child and its parent talk", "[process][launch]", 
 TEMPLATE_TEST_CASE("a child gets no descriptor, close-on-exec or not", "[process][launch]",
                    STRAIT_TEST_WAYS) {
   // The child itself checks that it was born with three (support/process.hpp).
-  const strait::posix::Descriptor open_to_all(::open("/dev/null", O_RDONLY));
-  const strait::posix::Descriptor high(::fcntl(open_to_all.get(), F_DUPFD, 700));
+  const strait::os::Descriptor open_to_all(::open("/dev/null", O_RDONLY));
+  const strait::os::Descriptor high(::fcntl(open_to_all.get(), F_DUPFD, 700));
   REQUIRE(high.get() >= 700);
   auto launched = TestType::launch("launch.echo");
   REQUIRE(launched);
@@ -184,7 +184,7 @@ TEMPLATE_TEST_CASE("a program that can't be started is the system's error", "[pr
                    STRAIT_TEST_WAYS) {
   using Link = typename TestType::Link;
   const std::string file = unique_path("no-program");
-  strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
+  strait::os::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
   CHECK(strait::launch<Link>("/nonexistent/program").error() ==
         std::errc::no_such_file_or_directory);
   CHECK(strait::launch<Link>(file).error() == std::errc::permission_denied);

@@ -18,7 +18,7 @@
 #include "strait/task_queue.hpp"
 
 using namespace strait_test;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -89,7 +89,7 @@ int use_everything() {
     ClosedStreams::check(105);
     if constexpr (strait::CarriesRights<T>) {
       strait::Rights rights;
-      Descriptor null = strait::posix::open("/dev/null", O_RDONLY).value();
+      Descriptor null = strait::os::open("/dev/null", O_RDONLY).value();
       ClosedStreams::check(106);
       if (!rights.add(std::move(null)) || !client->send(View(), std::move(rights))) return 8;
       Taker taker;
@@ -169,9 +169,9 @@ const ChildRole nowhere_to_go_role("streams.nowhere_to_go", [](const ChildArgume
   // The numbers 0 to 2 are all that is left.
   const rlimit none{static_cast<rlim_t>(taken[1].get() + 1), old.rlim_max};
   ::setrlimit(RLIMIT_NOFILE, &none);
-  const auto file = strait::posix::open("/dev/null", O_RDONLY);
-  const auto sockets = strait::posix::socket_pair(SOCK_STREAM);
-  const auto set = strait::posix::WaitSet::create();
+  const auto file = strait::os::open("/dev/null", O_RDONLY);
+  const auto sockets = strait::os::socket_pair(SOCK_STREAM);
+  const auto set = strait::os::WaitSet::create();
   ::setrlimit(RLIMIT_NOFILE, &old);
   ClosedStreams::check(100);
   const auto is_full = [](const auto& result) {

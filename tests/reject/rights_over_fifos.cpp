@@ -1,7 +1,7 @@
 // Rights go where the transport can carry them: not over FIFOs, not over a bridge.
 // expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
 // expect: strait: this transport has no pairs of connected ends; use SocketTransport or
-// expect: strait: rights are posix::Descriptor, SharedMemory, Semaphore and Channel over a
+// expect: strait: rights are os::Descriptor, SharedMemory, Semaphore and Channel over a
 // expect: strait: a right is given away: add(std::move(right)).
 // expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
 // expect: strait: this transport carries bytes only, as a FIFO does; use SocketTransport
@@ -58,7 +58,7 @@ strait::Result<void> add(strait::Rights& rights, Travelling&& end) {
   return rights.add(std::move(end));
 }
 
-strait::Result<void> add(strait::Rights& rights, strait::posix::Descriptor& file) {
+strait::Result<void> add(strait::Rights& rights, strait::os::Descriptor& file) {
 #if STRAIT_REJECT == 4
   return rights.add(file);
 #else

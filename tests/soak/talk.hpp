@@ -174,7 +174,7 @@ class Talk {
     Rights rights;
     for (std::uint64_t i = next_; i != next_ + next_ % 4; ++i) {
       const auto added = i % 2 == 0 ? rights.add(numbered(i))
-                                    : rights.add(strait::posix::open(device(i), O_RDONLY).value());
+                                    : rights.add(strait::os::open(device(i), O_RDONLY).value());
       if (!added) complain("adding a right", i);
     }
     return rights;

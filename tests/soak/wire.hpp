@@ -29,13 +29,13 @@
 
 namespace strait_test {
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 template <class T>
 class Wire;
 
 inline bool hung_up(const Descriptor& fd) {
-  return strait::posix::ready_now(strait::Interest::to_read(fd.get())).ended;
+  return strait::os::ready_now(strait::Interest::to_read(fd.get())).ended;
 }
 inline bool wait_readable(const Descriptor& fd) {
   pollfd wanted{fd.get(), POLLIN, 0};
@@ -50,10 +50,10 @@ class Wire<Mach> {
     const auto address = strait::linux_mach::Address::of(name).value();
     auto socket = strait::linux_mach::new_socket();
     if (!socket || ::connect(socket->get(), address.get(), address.size) != 0) return {};
-    if (!strait::posix::send_packet(socket->get(), hello) || !wait_readable(*socket)) return {};
-    strait::posix::DescriptorQueue lanes;
+    if (!strait::os::send_packet(socket->get(), hello) || !wait_readable(*socket)) return {};
+    strait::os::DescriptorQueue lanes;
     std::array<std::byte, strait::detail::HandshakeBytes::capacity> bytes;
-    const auto size = strait::posix::receive_packet(socket->get(), bytes, lanes);
+    const auto size = strait::os::receive_packet(socket->get(), bytes, lanes);
     if (!size || lanes.size() != 4) return {};
     Wire wire;
     wire.in_.adopt(lanes);
@@ -68,8 +68,7 @@ class Wire<Mach> {
       ::setsockopt(lane->socket.get(), SOL_SOCKET, pass_pidfd, &on, sizeof on);
     }
     const std::array some{out_.socket.get(), in_.socket.get(), in_.memory.get()};
-    static_cast<void>(
-        strait::posix::send_packet(out_.socket.get(), std::array{std::byte{0}}, some));
+    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}, some));
     return !hung_up(out_.socket);
   }
 
@@ -79,16 +78,16 @@ class Wire<Mach> {
     for (int i = 0; i != 1000 && out_.room() > 64; ++i) {
       out_.put(std::array<std::byte, 8>(), piece);
     }
-    static_cast<void>(strait::posix::send_packet(out_.socket.get(), std::array{std::byte{0}}));
+    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}));
     return !hung_up(out_.socket);
   }
 
   bool slow(View wish) {
     constexpr strait::MessageHeader whole{16, 0, 1, 0};
     if (out_.room() > 64) out_.put(wish, whole);
-    static_cast<void>(strait::posix::send_packet(out_.socket.get(), std::array{std::byte{0}}));
+    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}));
     in_.skip();
-    static_cast<void>(strait::posix::send_packet(in_.socket.get(), std::array{std::byte{0}}));
+    static_cast<void>(strait::os::send_packet(in_.socket.get(), std::array{std::byte{0}}));
     return !hung_up(out_.socket);
   }
 
@@ -101,8 +100,7 @@ class Wire<Mach> {
     const OolReference note{size, 0, OolReference::Place::once};
     if (out_.room() < 100) return !hung_up(out_.socket);
     const std::array region{file->get()};
-    static_cast<void>(
-        strait::posix::send_packet(out_.socket.get(), std::array{std::byte{0}}, region));
+    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}, region));
     const auto bytes = std::as_bytes(std::span(&note, 1));
     out_.put(bytes, {static_cast<std::uint32_t>(bytes.size()), 0, 4, 1});
     return !hung_up(out_.socket);
@@ -112,24 +110,24 @@ class Wire<Mach> {
   struct Lane {
     Descriptor socket;
     Descriptor memory;
-    strait::posix::Mapping mapping;
+    strait::os::Mapping mapping;
     std::uint64_t position = 0;
 
-    void adopt(strait::posix::DescriptorQueue& lanes) {
+    void adopt(strait::os::DescriptorQueue& lanes) {
       socket = lanes.pop();
       memory = lanes.pop();
       struct stat status;
       ::fstat(memory.get(), &status);
-      mapping = strait::posix::Mapping::map(static_cast<std::size_t>(status.st_size),
-                                            PROT_READ | PROT_WRITE, MAP_SHARED, memory.get())
+      mapping = strait::os::Mapping::map(static_cast<std::size_t>(status.st_size),
+                                         PROT_READ | PROT_WRITE, MAP_SHARED, memory.get())
                     .value();
     }
-    std::size_t capacity() const { return mapping.size() - strait::posix::page_size(); }
+    std::size_t capacity() const { return mapping.size() - strait::os::page_size(); }
     strait::linux_mach::RingControl& control() const {
       return *reinterpret_cast<strait::linux_mach::RingControl*>(mapping.data());
     }
     std::byte* at(std::uint64_t offset) const {
-      return mapping.data() + strait::posix::page_size() + offset % capacity();
+      return mapping.data() + strait::os::page_size() + offset % capacity();
     }
     std::atomic_ref<std::uint64_t> word(std::uint64_t offset) const {
       return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(at(offset)));
@@ -206,7 +204,7 @@ class Wire<Socket> : public FrameWire {
     for (const auto end = Clock::now() + 2s; !link->welcome();) {
       if (Clock::now() > end) return {};
       const strait::Interests wanted = link->arm(strait::detail::FrameQueue());
-      static_cast<void>(strait::posix::wait_for(wanted, strait::detail::Deadline::after(100ms)));
+      static_cast<void>(strait::os::wait_for(wanted, strait::detail::Deadline::after(100ms)));
     }
     auto right = link->detach();
     if (!right) return {};
@@ -223,8 +221,7 @@ class Wire<Socket> : public FrameWire {
     ::setsockopt(out_.get(), SOL_SOCKET, pass_pidfd, &on, sizeof on);
     const strait::detail::FrameHeader half{100, 0, 0, 1};
     const std::array some{out_.get(), in_.get(), STDERR_FILENO};
-    const auto sent =
-        strait::posix::send_packet(out_.get(), std::as_bytes(std::span(&half, 1)), some);
+    const auto sent = strait::os::send_packet(out_.get(), std::as_bytes(std::span(&half, 1)), some);
     return sent.has_value() || sent.error() == Errc::would_block;
   }
   bool sparse() { return descriptors(); }
@@ -235,7 +232,7 @@ class Wire<Pipe> : public FrameWire {
  public:
   static std::optional<Wire> connect(std::string_view name, View hello) {
     static std::mt19937_64 random(static_cast<std::uint64_t>(::getpid()));
-    const auto place = strait::posix::NamePlace::of(name);
+    const auto place = strait::os::NamePlace::of(name);
     const std::string directory = place.parent + "/" + place.name;
     std::string stem(32, '0');
     for (char& digit : stem) digit = "0123456789abcdef"[random() % 16];

@@ -41,7 +41,7 @@ class EdgeLoop {
 #endif
 
  private:
-  strait::posix::Descriptor set_;
+  strait::os::Descriptor set_;
 };
 
 }  // namespace strait_test

@@ -21,9 +21,9 @@
 
 namespace strait_test {
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
-inline std::size_t page() { return strait::posix::page_size(); }
+inline std::size_t page() { return strait::os::page_size(); }
 
 inline Descriptor memory_file(std::size_t size,
                               unsigned seals = strait::linux_mach::seals_of_size) {
@@ -49,8 +49,8 @@ class RawRing {
   explicit RawRing(const Descriptor& file) {
     struct stat status;
     REQUIRE(::fstat(file.get(), &status) == 0);
-    mapping_ = strait::posix::Mapping::map(static_cast<std::size_t>(status.st_size),
-                                           PROT_READ | PROT_WRITE, MAP_SHARED, file.get())
+    mapping_ = strait::os::Mapping::map(static_cast<std::size_t>(status.st_size),
+                                        PROT_READ | PROT_WRITE, MAP_SHARED, file.get())
                    .value();
   }
 
@@ -89,7 +89,7 @@ class RawRing {
   }
 
  private:
-  strait::posix::Mapping mapping_;
+  strait::os::Mapping mapping_;
   std::uint64_t position_ = 0;
 };
 
@@ -130,7 +130,7 @@ struct FarLane {
   /// Puts descriptors under way, with a doorbell or any other bytes.
   strait::Result<void> pass(std::span<const int> descriptors,
                             std::span<const std::byte> bytes = one_byte) const {
-    return strait::posix::send_packet(socket.get(), bytes, descriptors);
+    return strait::os::send_packet(socket.get(), bytes, descriptors);
   }
   static constexpr std::array<std::byte, 1> one_byte{};
 };
@@ -145,7 +145,7 @@ inline Descriptor knock(std::string_view name) {
 
 inline void say(const Descriptor& socket, std::span<const std::byte> bytes,
                 std::span<const int> descriptors = {}) {
-  REQUIRE(strait::posix::send_packet(socket.get(), bytes, descriptors));
+  REQUIRE(strait::os::send_packet(socket.get(), bytes, descriptors));
 }
 
 /// A client that says a proper Hello and from then on does what it likes.
@@ -157,9 +157,9 @@ struct RawClient {
     say(socket, hello_of<Channel>(token).bytes());
     REQUIRE(server.poll(listener));
     REQUIRE_FALSE(server.waiting_connect());
-    strait::posix::DescriptorQueue descriptors;
+    strait::os::DescriptorQueue descriptors;
     std::array<std::byte, strait::detail::HandshakeBytes::capacity> bytes;
-    const auto size = strait::posix::receive_packet(socket.get(), bytes, descriptors);
+    const auto size = strait::os::receive_packet(socket.get(), bytes, descriptors);
     REQUIRE(size);
     REQUIRE(strait::detail::check_welcome(std::span(bytes).first(*size)));
     REQUIRE(descriptors.size() == 4);
@@ -179,7 +179,7 @@ struct RawClient {
   FarLane out;
 
  private:
-  static FarLane take_lane(strait::posix::DescriptorQueue& descriptors) {
+  static FarLane take_lane(strait::os::DescriptorQueue& descriptors) {
     FarLane lane;
     lane.socket = descriptors.pop();
     lane.memory = descriptors.pop();

@@ -34,7 +34,7 @@ void die_with_parent() {
 }
 
 int open_process(pid_t pid) {
-  strait::posix::Descriptor queue(::kqueue());
+  strait::os::Descriptor queue(::kqueue());
   if (!queue) return -1;
   struct kevent event {};
   event.ident = static_cast<std::uintptr_t>(pid);

@@ -18,7 +18,7 @@
 
 namespace strait_test {
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 #if STRAIT_HAS_WINDOWS
 
@@ -60,7 +60,7 @@ inline Descriptor plain_file() {
 
 #else
 
-inline std::array<Descriptor, 2> plain_pipe() { return strait::posix::pipe_pair().value(); }
+inline std::array<Descriptor, 2> plain_pipe() { return strait::os::pipe_pair().value(); }
 inline bool write_byte(const Descriptor& to, char byte) { return ::write(to.get(), &byte, 1) == 1; }
 inline std::optional<char> read_byte(const Descriptor& from) {
   char byte = 0;
@@ -74,7 +74,7 @@ inline bool has_ended(const Descriptor& from) {
 inline bool is_inherited(const Descriptor& descriptor) {
   return ::fcntl(descriptor.get(), F_GETFD) != FD_CLOEXEC;
 }
-inline Descriptor plain_file() { return strait::posix::open("/dev/null", O_RDONLY).value(); }
+inline Descriptor plain_file() { return strait::os::open("/dev/null", O_RDONLY).value(); }
 
 #endif
 

@@ -83,7 +83,7 @@ std::vector<std::string> own_command() {
 
 // True once the process is dead (and may still have to be reaped).
 bool wait_dead(pid_t pid, Clock::time_point deadline) {
-  const strait::posix::Descriptor process(open_process(pid));
+  const strait::os::Descriptor process(open_process(pid));
   if (process) return wait_readable(process.get(), deadline);
   // It has not been reaped, so it is there: macOS says this of one that is dead.
   if (errno == ESRCH) return true;
@@ -188,9 +188,9 @@ Child Child::spawn(std::string_view role, std::initializer_list<std::string> arg
   // The child's input is a socket, so that writing to a dead child is an error and no SIGPIPE: the
   // tests run with that signal as users have it, to see that the library never raises it.
   Child child;
-  auto input = strait::posix::socket_pair(SOCK_STREAM).value();
+  auto input = strait::os::socket_pair(SOCK_STREAM).value();
   child.input_ = input[1].release();
-  auto output = strait::posix::socket_pair(SOCK_STREAM).value();
+  auto output = strait::os::socket_pair(SOCK_STREAM).value();
   child.output_ = output[0].release();
 
   posix_spawn_file_actions_t actions;

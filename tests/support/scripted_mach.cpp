@@ -22,7 +22,7 @@
 namespace strait_test {
 
 using namespace strait::darwin_mach;
-using strait::posix::Mapping;
+using strait::os::Mapping;
 
 namespace {
 
@@ -65,7 +65,7 @@ struct QueuedMessage {
 }  // namespace
 
 struct ScriptedTraps::Bell {
-  strait::posix::WaitSet set;
+  strait::os::WaitSet set;
   std::weak_ptr<Port> port;
   bool messages = false;
   bool timer = false;
@@ -81,7 +81,7 @@ struct Port {
   bool alive = true;
   std::uint32_t limit = 5;
   std::uint32_t object = 0;
-  strait::posix::Descriptor file;  // of a fileport; open as long as there is a right to it
+  strait::os::Descriptor file;  // of a fileport; open as long as there is a right to it
   std::deque<QueuedMessage> queue;
   std::uint32_t send_rights = 0;
   std::uint32_t made = 0;
@@ -435,7 +435,7 @@ class Kernel {
   }
 
   /// A right to a port that only the kernel receives from.
-  PortName new_object(std::uint32_t type, strait::posix::Descriptor file = {}) {
+  PortName new_object(std::uint32_t type, strait::os::Descriptor file = {}) {
     const auto port = std::make_shared<Port>();
     port->object = type;
     port->file = std::move(file);
@@ -450,8 +450,8 @@ class Kernel {
     if (size == 0) return true;
     int ends[2];
     if (::pipe(ends) != 0) return false;
-    const strait::posix::Descriptor reader(ends[0]);
-    const strait::posix::Descriptor writer(ends[1]);
+    const strait::os::Descriptor reader(ends[0]);
+    const strait::os::Descriptor writer(ends[1]);
     const auto first = reinterpret_cast<std::uintptr_t>(from);
     if (first + size < first) return false;
     // A byte of each page: the kernel looks without a fault.
@@ -856,27 +856,27 @@ strait::Result<PortName> ScriptedTraps::make_fileport(int descriptor) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
   struct stat status;
-  if (::fstat(descriptor, &status) != 0) return strait::posix::last_error();
+  if (::fstat(descriptor, &status) != 0) return strait::os::last_error();
   // What is no file here, such as an epoll or event descriptor, stands for a kqueue.
-  if ((status.st_mode & S_IFMT) == 0) return strait::posix::system_error(EINVAL);
-  if (take_one(kernel.fileport_failures)) return strait::posix::system_error(EAGAIN);
-  strait::posix::Descriptor file(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
-  if (!file) return strait::posix::system_error(EAGAIN);
+  if ((status.st_mode & S_IFMT) == 0) return strait::os::system_error(EINVAL);
+  if (take_one(kernel.fileport_failures)) return strait::os::system_error(EAGAIN);
+  strait::os::Descriptor file(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!file) return strait::os::system_error(EAGAIN);
   return kernel.new_object(fileport, std::move(file));
 }
 
-strait::Result<strait::posix::Descriptor> ScriptedTraps::open_fileport(Name port) {
+strait::Result<strait::os::Descriptor> ScriptedTraps::open_fileport(Name port) {
   Kernel& kernel = Kernel::instance();
   const std::lock_guard lock(kernel.mutex);
   const Entry* entry = kernel.find(port);
   if (entry == nullptr) {
     kernel.mistake(kern::invalid_name, "opening of a file", port);
-    return strait::posix::system_error(EINVAL);
+    return strait::os::system_error(EINVAL);
   }
-  if (!entry->port || !entry->port->file) return strait::posix::system_error(EINVAL);
-  if (take_one(kernel.descriptor_failures)) return strait::posix::system_error(EMFILE);
-  strait::posix::Descriptor file(::fcntl(entry->port->file.get(), F_DUPFD_CLOEXEC, 0));
-  if (!file) return strait::posix::last_error();
+  if (!entry->port || !entry->port->file) return strait::os::system_error(EINVAL);
+  if (take_one(kernel.descriptor_failures)) return strait::os::system_error(EMFILE);
+  strait::os::Descriptor file(::fcntl(entry->port->file.get(), F_DUPFD_CLOEXEC, 0));
+  if (!file) return strait::os::last_error();
   return file;
 }
 
@@ -889,7 +889,7 @@ strait::Result<ScriptedTraps::PortEvents> ScriptedTraps::PortEvents::watch(Name 
     kernel.mistake(kern::invalid_name, "watch", name);
     return std::make_error_code(std::errc::no_such_file_or_directory);
   }
-  auto set = strait::posix::WaitSet::create();
+  auto set = strait::os::WaitSet::create();
   if (!set) return set.error();
   PortEvents events;
   events.bell_ = std::make_shared<Bell>();

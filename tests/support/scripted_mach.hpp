@@ -40,7 +40,7 @@ struct ScriptedTraps {
   static Return check_in(const char* name, Name& port);
   static Return look_up(const char* name, Name& port);
   static strait::Result<Name> make_fileport(int descriptor);
-  static strait::Result<strait::posix::Descriptor> open_fileport(Name port);
+  static strait::Result<strait::os::Descriptor> open_fileport(Name port);
 
   struct Bell;
   class PortEvents {

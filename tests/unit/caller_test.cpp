@@ -233,7 +233,7 @@ TEST_CASE("caller: the time of a call makes its handle ready", "[calls]") {
   const auto interest = strait::Interest::to_read(handle);
   const auto until = strait::detail::Deadline::after(20s);
   while (ends.outcomes.ended() == 0) {
-    strait::posix::wait_for({interest}, until).value();
+    strait::os::wait_for({interest}, until).value();
     REQUIRE(!until.passed());
     static_cast<void>(ends.caller.poll().value());
   }

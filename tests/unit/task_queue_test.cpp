@@ -13,7 +13,7 @@ using strait::TaskQueue;
 namespace {
 
 bool readable(const TaskQueue& queue) {
-  return strait::posix::is_ready(strait::Interest::to_read(queue.native_handle()));
+  return strait::os::is_ready(strait::Interest::to_read(queue.native_handle()));
 }
 
 }  // namespace
@@ -79,8 +79,8 @@ TEST_CASE("many threads post, none of their tasks is lost", "[task_queue]") {
     });
   }
   while (ran != 1500) {
-    REQUIRE(strait::posix::wait_for({strait::Interest::to_read(queue->native_handle())},
-                                    strait::detail::Deadline::after(std::chrono::seconds{10})));
+    REQUIRE(strait::os::wait_for({strait::Interest::to_read(queue->native_handle())},
+                                 strait::detail::Deadline::after(std::chrono::seconds{10})));
     REQUIRE(queue->run() > 0);
   }
   for (auto& thread : threads) thread.join();

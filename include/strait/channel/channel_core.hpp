@@ -453,7 +453,7 @@ class ChannelCore {
     if (ended_) return ended_;
     deadline = Deadline::earlier(deadline, due());
     if (status_.state() == State::listening) {
-      return posix::wait_for({handshake_.interest()}, deadline, stop_.wakeup());
+      return os::wait_for({handshake_.interest()}, deadline, stop_.wakeup());
     }
     return waiter_.await_message(*link_, sendable(), deadline, stop_.wakeup());
   }
@@ -466,7 +466,7 @@ class ChannelCore {
     }
     // No wake-up tells that the peer has taken what is out of line.
     constexpr std::chrono::milliseconds pause{1};
-    auto slept = posix::wait_for({}, Deadline::earlier(deadline, Deadline::after(pause)));
+    auto slept = os::wait_for({}, Deadline::earlier(deadline, Deadline::after(pause)));
     link_->take_doorbells();
     return slept;
   }

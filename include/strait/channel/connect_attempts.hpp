@@ -151,7 +151,7 @@ Result<Introduced<TransportT>> connect_to(const NameOf<TransportT>& name,
     const auto next = attempts.wait();
     if (next.armed.ready) continue;
     // No system tells when a name appears: then this is a pause.
-    if (auto slept = posix::wait_for(next.armed, next.until); !slept) return slept.error();
+    if (auto slept = os::wait_for(next.armed, next.until); !slept) return slept.error();
   }
 }
 

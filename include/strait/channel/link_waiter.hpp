@@ -32,7 +32,7 @@ class LinkWaiter {
   ///
   /// Errors: the system's.
   Result<void> await_message(TransportT& link, const FrameQueue& queue, Deadline deadline,
-                             const posix::Wakeup* stop) {
+                             const os::Wakeup* stop) {
     Result<void> slept;
     const Armed armed = link.arm(queue);
     if (!armed.ready && may_sleep) slept = sleep(link, armed, queue, deadline, stop);
@@ -48,14 +48,14 @@ class LinkWaiter {
   /// Errors: the system's.
   template <class Flush>
   Result<void> await_room(TransportT& link, const FrameQueue& queue, Deadline deadline,
-                          const posix::Wakeup* stop, Flush&& flush) {
+                          const os::Wakeup* stop, Flush&& flush) {
     Result<void> slept;
     const Armed armed = link.arm(queue);
     Interests interests = armed;
     if (!(armed.ready && flush()) && may_sleep) {
       // The peer's end shows without being asked for, on some transports only on this one.
       if (interests.out) interests.in.read = false;
-      slept = posix::wait_for(interests, deadline, stop);
+      slept = os::wait_for(interests, deadline, stop);
     }
     link.disarm();
     link.take_doorbells();
@@ -68,7 +68,7 @@ class LinkWaiter {
   /// Makes the set for such a loop. Errors: the system's.
   Result<void> create_set() {
     // Better no set at all now than one that can't be signalled when it matters.
-    auto created = posix::wait_set_with_signal();
+    auto created = os::wait_set_with_signal();
     if (!created) return created.error();
     set_.emplace(std::move(*created));
     return {};
@@ -86,10 +86,10 @@ class LinkWaiter {
       wanted.in.write = wanted.in.write || wanted.out.write;
       wanted.out = {};
     }
-    if (auto changed = posix::watch_instead(*set_, watched_.in, wanted.in); !changed) {
+    if (auto changed = os::watch_instead(*set_, watched_.in, wanted.in); !changed) {
       return changed;
     }
-    if (auto changed = posix::watch_instead(*set_, watched_.out, wanted.out); !changed) {
+    if (auto changed = os::watch_instead(*set_, watched_.out, wanted.out); !changed) {
       return changed;
     }
     set_->wake_at(Deadline::earlier(due, wake_by_));
@@ -130,7 +130,7 @@ class LinkWaiter {
   static constexpr bool may_sleep = WaitPolicy::spin_time != (std::chrono::nanoseconds::max)();
 
   static Result<void> sleep(TransportT& link, Interests interests, const FrameQueue& queue,
-                            Deadline deadline, const posix::Wakeup* stop) {
+                            Deadline deadline, const os::Wakeup* stop) {
     if constexpr (requires { link.wait(deadline); }) {
       // It does not end with a request to stop, so it is for the beginning of a sleep.
       constexpr std::chrono::milliseconds brief{10};
@@ -143,11 +143,11 @@ class LinkWaiter {
         interests = again;
       }
     }
-    return posix::wait_for(interests, deadline, stop);
+    return os::wait_for(interests, deadline, stop);
   }
 
   [[no_unique_address]] Spinner<WaitPolicy> spin_;
-  ResetOnMove<posix::WaitSet> set_;
+  ResetOnMove<os::WaitSet> set_;
   Interests watched_;
   Deadline wake_by_ = Deadline::never();
 };

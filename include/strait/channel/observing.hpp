@@ -37,8 +37,8 @@ inline bool is_of_peer(const std::error_code& why) {
                                                               const Peer& peer) {
   if (!is_of_peer(why)) return {why, EndedBy::this_side};
   if (why != Errc::peer_closed || peer.passed_on) return {why, EndedBy::peer};
-  using How = posix::ProcessEnd::How;
-  const auto [how, status] = posix::look_at_end(peer.credentials);
+  using How = os::ProcessEnd::How;
+  const auto [how, status] = os::look_at_end(peer.credentials);
   if (how == How::exited) return {why, EndedBy::peer_exited, status};
   if (how == How::killed) return {why, EndedBy::peer_killed, status};
   return {why, how == How::gone ? EndedBy::peer_gone : EndedBy::peer};

@@ -34,7 +34,7 @@ class PeerWatch {
         begun_ = unfinished;
       } else if (!look_again_at_.passed()) {
         return false;
-      } else if (!peer.passed_on && posix::has_ended(peer.credentials.pid)) {
+      } else if (!peer.passed_on && os::has_ended(peer.credentials.pid)) {
         return true;
       }
       look_again_at_ =

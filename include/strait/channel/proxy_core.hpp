@@ -43,7 +43,7 @@ namespace strait::detail {
 template <class ChannelT, ProxyOptions options>
 class ProxyCore {
  public:
-  explicit ProxyCore(ChannelT channel, posix::WaitSet wakeup)
+  explicit ProxyCore(ChannelT channel, os::WaitSet wakeup)
       : channel_(std::move(channel)), wakeup_(std::move(wakeup)) {}
   virtual ~ProxyCore() = default;
   ProxyCore(const ProxyCore&) = delete;
@@ -87,7 +87,7 @@ class ProxyCore {
 
   /// For the proxy's destructor: after this no listener is called, and none is running but one that
   /// this very thread is in.
-  void finish(posix::Thread thread) {
+  void finish(os::Thread thread) {
     std::unique_lock locked(mutex_);
     begin_closing();
     if (thread.is_current()) {
@@ -144,7 +144,7 @@ class ProxyCore {
         continue;
       }
       interests.out = Interest::to_read(wakeup_.native_handle());
-      static_cast<void>(posix::wait_for(interests, until));
+      static_cast<void>(os::wait_for(interests, until));
     }
   }
 
@@ -153,7 +153,7 @@ class ProxyCore {
   void dispatch() {
     std::unique_lock locked(mutex_);
     if (!posted_ || dispatching_) return;
-    dispatching_ = posix::Thread::current();
+    dispatching_ = os::Thread::current();
     const Dispatching dispatching(*this, locked);
     for (int i = 0; i != max_batches && !abandoned_ && has_news(); ++i) {
       if (connected_) {
@@ -347,7 +347,7 @@ class ProxyCore {
   FairMutex mutex_;
   std::condition_variable_any changed_;  // ended_, dispatching_
   ChannelT channel_;
-  posix::WaitSet wakeup_;
+  os::WaitSet wakeup_;
   FrameQueue inbox_;
   std::size_t batch_bytes_ = 0;
   std::size_t batch_rights_ = 0;
@@ -355,7 +355,7 @@ class ProxyCore {
   std::error_code ended_;
   Deadline linger_ = Deadline::never();
   Deadline due_ = Deadline::never();
-  std::optional<posix::Thread> dispatching_;
+  std::optional<os::Thread> dispatching_;
   bool posted_ = false;  // a task is with the executor
   bool paused_ = false;  // the inbox is full
   bool told_ = false;    // the listener knows of the end

@@ -33,7 +33,7 @@ class ProxyCoreFor final
     : public ProxyCore<ChannelT, options>,
       public std::enable_shared_from_this<ProxyCoreFor<ChannelT, options, Listener, Executor>> {
  public:
-  ProxyCoreFor(ChannelT channel, posix::WaitSet wakeup, Listener listener, Executor executor)
+  ProxyCoreFor(ChannelT channel, os::WaitSet wakeup, Listener listener, Executor executor)
       : ProxyCore<ChannelT, options>(std::move(channel), std::move(wakeup)),
         listener_(std::move(listener)),
         executor_(std::move(executor)) {}

@@ -59,7 +59,7 @@ class StopRequest {
   /// may be about to use it at any time.
   bool prepare() {
     if (prepared_.load(std::memory_order_relaxed) != 0) return true;
-    auto created = posix::Wakeup::create();
+    auto created = os::Wakeup::create();
     if (!created) return false;
     wakeup_.emplace(std::move(*created));
     prepared_ = 1;
@@ -68,12 +68,12 @@ class StopRequest {
     return true;
   }
   /// Null before `prepare`.
-  const posix::Wakeup* wakeup() const noexcept { return wakeup_ ? &*wakeup_ : nullptr; }
+  const os::Wakeup* wakeup() const noexcept { return wakeup_ ? &*wakeup_ : nullptr; }
 
  private:
   StopFlag flag_;
   std::atomic<int> prepared_ = 0;
-  ResetOnMove<posix::Wakeup> wakeup_;
+  ResetOnMove<os::Wakeup> wakeup_;
 };
 
 /// Takes a stop when a call returns, which has heeded it, also when a listener throws.

@@ -167,7 +167,7 @@ class FrameQueue {
 
   /// The waiting bytes as one stream, up to the next ones with rights that are not due yet; returns
   /// how many of `parts` were filled in.
-  std::size_t gather(std::span<posix::GatheredPart> parts) const {
+  std::size_t gather(std::span<os::GatheredPart> parts) const {
     const std::uint64_t end = rights_.position_after(rights_due());
     std::size_t left = end != UINT64_MAX ? static_cast<std::size_t>(end - sent_) : bytes_;
     std::size_t count = 0;

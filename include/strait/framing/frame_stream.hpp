@@ -31,12 +31,12 @@ class FrameParts {
   FrameParts(const FrameParts&) = delete;
   FrameParts& operator=(const FrameParts&) = delete;
 
-  std::span<const posix::GatheredPart> get() const { return parts_; }
+  std::span<const os::GatheredPart> get() const { return parts_; }
   std::size_t size() const { return sizeof header_ + header_.bytes; }
 
  private:
   FrameHeader header_;
-  std::array<posix::GatheredPart, 2> parts_;
+  std::array<os::GatheredPart, 2> parts_;
 };
 
 /// Writes a frame so short that an empty stream takes it whole or not at all.
@@ -75,9 +75,9 @@ Result<HandshakeBytes> read_hello(Read&& read) {
 template <class Write>
 Result<void> flush_frames(FrameQueue& queue, Write&& write) {
   while (!queue.empty()) {
-    std::array<posix::GatheredPart, 16> parts;
+    std::array<os::GatheredPart, 16> parts;
     const std::size_t count = queue.gather(parts);
-    const auto filled = std::span<const posix::GatheredPart>(parts).first(count);
+    const auto filled = std::span<const os::GatheredPart>(parts).first(count);
     const std::size_t due = queue.rights_due();
     const Result<std::size_t> written = [&] {
       if constexpr (requires { write(filled, queue.rights(), due); }) {
@@ -110,7 +110,7 @@ Result<void> send_frame(const Payload& payload, FrameQueue& queue, Out& out, Wri
     std::byte frame[sizeof header + small_bytes];
     std::memcpy(frame, &header, sizeof header);
     payload.write_to(frame + sizeof header);
-    const posix::GatheredPart part{frame, sizeof header + size};
+    const os::GatheredPart part{frame, sizeof header + size};
     written = write(std::span(&part, 1));
   } else if constexpr (Payload::contiguous) {
     written = write(FrameParts(payload.tag(), payload.bytes()).get());

@@ -79,7 +79,7 @@ Result<Introduced<TransportT>> introduce(typename TransportT::Connector server,
     if (until.passed()) return Errc::handshake_timeout;
     const Armed armed = peer->link.arm(nothing);
     Result<void> slept;
-    if (!armed.ready) slept = posix::wait_for(armed, until);
+    if (!armed.ready) slept = os::wait_for(armed, until);
     peer->link.disarm();
     peer->link.take_doorbells();
     if (!slept) return slept.error();

@@ -149,7 +149,7 @@ inline Result<void> check_welcome(std::span<const std::byte> bytes) {
 
 /// Errors: `permission_denied`.
 inline Result<void> check_peer(const PeerCredentials& credentials, PeerPolicy policy) {
-  if (policy == PeerPolicy::same_user && !posix::is_effective_user(credentials.uid)) {
+  if (policy == PeerPolicy::same_user && !os::is_effective_user(credentials.uid)) {
     return Errc::permission_denied;
   }
   return {};

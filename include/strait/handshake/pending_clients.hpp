@@ -27,7 +27,7 @@ class PendingClients {
   PendingClients() = default;
 
   /// Errors: the system's.
-  static Result<PendingClients> create(posix::Descriptor listening, AcceptLimits limits) {
+  static Result<PendingClients> create(os::Descriptor listening, AcceptLimits limits) {
     auto pending = without_socket(limits);
     if (!pending) return pending;
     pending->listening_ = std::move(listening);
@@ -43,7 +43,7 @@ class PendingClients {
     return pending;
   }
 
-  const posix::Descriptor& listening() const { return listening_; }
+  const os::Descriptor& listening() const { return listening_; }
   bool overfull() const { return half_open_.overfull(); }
 
   /// Readable when a client connects or has said something; not when a client's time is up.
@@ -70,7 +70,7 @@ class PendingClients {
       accepted = watch(listening_.get());
     }
     if (accepted) accepted = accept_all();
-    if (accepted || !posix::is_exhaustion(accepted.error())) return accepted;
+    if (accepted || !os::is_exhaustion(accepted.error())) return accepted;
     ready_.forget(listening_.get());
     half_open_.pause();
     return {};
@@ -85,18 +85,18 @@ class PendingClients {
       while (!overfull() && !stranger_) {
         // A client that is turned away is closed in the background, and what finds no room there
         // stays open: more are accepted when that has caught up.
-        if (!posix::can_close_unseen(posix::BackgroundCloser::capacity / 2)) {
+        if (!os::can_close_unseen(os::BackgroundCloser::capacity / 2)) {
           return std::make_error_code(std::errc::too_many_files_open);
         }
-        auto client = posix::accept_from(listening_);
+        auto client = os::accept_from(listening_);
         if (!client) {
           return client.error() == Errc::would_block ? Result<void>() : client.error();
         }
-        const auto credentials = posix::peer_credentials(client->get());
+        const auto credentials = os::peer_credentials(client->get());
         if (!credentials) continue;  // gone already
         if (!check_peer(*credentials, peers_)) {
-          posix::PeerSocket turned_away(std::move(*client));
-          stranger_.emplace(make(posix::Descriptor(), *credentials));
+          os::PeerSocket turned_away(std::move(*client));
+          stranger_.emplace(make(os::Descriptor(), *credentials));
           return {};
         }
         const int to_watch = client->get();
@@ -120,7 +120,7 @@ class PendingClients {
 
  private:
   static Result<PendingClients> without_socket(AcceptLimits limits) {
-    auto ready = posix::WaitSet::create();
+    auto ready = os::WaitSet::create();
     if (!ready) return ready.error();
     PendingClients pending;
     pending.ready_ = std::move(*ready);
@@ -131,8 +131,8 @@ class PendingClients {
 
   Result<void> watch(int fd) { return ready_.watch(Interest::to_read(fd)); }
 
-  posix::Descriptor listening_;
-  posix::WaitSet ready_;
+  os::Descriptor listening_;
+  os::WaitSet ready_;
   HalfOpen<Candidate> half_open_;
   PeerPolicy peers_ = PeerPolicy::same_user;
   /// The last one that connected and is not allowed.

@@ -84,7 +84,7 @@ class HandshakeServer {
     if (link) return std::optional<Client>(Client{std::move(*link), credentials});
     turned_away_ = link.error();
     observe_refused(observer, turned_away_, credentials);
-    if (came && posix::is_permanent(turned_away_)) return turned_away_;
+    if (came && os::is_permanent(turned_away_)) return turned_away_;
     return std::optional<Client>();
   }
   template <class Observer>
@@ -100,7 +100,7 @@ class HandshakeServer {
   Result<Client> wait(Observer& observer, NativeHandle lifeline, Deadline deadline) {
     for (;;) {
       // Asked first: what came before the end still counts.
-      const bool ended = posix::ready_now(Interest::to_read(lifeline)).ended;
+      const bool ended = os::ready_now(Interest::to_read(lifeline)).ended;
       for (;;) {
         auto client = accept(observer);
         if (!client && client.error() == Errc::empty) break;
@@ -109,8 +109,8 @@ class HandshakeServer {
       }
       if (ended) return turned_away_;
       if (deadline.passed()) return Errc::handshake_timeout;
-      auto slept = posix::wait_for({interest(), posix::end_of(lifeline)},
-                                   Deadline::earlier(deadline, server_->deadline()));
+      auto slept = os::wait_for({interest(), os::end_of(lifeline)},
+                                Deadline::earlier(deadline, server_->deadline()));
       if (!slept) return slept.error();
     }
   }

@@ -56,7 +56,7 @@ class PollLoop {
   Result<void> run_once();
   void forget(NativeHandle handle);
 
-  Result<posix::WaitSet> set_ = posix::wait_set_with_signal();
+  Result<os::WaitSet> set_ = os::wait_set_with_signal();
   std::error_code failed_ = set_.error();
   Wait* waiting_ = nullptr;
   /// What is ready and was not called yet.
@@ -125,7 +125,7 @@ inline Result<void> PollLoop::run_once() {
   for (const Wait* wait = waiting_; wait != nullptr; wait = wait->next_) {
     until = detail::Deadline::earlier(until, wait->at_);
   }
-  if (auto slept = posix::wait_for({Interest::to_read(set_->native_handle())}, until); !slept) {
+  if (auto slept = os::wait_for({Interest::to_read(set_->native_handle())}, until); !slept) {
     return slept;
   }
   std::array<NativeHandle, 64> ready;

@@ -130,7 +130,7 @@ class ConnectStep {
 
   Result<LoopWait> wait() {
     if (!set_) {
-      auto set = posix::wait_set_with_signal();
+      auto set = os::wait_set_with_signal();
       if (!set) return set.error();
       set_ = std::move(*set);
     }
@@ -139,7 +139,7 @@ class ConnectStep {
     if (next.armed.ready) {
       if (auto shown = set_.signal(); !shown) return shown.error();
     }
-    if (auto watched = posix::watch_instead(set_, watched_, next.armed.in); !watched) {
+    if (auto watched = os::watch_instead(set_, watched_, next.armed.in); !watched) {
       return watched.error();
     }
     set_.wake_at(next.until);
@@ -149,7 +149,7 @@ class ConnectStep {
  private:
   ConnectAttempts<typename ChannelT::transport> attempts_;
   ObserverT observer_;
-  posix::WaitSet set_;
+  os::WaitSet set_;
   Interest watched_;
 };
 
@@ -234,19 +234,19 @@ class ChannelServer {
     limits.max_half_open = AcceptorOptions{}.max_half_open;
     auto server = Server::listen(ChannelT::terms(token), limits, std::move(from));
     if (!server) return detail::observe_failure(observer, server.error());
-    auto set = posix::wait_set_with_signal();
+    auto set = os::wait_set_with_signal();
     if (!set) return set.error();
     if (auto watched = set->watch(server->interest()); !watched) return watched.error();
     return ChannelServer(std::move(*server), std::move(*set), std::move(observer));
   }
 
-  ChannelServer(Server server, posix::WaitSet set, ObserverT observer)
+  ChannelServer(Server server, os::WaitSet set, ObserverT observer)
       : set_(std::move(set)), observer_(std::move(observer)) {
     server_.emplace(std::move(server));
   }
 
   detail::ResetOnMove<Server> server_;
-  posix::WaitSet set_;
+  os::WaitSet set_;
   [[no_unique_address]] ObserverT observer_;
 };
 

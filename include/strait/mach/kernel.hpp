@@ -169,9 +169,9 @@ concept MachKernelWithRegions = MachKernel<K> &&
 ///       try. When the one client is through, `ServicePort::receive()` is `peer_closed`.
 template <class K>
 concept MachKernelWithInheritance = MachKernel<K> &&
-    requires(posix::Descriptor descriptor, const PeerCredentials& credentials,
+    requires(os::Descriptor descriptor, const PeerCredentials& credentials,
              detail::AcceptLimits limits) {
-  { K::connected_pair() } -> std::same_as<Result<std::array<posix::Descriptor, 2>>>;
+  { K::connected_pair() } -> std::same_as<Result<std::array<os::Descriptor, 2>>>;
   {
     K::check_in(std::move(descriptor), credentials, limits)
     } -> std::same_as<Result<typename K::ServicePort>>;
@@ -190,7 +190,7 @@ template <class K>
 concept MachKernelWithDescriptors = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, MessageHeader header,
              std::span<const std::byte> body, std::span<const NativeHandle> descriptors,
-             std::span<posix::UnseenDescriptor> out) {
+             std::span<os::UnseenDescriptor> out) {
   { right.send(header, body, descriptors) } -> std::same_as<Result<void>>;
   { receive.take_descriptors(out) } -> std::same_as<Result<void>>;
 };
@@ -206,9 +206,9 @@ concept MachKernelWithDescriptors = MachKernel<K> &&
 template <class K>
 concept MachKernelWithPackedEndpoints = MachKernelWithDescriptors<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive,
-             const posix::Descriptor& begun, const detail::RightList& rights,
-             const posix::Descriptor& packed, std::size_t least) {
-  { K::pack(receive, right, begun, rights) } -> std::same_as<Result<posix::Descriptor>>;
+             const os::Descriptor& begun, const detail::RightList& rights,
+             const os::Descriptor& packed, std::size_t least) {
+  { K::pack(receive, right, begun, rights) } -> std::same_as<Result<os::Descriptor>>;
   { K::unpack(packed, least)->in } -> std::same_as<typename K::ReceiveRight&>;
   { K::unpack(packed, least)->out } -> std::same_as<typename K::SendRight&>;
   { K::pair(least)->first.in } -> std::same_as<typename K::ReceiveRight&>;

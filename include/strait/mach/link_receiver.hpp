@@ -125,17 +125,17 @@ class LinkReceiver {
   /// everything is as it was.
   ///
   /// Errors: the system's.
-  Result<posix::Descriptor> pack(const typename KernelT::SendRight& out) requires
+  Result<os::Descriptor> pack(const typename KernelT::SendRight& out) requires
       MachKernelWithPackedEndpoints<KernelT> {
-    posix::Descriptor file;
+    os::Descriptor file;
     if (assembling_ && !begun_) {
-      auto made = posix::memory_file_of(incoming_.bytes());
+      auto made = os::memory_file_of(incoming_.bytes());
       if (!made) return made.error();
       file = std::move(*made);
     }
     return KernelT::pack(in_, out, begun_ ? begun_ : file, rights_);
   }
-  void resume_with(posix::Descriptor begun, RightList rights) {
+  void resume_with(os::Descriptor begun, RightList rights) {
     assembling_ = static_cast<bool>(begun);
     begun_ = std::move(begun);
     rights_ = std::move(rights);
@@ -237,7 +237,7 @@ class LinkReceiver {
   /// What a message counts beside its bytes, so that a share has a bounded number of them.
   static constexpr std::ptrdiff_t message_cost{fair_share_bytes / std::size_t{fair_share}};
 
-  static std::ptrdiff_t page_cost() { return static_cast<std::ptrdiff_t>(posix::page_size()); }
+  static std::ptrdiff_t page_cost() { return static_cast<std::ptrdiff_t>(os::page_size()); }
 
   /// What the sink does not take of a message's rights is closed, also if it throws.
   struct ClearedAfter {
@@ -251,11 +251,11 @@ class LinkReceiver {
   /// Takes over what the former owner of this end had of the message that is coming in: only here
   /// it is known how large that may be.
   Result<void> resume(std::size_t max_message_bytes) {
-    const auto size = posix::sealed_size(begun_.get(), posix::seals_of_content);
+    const auto size = os::sealed_size(begun_.get(), os::seals_of_content);
     if (!size) return size.error();
     if (*size > max_message_bytes) return Errc::message_too_large;
     const auto bytes =
-        posix::Mapping::map_received(*size, posix::Mapping::copied_read_only, begun_.get());
+        os::Mapping::map_received(*size, os::Mapping::copied_read_only, begun_.get());
     if (!bytes) return bytes.error();
     std::byte* copy = incoming_.extend(*size);
     if (copy == nullptr) return no_memory();
@@ -266,8 +266,8 @@ class LinkReceiver {
 
   Result<void> take_rights(std::size_t count) {
     if (count > max_rights) return Errc::malformed;
-    posix::UnseenDescriptor taken[max_rights];
-    const std::span<posix::UnseenDescriptor> all(taken);
+    os::UnseenDescriptor taken[max_rights];
+    const std::span<os::UnseenDescriptor> all(taken);
     if (auto found = in_.take_descriptors(all.first(count)); !found) return found;
     for (std::size_t i = 0; i != count; ++i) {
       if (!rights_.push(Right::from_peer(std::move(taken[i])))) {
@@ -313,7 +313,7 @@ class LinkReceiver {
   RightList rights_;
   bool assembling_ = false;
   /// What the former owner of this end had of that message, until it is looked at.
-  posix::Descriptor begun_;
+  os::Descriptor begun_;
 };
 
 }  // namespace strait::detail

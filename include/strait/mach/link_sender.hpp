@@ -311,7 +311,7 @@ class LinkSender {
       do {
         for (int i = 0; i != 64; ++i) {
           if (ready()) break;
-          posix::pause_processor();
+          os::pause_processor();
         }
         now = Deadline::Clock::now();
       } while (!ready() && now - start < left_);
@@ -327,7 +327,7 @@ class LinkSender {
   /// Waits for a receiver that is reading now.
   void await_room(std::size_t bytes, SpinBudget& budget) {
     const auto ready = [&] { return out_.reserve(bytes).error() != Errc::would_block; };
-    if (ready() || posix::single_processor()) return;
+    if (ready() || os::single_processor()) return;
     budget.spin(ready);
   }
 

@@ -31,14 +31,14 @@ namespace strait::detail {
 class LoanSegment final : public Memory {
  public:
   /// How much of a segment is not for the message.
-  static std::size_t header_bytes() { return posix::page_size(); }
+  static std::size_t header_bytes() { return os::page_size(); }
 
   /// A new one, lent to the caller.
   static Result<Lease> create(std::size_t capacity, std::size_t used) {
     const std::size_t size = header_bytes() + capacity;
-    auto file = posix::create_memory_file("strait-loan", size);
+    auto file = os::create_memory_file("strait-loan", size);
     if (!file) return file.error();
-    if (auto sealed = posix::add_seals(file->get(), posix::seals_of_size); !sealed) {
+    if (auto sealed = os::add_seals(file->get(), os::seals_of_size); !sealed) {
       return sealed.error();
     }
     return map(std::move(*file), size, used);
@@ -47,8 +47,8 @@ class LoanSegment final : public Memory {
   /// One that a peer made, lent to the caller.
   ///
   /// Errors: `bad_region` if its size could change, or is not within these bounds.
-  static Result<Lease> adopt(posix::Descriptor file, std::size_t used, std::size_t max_capacity) {
-    const auto size = posix::sealed_size(file.get(), posix::seals_of_size);
+  static Result<Lease> adopt(os::Descriptor file, std::size_t used, std::size_t max_capacity) {
+    const auto size = os::sealed_size(file.get(), os::seals_of_size);
     if (!size) return size.error();
     if (*size < header_bytes() || *size - header_bytes() < used ||
         *size - header_bytes() > max_capacity) {
@@ -66,7 +66,7 @@ class LoanSegment final : public Memory {
 
   std::size_t capacity() const { return mapping_.size() - header_bytes(); }
   /// For the pool that made it, which passes it on once.
-  posix::Descriptor& file() { return file_; }
+  os::Descriptor& file() { return file_; }
 
   /// Another use of the mapping, which has nothing to give back.
   LoanSegment* share() {
@@ -90,8 +90,8 @@ class LoanSegment final : public Memory {
  private:
   static constexpr char own_kind = 0;
 
-  static Result<Lease> map(posix::Descriptor file, std::size_t size, std::size_t used) {
-    auto mapping = posix::Mapping::map_received(size, posix::Mapping::shared, file.get());
+  static Result<Lease> map(os::Descriptor file, std::size_t size, std::size_t used) {
+    auto mapping = os::Mapping::map_received(size, os::Mapping::shared, file.get());
     if (!mapping) return mapping.error();
     mapping->populate(header_bytes() + used);
     auto* segment = new (std::nothrow) LoanSegment;
@@ -112,11 +112,11 @@ class LoanSegment final : public Memory {
     return *std::launder(reinterpret_cast<LoanState::SharedWord*>(mapping_.data()));
   }
 
-  posix::Mapping mapping_;
-  posix::Descriptor file_;
+  os::Mapping mapping_;
+  os::Descriptor file_;
   std::atomic<std::uint32_t> references_ = 1;
   LoanState state_;
-  posix::ForkMark process_;
+  os::ForkMark process_;
 };
 
 /// Holds a segment that may be lent at the moment.
@@ -212,7 +212,7 @@ class LoanSender {
   Result<void> send_slot(SendRight& out, const MessageHeader& header, std::size_t slot,
                          Lease& lease, std::size_t bytes) {
     OolReference note{bytes, static_cast<std::uint32_t>(slot), OolReference::Place::cached};
-    posix::Descriptor& file = slots_[slot].segment->file();
+    os::Descriptor& file = slots_[slot].segment->file();
     if (file) note.place = OolReference::Place::fresh;
     const NativeHandle descriptor[] = {file.get()};
     RightList given;
@@ -259,9 +259,9 @@ class LoanReceiver {
       return Lease(slot->share());
     }
     if (note.place != Place::fresh || message.descriptors != 1 || slot) return Errc::malformed;
-    posix::UnseenDescriptor file[1];
+    os::UnseenDescriptor file[1];
     if (auto taken = in.take_descriptors(file); !taken) return taken.error();
-    if (!posix::sealed_size(file[0].get(), posix::seals_of_size)) return Errc::bad_region;
+    if (!os::sealed_size(file[0].get(), os::seals_of_size)) return Errc::bad_region;
     auto lease = LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_);
     if (!lease) return lease;
     slot = HeldSegment(LoanSegment::in(*lease)->share());

@@ -171,7 +171,7 @@ class RingWriter {
 
 #if !STRAIT_HAS_WINDOWS  // where no word of memory wakes another process
   /// Wakes a reader that sleeps in `RingReader::sleep`.
-  void ring_futex() { posix::futex_wake(control_->reader_asleep); }
+  void ring_futex() { os::futex_wake(control_->reader_asleep); }
 #endif
 
   /// Asks for a doorbell when there is room for a record of `bytes`. True when there is already.
@@ -221,7 +221,7 @@ class RingWriter {
       const auto populated = static_cast<std::size_t>(populated_ - (lap_end_ - mask_ - 1));
       const std::size_t step = (max)(min_step, (min)(populated, max_step));
       const std::size_t size = (min)(step, static_cast<std::size_t>(lap_end_ - populated_));
-      posix::Mapping::bring_in(at(populated_), size);
+      os::Mapping::bring_in(at(populated_), size);
       populated_ += size;
     }
     if (populated_ != lap_end_) room_ = (min)(room_, static_cast<std::size_t>(populated_ - tail_));
@@ -321,7 +321,7 @@ class RingReader {
 #if !STRAIT_HAS_WINDOWS
   /// Sleeps until the futex that was asked for is rung, at most for `limit`. It may end early.
   void sleep(std::chrono::nanoseconds limit) {
-    posix::futex_wait(control_->reader_asleep, word_of(Doorbell::futex), limit);
+    os::futex_wait(control_->reader_asleep, word_of(Doorbell::futex), limit);
   }
 #endif
 

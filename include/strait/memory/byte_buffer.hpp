@@ -31,7 +31,7 @@ class ByteBuffer {
     std::swap(small_uses_, other.small_uses_);
     return *this;
   }
-  ~ByteBuffer() { posix::free_aligned(data_); }
+  ~ByteBuffer() { os::free_aligned(data_); }
 
   std::byte* data() noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
@@ -52,10 +52,10 @@ class ByteBuffer {
     const std::size_t wanted = (max)(bytes, (max)(2 * capacity_, 4096));
     const std::size_t rounded = (wanted + payload_alignment - 1) / payload_alignment;
     auto* grown = static_cast<std::byte*>(
-        posix::allocate_aligned(payload_alignment, rounded * payload_alignment));
+        os::allocate_aligned(payload_alignment, rounded * payload_alignment));
     if (grown == nullptr) return false;
     if (size_ != 0) std::memcpy(grown, data_, size_);
-    posix::free_aligned(data_);
+    os::free_aligned(data_);
     data_ = grown;
     capacity_ = rounded * payload_alignment;
     return true;
@@ -85,7 +85,7 @@ class ByteBuffer {
   void consider_shrinking() noexcept {
     small_uses_ = size_ < capacity_ / 4 ? small_uses_ + 1 : 0;
     if (small_uses_ != max_small_uses) return;
-    posix::free_aligned(std::exchange(data_, nullptr));
+    os::free_aligned(std::exchange(data_, nullptr));
     capacity_ = 0;
     small_uses_ = 0;
   }

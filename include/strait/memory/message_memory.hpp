@@ -84,7 +84,7 @@ inline void DropLease::operator()(Memory* memory) const noexcept { memory->drop(
 class PrivateMemory final : public Memory {
  public:
   static Result<Lease> create(std::size_t size) {
-    auto mapping = posix::Mapping::anonymous(size);
+    auto mapping = os::Mapping::anonymous(size);
     if (!mapping) return mapping.error();
     auto* memory = new (std::nothrow) PrivateMemory;
     if (memory == nullptr) return no_memory();
@@ -98,7 +98,7 @@ class PrivateMemory final : public Memory {
  private:
   void drop() noexcept override { delete this; }
 
-  posix::Mapping mapping_;
+  os::Mapping mapping_;
 };
 
 }  // namespace strait::detail

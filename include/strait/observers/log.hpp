@@ -50,7 +50,7 @@ struct Log {
 
   /// Begins a line: time, level, and process.
   static void begin(Line& line, LogLevel level) {
-    const posix::UtcTime now = posix::utc_time();
+    const os::UtcTime now = os::utc_time();
     const auto put = [&](int number, std::size_t digits, std::string_view behind) {
       line.padded(static_cast<std::uint64_t>(number), digits) << behind;
     };
@@ -63,21 +63,21 @@ struct Log {
     put(now.microsecond, 6, "Z ");
     const std::string_view name = word(level);
     line << name << std::string_view("      ").substr(name.size()) << "strait["
-         << posix::own_credentials().pid << "] ";
+         << os::own_credentials().pid << "] ";
   }
 
   /// Prints it. What can't be printed is lost: a log is no reason to fail.
   static void end(const Line& line, NativeHandle descriptor) {
     BoundedText<max_line_bytes> whole;
     whole << line.view() << "\n";
-    static_cast<void>(posix::write_once(descriptor, whole.view()));
+    static_cast<void>(os::write_once(descriptor, whole.view()));
   }
 
   /// What STRAIT_LOG says, asked for once.
   static LogLevel level_of_environment() {
     static const LogLevel level = [] {
       const char* const text = std::getenv("STRAIT_LOG");
-      return text == nullptr ? LogLevel::off : level_of(text, posix::standard_error());
+      return text == nullptr ? LogLevel::off : level_of(text, os::standard_error());
     }();
     return level;
   }
@@ -113,7 +113,7 @@ struct Log {
 class LogObserver {
  public:
   LogObserver() : LogObserver(detail::Log::level_of_environment()) {}
-  explicit LogObserver(LogLevel level, NativeHandle descriptor = posix::standard_error())
+  explicit LogObserver(LogLevel level, NativeHandle descriptor = os::standard_error())
       : level_(level), descriptor_(descriptor) {}
 
   void on_name(std::string_view name) {

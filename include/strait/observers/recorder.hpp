@@ -29,7 +29,7 @@ class RecordingFile {
  public:
   static Result<std::shared_ptr<RecordingFile>> create(const std::string& path,
                                                        std::uint64_t schema_hash) {
-    auto file = posix::replace_file(path);
+    auto file = os::replace_file(path);
     if (!file) return file.error();
     auto made = std::make_shared<RecordingFile>(std::move(*file));
     RecordingHeader header;
@@ -40,7 +40,7 @@ class RecordingFile {
     return made;
   }
 
-  explicit RecordingFile(posix::Descriptor file) : file_(std::move(file)) {}
+  explicit RecordingFile(os::Descriptor file) : file_(std::move(file)) {}
   ~RecordingFile() { write(last_record, 0, 0, {}); }
   RecordingFile(const RecordingFile&) = delete;
   RecordingFile& operator=(const RecordingFile&) = delete;
@@ -73,16 +73,16 @@ class RecordingFile {
 
  private:
   void put(std::span<const std::byte> header, std::span<const std::byte> message) {
-    if (const auto put = posix::write_all(file_.get(), header, message); !put) {
+    if (const auto put = os::write_all(file_.get(), header, message); !put) {
       error_ = put.error();
-      static_cast<void>(posix::cut_file(file_.get(), bytes_));  // what is whole stays readable
+      static_cast<void>(os::cut_file(file_.get(), bytes_));  // what is whole stays readable
       return;
     }
     bytes_ += header.size() + message.size();
   }
 
-  posix::Descriptor file_;
-  posix::OwnerProcess owner_;
+  os::Descriptor file_;
+  os::OwnerProcess owner_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<std::uint32_t> channels_{0};
   std::mutex mutex_;

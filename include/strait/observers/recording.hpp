@@ -103,12 +103,12 @@ class Recording {
   /// Errors: the system's; `not_a_recording`, `other_version`, `other_machine`, `damaged`,
   /// `unfinished` (of `RecordingErrc`).
   [[nodiscard]] static Result<Recording> open(const std::string& path) {
-    auto file = posix::open_to_read(path);
+    auto file = os::open_to_read(path);
     if (!file) return file.error();
     Recording recording(std::move(*file));
     detail::RecordingHeader header;
     const auto got =
-        posix::read_up_to(recording.file_.get(), std::as_writable_bytes(std::span(&header, 1)));
+        os::read_up_to(recording.file_.get(), std::as_writable_bytes(std::span(&header, 1)));
     if (!got) return got.error();
     const std::size_t magic_bytes = (detail::min)(*got, header.magic.size());
     for (std::size_t i = 0; i != magic_bytes; ++i) {
@@ -146,13 +146,13 @@ class Recording {
  private:
   enum class State : std::uint8_t { between, at_message, ended, failed };
 
-  explicit Recording(posix::Descriptor file) : file_(std::move(file)) {}
+  explicit Recording(os::Descriptor file) : file_(std::move(file)) {}
 
   static std::error_code failure(RecordingErrc error) { return make_error_code(error); }
 
   Result<void> read_record() {
     detail::RecordHeader header;
-    const auto got = posix::read_up_to(file_.get(), std::as_writable_bytes(std::span(&header, 1)));
+    const auto got = os::read_up_to(file_.get(), std::as_writable_bytes(std::span(&header, 1)));
     if (!got) return got.error();
     if (*got != sizeof header) return failure(RecordingErrc::unfinished);
     if (auto read = read_bytes(header.bytes); !read) return read;
@@ -162,7 +162,7 @@ class Recording {
     check_ = header.check;
     if (header.kind == detail::last_record) {
       std::byte more{};
-      const auto behind = posix::read_up_to(file_.get(), std::span(&more, 1));
+      const auto behind = os::read_up_to(file_.get(), std::span(&more, 1));
       if (!behind) return behind.error();
       if (*behind != 0) return failure(RecordingErrc::damaged);
       state_ = State::ended;
@@ -184,14 +184,14 @@ class Recording {
       const std::size_t wanted = (detail::min)(bytes - bytes_.size(), step);
       std::byte* const out = bytes_.extend(wanted);
       if (out == nullptr) return detail::no_memory();
-      const auto got = posix::read_up_to(file_.get(), std::span(out, wanted));
+      const auto got = os::read_up_to(file_.get(), std::span(out, wanted));
       if (!got) return got.error();
       if (*got != wanted) return failure(RecordingErrc::unfinished);
     }
     return {};
   }
 
-  posix::Descriptor file_;
+  os::Descriptor file_;
   std::uint64_t schema_hash_ = 0;
   std::uint64_t check_ = 0;
   State state_ = State::between;

@@ -32,22 +32,22 @@ class TraceFile {
 
   /// Writes the beginning. Errors: the system's.
   static Result<std::shared_ptr<TraceFile>> create(const std::string& path) {
-    auto file = posix::replace_file(path);
+    auto file = os::replace_file(path);
     if (!file) return file.error();
     auto made = std::make_shared<TraceFile>(std::move(*file));
     Line line;
-    const auto pid = posix::own_credentials().pid;
+    const auto pid = os::own_credentials().pid;
     line << R"([{"name":"process_name","ph":"M","pid":)" << pid
          << R"(,"tid":0,"args":{"name":"pid )" << pid << R"("}})";
-    if (auto written = posix::write_once(made->file_.get(), line.view()); !written) {
+    if (auto written = os::write_once(made->file_.get(), line.view()); !written) {
       return written.error();
     }
     return made;
   }
 
-  explicit TraceFile(posix::Descriptor file) : file_(std::move(file)) {}
+  explicit TraceFile(os::Descriptor file) : file_(std::move(file)) {}
   ~TraceFile() {
-    if (owner_.is_this()) static_cast<void>(posix::write_once(file_.get(), "\n]\n"));
+    if (owner_.is_this()) static_cast<void>(os::write_once(file_.get(), "\n]\n"));
   }
   TraceFile(const TraceFile&) = delete;
   TraceFile& operator=(const TraceFile&) = delete;
@@ -61,7 +61,7 @@ class TraceFile {
     const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::steady_clock::now().time_since_epoch());
     const auto nanoseconds = static_cast<std::uint64_t>(now.count());
-    line << ",\n{\"ph\":\"" << kind << R"(","cat":"strait","pid":)" << posix::own_credentials().pid
+    line << ",\n{\"ph\":\"" << kind << R"(","cat":"strait","pid":)" << os::own_credentials().pid
          << R"(,"tid":)" << this_thread() << R"(,"ts":)" << nanoseconds / 1000 << ".";
     line.padded(nanoseconds % 1000, 3);
     if (channel != 0) {
@@ -73,7 +73,7 @@ class TraceFile {
   }
   /// Only this process: in a forked one the array may be at its end already.
   void write(const Line& line) const {
-    if (owner_.is_this()) static_cast<void>(posix::write_once(file_.get(), line.view()));
+    if (owner_.is_this()) static_cast<void>(os::write_once(file_.get(), line.view()));
   }
 
  private:
@@ -84,8 +84,8 @@ class TraceFile {
     return number;
   }
 
-  posix::Descriptor file_;
-  posix::OwnerProcess owner_;
+  os::Descriptor file_;
+  os::OwnerProcess owner_;
   std::atomic<std::uint64_t> channels_{0};
 };
 

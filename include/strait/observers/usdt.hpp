@@ -26,16 +26,16 @@ namespace strait {
 class UsdtObserver {
  public:
   void on_connected(const Peer& peer) {
-    posix::probe_connected(this, peer.credentials.pid, peer.credentials.uid);
+    os::probe_connected(this, peer.credentials.pid, peer.credentials.uid);
   }
   void on_ended(const ChannelEnd& end) {
-    posix::probe_ended(this, end.why.value(), static_cast<int>(end.by), end.status);
+    os::probe_ended(this, end.why.value(), static_cast<int>(end.by), end.status);
   }
   void on_send(std::string_view, std::uint16_t tag, std::size_t bytes) {
-    posix::probe_send(this, tag, bytes);
+    os::probe_send(this, tag, bytes);
   }
   void on_receive(std::string_view, std::uint16_t tag, std::size_t bytes) {
-    posix::probe_receive(this, tag, bytes);
+    os::probe_receive(this, tag, bytes);
   }
 };
 

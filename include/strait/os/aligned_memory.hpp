@@ -10,7 +10,7 @@
 #include <malloc.h>
 #endif
 
-namespace strait::posix {
+namespace strait::os {
 
 #if STRAIT_HAS_WINDOWS
 inline void* allocate_aligned(std::size_t alignment, std::size_t size) {
@@ -24,4 +24,4 @@ inline void* allocate_aligned(std::size_t alignment, std::size_t size) {
 inline void free_aligned(void* memory) { std::free(memory); }
 #endif
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -11,7 +11,7 @@
 #include "strait/os/windows/event_wait.hpp"
 #endif
 
-namespace strait::posix {
+namespace strait::os {
 
 /// The end of what a handle stands for, alone. On Windows that is all that a process's shows.
 inline Interest end_of(NativeHandle handle) { return {handle, STRAIT_HAS_WINDOWS != 0, false}; }
@@ -19,4 +19,4 @@ inline Interest end_of(NativeHandle handle) { return {handle, STRAIT_HAS_WINDOWS
 /// Whether there is some of `interest`, or its end, now.
 inline bool is_ready(const Interest& interest) { return static_cast<bool>(ready_now(interest)); }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -12,7 +12,7 @@
 #define STRAIT_PROBE(count, ...) static_cast<void>(0)
 #endif
 
-namespace strait::posix {
+namespace strait::os {
 
 // Static probes of the provider `strait`: each is one instruction that does nothing, and a note in
 // the program's file that says where it is and where its arguments are. Where the system has none,
@@ -35,6 +35,6 @@ inline void probe_receive([[maybe_unused]] const void* observer, [[maybe_unused]
   STRAIT_PROBE(3, receive, observer, tag, bytes);
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os
 
 #undef STRAIT_PROBE

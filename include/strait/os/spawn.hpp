@@ -22,7 +22,7 @@
 #include "strait/os/darwin/spawn.hpp"
 #endif
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Those of a child that was just started and not reaped: its program may run as another user
 /// (set-user-ID). Where the system does not tell, as without /proc, those of this process.
@@ -71,6 +71,6 @@ inline Result<pid_t> spawn(const char* program, char* const* arguments, const De
   return pid;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os
 
 #endif

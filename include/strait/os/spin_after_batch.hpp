@@ -8,8 +8,8 @@ namespace strait::detail {
 /// from the sender for a while: waiting a moment lets the sender get ahead, and both go faster. A
 /// lone message is not waited behind.
 inline void spin_after_batch(int batch) {
-  if (batch < 2 || posix::single_processor()) return;
-  for (int i = 0; i != 2 * batch && i != 256; ++i) posix::pause_processor();
+  if (batch < 2 || os::single_processor()) return;
+  for (int i = 0; i != 2 * batch && i != 256; ++i) os::pause_processor();
 }
 
 }  // namespace strait::detail

@@ -11,7 +11,7 @@
 #include "strait/os/windows/wait_set.hpp"
 #endif
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A set whose `signal` can't fail any more: the first one takes a descriptor.
 inline Result<WaitSet> wait_set_with_signal() {
@@ -30,4 +30,4 @@ inline Result<void> watch_instead(WaitSet& set, Interest& watched, const Interes
   return wanted ? set.watch(wanted) : Result<void>();
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

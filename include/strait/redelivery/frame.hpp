@@ -103,7 +103,7 @@ Result<Content> content_of(std::span<const std::byte> bytes) {
 inline Result<std::uint64_t> random_id() {
   for (;;) {
     std::array<std::byte, sizeof(std::uint64_t)> bytes;
-    if (auto filled = posix::fill_random(bytes); !filled) return filled.error();
+    if (auto filled = os::fill_random(bytes); !filled) return filled.error();
     std::uint64_t id;
     std::memcpy(&id, bytes.data(), sizeof id);
     if (id != 0) return id;

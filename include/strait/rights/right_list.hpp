@@ -44,14 +44,14 @@ class LocalRightOwner {
 /// One right on its way: always one descriptor, or a local one. What needs more than a descriptor
 /// travels as a packed endpoint, a socket with the rest waiting in it.
 struct Right {
-  posix::Descriptor descriptor;
+  os::Descriptor descriptor;
   LocalRightOwner local{};
   /// Whether a peer sent it; if it is of no use, it is closed as such.
   bool received = false;
   /// Which one, as the kernel says.
   PeerCredentials sender{};
 
-  static Right from_peer(posix::Descriptor descriptor) { return {std::move(descriptor), {}, true}; }
+  static Right from_peer(os::Descriptor descriptor) { return {std::move(descriptor), {}, true}; }
 };
 
 /// Rights in order. Whole lists move from one to the other without asking for memory, so nothing
@@ -88,7 +88,7 @@ class RightList {
 
   void pop() noexcept {
     const NativeHandle descriptor = drop_first();
-    if (descriptor != no_handle) posix::close_unseen(descriptor);
+    if (descriptor != no_handle) os::close_unseen(descriptor);
   }
 
   void append(RightList&& other) noexcept {
@@ -118,7 +118,7 @@ class RightList {
       std::array<NativeHandle, max_rights> closing;
       std::size_t count = 0;
       while (first_ != nullptr && count != closing.size()) closing[count++] = drop_first();
-      posix::close_unseen(std::span<NativeHandle>(closing).first(count));
+      os::close_unseen(std::span<NativeHandle>(closing).first(count));
     }
   }
 

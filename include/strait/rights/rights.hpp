@@ -23,26 +23,26 @@ struct RightAs {
 };
 
 template <>
-struct RightAs<posix::Descriptor> {
-  static Result<Right> from(posix::Descriptor& descriptor) {
+struct RightAs<os::Descriptor> {
+  static Result<Right> from(os::Descriptor& descriptor) {
     if (!descriptor) return Errc::wrong_right;
     return Right{std::move(descriptor)};
   }
-  static Result<posix::Descriptor> to(Right& right) {
+  static Result<os::Descriptor> to(Right& right) {
     if (!right.descriptor) return Errc::wrong_right;
     return std::move(right.descriptor);
   }
 };
 
 template <class T>
-concept Transferable = std::same_as<T, posix::Descriptor> || requires(T right, Right travelling) {
+concept Transferable = std::same_as<T, os::Descriptor> || requires(T right, Right travelling) {
   { right.into_right() } -> std::same_as<Result<Right>>;
   { T::from_right(travelling) } -> std::same_as<Result<T>>;
 };
 
 }  // namespace detail
 
-/// Resources of the system that travel with a message: `posix::Descriptor`, `SharedMemory`,
+/// Resources of the system that travel with a message: `os::Descriptor`, `SharedMemory`,
 /// `Semaphore`, a `Channel`'s own end. In order, whole or not at all.
 ///
 /// Ownership: a right that was added is this object's, one that was taken the caller's; those that
@@ -64,7 +64,7 @@ class Rights {
     static_assert(!std::is_lvalue_reference_v<T>,
                   "strait: a right is given away: add(std::move(right)).");
     static_assert(detail::Transferable<std::remove_cvref_t<T>>,
-                  "strait: rights are posix::Descriptor, SharedMemory, Semaphore and Channel over "
+                  "strait: rights are os::Descriptor, SharedMemory, Semaphore and Channel over "
                   "a transport that carries rights.");
     detail::RightList one;  // first the room, then the right: nothing can fail in between
     if (!one.push({})) return detail::no_memory();
@@ -83,7 +83,7 @@ class Rights {
   template <class T>
   Result<T> take() {
     static_assert(detail::Transferable<T>,
-                  "strait: rights are posix::Descriptor, SharedMemory, Semaphore and Channel over "
+                  "strait: rights are os::Descriptor, SharedMemory, Semaphore and Channel over "
                   "a transport that carries rights.");
     if (empty()) return Errc::empty;
     auto taken = detail::RightAs<T>::to(list_.front());

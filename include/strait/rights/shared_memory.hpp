@@ -29,9 +29,9 @@ class Mapped {
 
  private:
   friend class SharedMemory;
-  explicit Mapped(posix::Mapping mapping) : mapping_(std::move(mapping)) {}
+  explicit Mapped(os::Mapping mapping) : mapping_(std::move(mapping)) {}
 
-  posix::Mapping mapping_;
+  os::Mapping mapping_;
 };
 
 /// Memory that several processes can map: of one size for ever, zero at first. A right: send it
@@ -43,12 +43,12 @@ class SharedMemory {
   /// Errors: `std::errc::invalid_argument` for no bytes at all; those of the system.
   static Result<SharedMemory> create(std::size_t size_bytes) {
     if (size_bytes == 0) return std::make_error_code(std::errc::invalid_argument);
-    auto file = posix::create_memory_file("strait-shared", size_bytes);
+    auto file = os::create_memory_file("strait-shared", size_bytes);
     if (!file) return file.error();
-    if (auto sealed = posix::add_seals(file->get(), posix::seals_of_size); !sealed) {
+    if (auto sealed = os::add_seals(file->get(), os::seals_of_size); !sealed) {
       return sealed.error();
     }
-    return SharedMemory(std::move(*file), posix::memory_file_bytes(size_bytes));
+    return SharedMemory(std::move(*file), os::memory_file_bytes(size_bytes));
   }
 
   /// As many as it was made with; on macOS and Windows rounded up to whole
@@ -67,16 +67,16 @@ class SharedMemory {
                   "pointers.");
     if (size_bytes_ < sizeof(T)) return Errc::bad_region;
     constexpr auto access =
-        std::is_const_v<T> ? posix::Mapping::shared_read_only : posix::Mapping::shared;
-    auto mapping = posix::Mapping::map(size_bytes_, access, file_.get());
+        std::is_const_v<T> ? os::Mapping::shared_read_only : os::Mapping::shared;
+    auto mapping = os::Mapping::map(size_bytes_, access, file_.get());
     if (!mapping) return mapping.error();
     return Mapped<T>(std::move(*mapping));
   }
 
   /// The same memory once more: one to send, one to keep.
   Result<SharedMemory> duplicate() const {
-    auto copy = posix::duplicate(file_.get());
-    if (!copy) return posix::last_error();
+    auto copy = os::duplicate(file_.get());
+    if (!copy) return os::last_error();
     return SharedMemory(std::move(copy), size_bytes_);
   }
 
@@ -88,16 +88,16 @@ class SharedMemory {
   }
   /// For `Rights`. Errors: `bad_region` unless it is memory that can't change its size any more.
   static Result<SharedMemory> from_right(detail::Right& right) {
-    const auto size = posix::sealed_size(right.descriptor.get(), posix::seals_of_size);
+    const auto size = os::sealed_size(right.descriptor.get(), os::seals_of_size);
     if (!size) return size.error();
     return SharedMemory(std::move(right.descriptor), *size);
   }
 
  private:
-  SharedMemory(posix::Descriptor file, std::size_t size_bytes)
+  SharedMemory(os::Descriptor file, std::size_t size_bytes)
       : file_(std::move(file)), size_bytes_(size_bytes) {}
 
-  posix::Descriptor file_;
+  os::Descriptor file_;
   std::size_t size_bytes_;
 };
 

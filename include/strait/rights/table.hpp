@@ -32,7 +32,7 @@ class RightsTable {
     if (rights.empty()) return Errc::empty;
     RightId id;
     do {
-      auto filled = posix::fill_random(detail::writable_object_bytes(id.value));
+      auto filled = os::fill_random(detail::writable_object_bytes(id.value));
       if (!filled) return filled.error();
     } while (id.value == 0 || kept_.contains(id.value));
     kept_.emplace(id.value, Rights(rights.list().split(1)));

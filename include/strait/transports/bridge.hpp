@@ -63,19 +63,19 @@ class Bridge {
 
   /// Errors: the system's, when it has no thread or descriptor left.
   Result<void> start(std::size_t max_message_bytes) {
-    auto pipe = posix::pipe_pair();
+    auto pipe = os::pipe_pair();
     if (!pipe) return pipe.error();
     // Made here, so that stopping and telling can't fail for want of a descriptor.
-    auto set = posix::wait_set_with_signal();
+    auto set = os::wait_set_with_signal();
     if (!set) return set.error();
-    auto room = posix::wait_set_with_signal();
+    auto room = os::wait_set_with_signal();
     if (!room) return room.error();
     signal_in_ = std::move((*pipe)[0]);
     signal_out_ = std::move((*pipe)[1]);
     set_ = std::move(*set);
     room_ = std::move(*room);
     const auto thread =
-        posix::start_thread(std::make_shared<Runner>(Runner{*this, max_message_bytes}));
+        os::start_thread(std::make_shared<Runner>(Runner{*this, max_message_bytes}));
     if (!thread) return thread.error();
     thread_ = *thread;
     started_ = true;
@@ -161,7 +161,7 @@ class Bridge {
       auto slept = update_watches(armed);
       if (slept) {
         lock.unlock();
-        slept = posix::wait_for({Interest::to_read(set_.native_handle())}, Deadline::never());
+        slept = os::wait_for({Interest::to_read(set_.native_handle())}, Deadline::never());
         lock.lock();
       }
       if (!slept) return end(slept.error());
@@ -218,7 +218,7 @@ class Bridge {
   void signal(std::size_t count) {
     static constexpr std::array<char, 256> bytes{};
     while (count != 0) {
-      const auto written = posix::write_some(
+      const auto written = os::write_some(
           signal_out_, std::as_bytes(std::span(bytes).first((min)(count, bytes.size()))));
       if (!written || *written == 0) return;
       signals_ += *written;
@@ -231,7 +231,7 @@ class Bridge {
     std::array<char, 1024> bytes;
     std::size_t left = signals_ - (ended_ && signals_ != 0 ? 1 : 0);
     while (left != 0) {
-      const auto got = posix::read_some(
+      const auto got = os::read_some(
           signal_in_, std::as_writable_bytes(std::span(bytes).first((min)(left, bytes.size()))));
       if (!got) break;
       left -= *got;
@@ -246,8 +246,8 @@ class Bridge {
     // Kept until there is room, as all that `out` stands for.
     if (wants_room_) wanted.in.write = wanted.in.write || watched_.in.write;
     if (!wanted.in.read && !wanted.in.write) wanted.in = {};
-    if (auto changed = posix::watch_instead(set_, watched_.in, wanted.in); !changed) return changed;
-    return wanted.out ? posix::watch_instead(set_, watched_.out, wanted.out) : Result<void>();
+    if (auto changed = os::watch_instead(set_, watched_.in, wanted.in); !changed) return changed;
+    return wanted.out ? os::watch_instead(set_, watched_.out, wanted.out) : Result<void>();
   }
 
   /// Guards all but what `start` sets before there is a thread.
@@ -259,14 +259,14 @@ class Bridge {
   std::error_code ended_;
   bool stopping_ = false;
   bool wants_room_ = false;
-  posix::WaitSet set_;
-  posix::WaitSet room_;
+  os::WaitSet set_;
+  os::WaitSet room_;
   Interests watched_;
-  posix::Descriptor signal_in_;
-  posix::Descriptor signal_out_;
+  os::Descriptor signal_in_;
+  os::Descriptor signal_out_;
   bool started_ = false;
-  posix::Thread thread_;
-  posix::OwnerProcess owner_;
+  os::Thread thread_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait::detail

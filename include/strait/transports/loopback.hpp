@@ -39,7 +39,7 @@ namespace detail {
 struct LoopbackWire {
   struct End {
     FrameQueue inbox;
-    posix::WaitSet wakeup;
+    os::WaitSet wakeup;
     bool closed = false;
     bool wants_room = false;
   };
@@ -47,7 +47,7 @@ struct LoopbackWire {
   static Result<std::shared_ptr<LoopbackWire>> create() {
     auto wire = std::make_shared<LoopbackWire>();
     for (End& end : wire->ends) {
-      auto wakeup = posix::WaitSet::create();
+      auto wakeup = os::WaitSet::create();
       if (!wakeup) return wakeup.error();
       end.wakeup = std::move(*wakeup);
     }
@@ -92,7 +92,7 @@ class LoopbackEnd {
 
   std::shared_ptr<LoopbackWire> wire_;
   int side_;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 /// An end on its way.
@@ -116,7 +116,7 @@ struct LoopbackName {
 
   std::mutex mutex;
   std::list<Call> calls;
-  posix::WaitSet wakeup;
+  os::WaitSet wakeup;
 };
 
 struct LoopbackNames {
@@ -209,7 +209,7 @@ class LoopbackTransport {
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    auto wakeup = posix::WaitSet::create();
+    auto wakeup = os::WaitSet::create();
     if (!wakeup) return wakeup.error();
     auto& registry = detail::LoopbackNames::instance();
     const std::lock_guard locked(registry.mutex);
@@ -338,7 +338,7 @@ class LoopbackTransport {
 
   explicit LoopbackTransport(detail::LoopbackEnd end) : end_(std::move(end)) {}
 
-  static PeerCredentials own_credentials() { return posix::own_credentials(); }
+  static PeerCredentials own_credentials() { return os::own_credentials(); }
 
   static bool has_room(const detail::FrameQueue& inbox, std::size_t bytes) {
     return inbox.empty() || inbox.bytes() + bytes <= capacity_bytes;

@@ -156,12 +156,12 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
     return Connector(std::move(*right));
   }
 
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() requires
+  static Result<std::array<os::Descriptor, 2>> connected_pair() requires
       MachKernelWithInheritance<KernelT> {
     return KernelT::connected_pair();
   }
 
-  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<Server> listen(os::Descriptor client, const PeerCredentials& credentials,
                                detail::AcceptLimits limits) requires
       MachKernelWithInheritance<KernelT> {
     auto port = KernelT::check_in(std::move(client), credentials, limits);
@@ -169,7 +169,7 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
     return Server(std::move(*port));
   }
 
-  static Result<Connector> look_up(posix::Descriptor&& server) requires
+  static Result<Connector> look_up(os::Descriptor&& server) requires
       MachKernelWithInheritance<KernelT> {
     auto right = KernelT::look_up(std::move(server));
     if (!right) return right.error();
@@ -232,7 +232,7 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
   bool disarm() { return greeting_ ? greeting_->disarm() : Receiver::disarm(); }
   Result<void> wait(detail::Deadline deadline) {
     if (greeting_) [[unlikely]]
-      return posix::wait_for({greeting_->interest()}, deadline);
+      return os::wait_for({greeting_->interest()}, deadline);
     return Receiver::wait(deadline);
   }
   void take_doorbells() {

@@ -64,22 +64,22 @@ class BasicSocketTransport {
       return detail::write_frame(detail::SocketWriter{socket_}, bytes);
     }
 
-    posix::PeerSocket socket_;
+    os::PeerSocket socket_;
   };
 
   class Server {
    public:
     Result<Request> accept() {
-      const auto accepted = pending_clients_.accept(
-          [](posix::Descriptor&& socket, const PeerCredentials& credentials) {
+      const auto accepted =
+          pending_clients_.accept([](os::Descriptor&& socket, const PeerCredentials& credentials) {
             return request(std::move(socket), credentials);
           });
       if (!accepted) return accepted.error();
       return pending_clients_.next(
           [](Request& client) {
-            posix::DescriptorQueue rights;
+            os::DescriptorQueue rights;
             auto hello = detail::read_hello([&](std::span<std::byte> room) {
-              return posix::receive_packet(client.socket_.get(), room, rights);
+              return os::receive_packet(client.socket_.get(), room, rights);
             });
             return rights.size() == 0 ? hello : Errc::malformed;
           },
@@ -95,14 +95,14 @@ class BasicSocketTransport {
    private:
     friend class BasicSocketTransport;
 
-    static Request request(posix::Descriptor socket, const PeerCredentials& credentials) {
+    static Request request(os::Descriptor socket, const PeerCredentials& credentials) {
       Request request;
       request.credentials = credentials;
-      request.socket_ = posix::PeerSocket(std::move(socket));
+      request.socket_ = os::PeerSocket(std::move(socket));
       return request;
     }
 
-    posix::NameDirectory directory_;
+    os::NameDirectory directory_;
     detail::PendingClients<Request> pending_clients_;
   };
 
@@ -119,17 +119,17 @@ class BasicSocketTransport {
    private:
     friend class BasicSocketTransport;
 
-    posix::PeerSocket socket_;
+    os::PeerSocket socket_;
     PeerCredentials credentials_;
   };
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits limits) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    auto directory = posix::NameDirectory::claim(name, limits.peers);
+    auto directory = os::NameDirectory::claim(name, limits.peers);
     if (!directory) return directory.error();
-    const auto path = posix::path_in(directory->place(), directory->get());
+    const auto path = os::path_in(directory->place(), directory->get());
     if (!path) return path.error();
-    auto socket = posix::listen_at(*path, limits.peers);
+    auto socket = os::listen_at(*path, limits.peers);
     if (!socket) return socket.error();
     auto pending = detail::PendingClients<Request>::create(std::move(*socket), limits);
     if (!pending) return pending.error();
@@ -140,7 +140,7 @@ class BasicSocketTransport {
   }
 
   static Result<Server> listen(ActivatedSocket activated, detail::AcceptLimits limits) {
-    auto socket = std::move(activated).listening(posix::stream_type);
+    auto socket = std::move(activated).listening(os::stream_type);
     if (!socket) return socket.error();
     auto pending = detail::PendingClients<Request>::create(std::move(*socket), limits);
     if (!pending) return pending.error();
@@ -149,9 +149,9 @@ class BasicSocketTransport {
     return server;
   }
 
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::stream_pair(); }
+  static Result<std::array<os::Descriptor, 2>> connected_pair() { return os::stream_pair(); }
 
-  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<Server> listen(os::Descriptor client, const PeerCredentials& credentials,
                                detail::AcceptLimits limits) {
     const int socket = client.get();
     auto pending = detail::PendingClients<Request>::create(
@@ -162,18 +162,18 @@ class BasicSocketTransport {
     return server;
   }
 
-  static Result<Connector> look_up(posix::Descriptor server) {
-    const auto credentials = posix::peer_credentials(server.get());
+  static Result<Connector> look_up(os::Descriptor server) {
+    const auto credentials = os::peer_credentials(server.get());
     if (!credentials) return credentials.error();
     Connector name;
-    name.socket_ = posix::PeerSocket(std::move(server));
+    name.socket_ = os::PeerSocket(std::move(server));
     name.credentials_ = *credentials;
     return name;
   }
 
   static Result<Connector> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
-    auto socket = posix::connect_to_name(name);
+    auto socket = os::connect_to_name(name);
     if (!socket) return socket.error();
     return look_up(std::move(*socket));
   }
@@ -216,9 +216,7 @@ class BasicSocketTransport {
     return rights_.size() == 0 || reader_.readable() ? 0 : reader_.unfinished();
   }
 
-  bool readable() const {
-    return has_unread() || posix::is_ready(Interest::to_read(socket_.get()));
-  }
+  bool readable() const { return has_unread() || os::is_ready(Interest::to_read(socket_.get())); }
 
   Armed arm(const detail::FrameQueue& queue) {
     const bool wants_room = !queue.empty() && !retries_;
@@ -232,10 +230,10 @@ class BasicSocketTransport {
 
   /// Two ends of a socket pair.
   static Result<std::pair<BasicSocketTransport, BasicSocketTransport>> pair() {
-    auto sockets = posix::stream_pair();
+    auto sockets = os::stream_pair();
     if (!sockets) return sockets.error();
-    return std::pair(BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[0]))),
-                     BasicSocketTransport(posix::PeerSocket(std::move((*sockets)[1]))));
+    return std::pair(BasicSocketTransport(os::PeerSocket(std::move((*sockets)[0]))),
+                     BasicSocketTransport(os::PeerSocket(std::move((*sockets)[1]))));
   }
 
   /// The socket; or, if something was read and not given yet, a packed endpoint with the socket, a
@@ -249,29 +247,28 @@ class BasicSocketTransport {
     if (unread.size() == 0 && rights_.size() == 0) {
       return detail::Right{std::move(socket_)};
     }
-    const auto file = posix::memory_file_of(unread.bytes());
+    const auto file = os::memory_file_of(unread.bytes());
     if (!file) return file.error();
-    auto packed = posix::packet_pair();
+    auto packed = os::packet_pair();
     if (!packed) return packed.error();
     const auto& [in, out_end] = *packed;
     const std::array contents{socket_.get(), file->get()};
-    if (auto put = posix::send_packet(in.get(), endpoint_packet, contents); !put)
-      return put.error();
+    if (auto put = os::send_packet(in.get(), endpoint_packet, contents); !put) return put.error();
     for (std::size_t i = 0; i != rights_.size();) {
-      std::array<int, posix::max_descriptors> some;
+      std::array<int, os::max_descriptors> some;
       std::size_t count = 0;
       while (i != rights_.size() && count != some.size()) some[count++] = rights_.at(i++);
-      const auto put = posix::send_packet(in.get(), endpoint_packet, std::span(some).first(count));
+      const auto put = os::send_packet(in.get(), endpoint_packet, std::span(some).first(count));
       if (!put) return put.error();
     }
     return detail::Right{std::move((*packed)[1])};
   }
 
   static Result<BasicSocketTransport> attach(detail::Right& right) {
-    if (posix::is_connected_stream(right.descriptor.get())) {
-      return BasicSocketTransport(posix::PeerSocket(std::move(right.descriptor)));
+    if (os::is_connected_stream(right.descriptor.get())) {
+      return BasicSocketTransport(os::PeerSocket(std::move(right.descriptor)));
     }
-    if (!posix::is_connected_socket(right.descriptor.get(), posix::packet_socket)) {
+    if (!os::is_connected_socket(right.descriptor.get(), os::packet_socket)) {
       return Errc::wrong_right;
     }
     return unpack(right.descriptor);
@@ -283,25 +280,25 @@ class BasicSocketTransport {
   /// A large message that has not come in whole, and what a reader may have read behind it.
   static constexpr std::size_t max_backlog_bytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
 
-  explicit BasicSocketTransport(posix::PeerSocket socket) : socket_(std::move(socket)) {}
+  explicit BasicSocketTransport(os::PeerSocket socket) : socket_(std::move(socket)) {}
 
-  static Result<BasicSocketTransport> unpack(const posix::Descriptor& packed) {
+  static Result<BasicSocketTransport> unpack(const os::Descriptor& packed) {
     std::array<std::byte, 1> packet;
     // Another transport's packed endpoint stays whole.
-    if (posix::next_packet_bytes(packed, 2) != 1) return Errc::wrong_right;
-    posix::DescriptorQueue contents;
-    const auto got = posix::receive_packet(packed.get(), packet, contents);
+    if (os::next_packet_bytes(packed, 2) != 1) return Errc::wrong_right;
+    os::DescriptorQueue contents;
+    const auto got = os::receive_packet(packed.get(), packet, contents);
     if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
     if (contents.size() != 2) return Errc::wrong_right;
-    posix::UnseenDescriptor socket = contents.pop();
-    const posix::UnseenDescriptor file = contents.pop();
-    if (!posix::is_connected_stream(socket.get())) return Errc::wrong_right;
-    auto backlog = posix::contents_of(file.get(), max_backlog_bytes);
+    os::UnseenDescriptor socket = contents.pop();
+    const os::UnseenDescriptor file = contents.pop();
+    if (!os::is_connected_stream(socket.get())) return Errc::wrong_right;
+    auto backlog = os::contents_of(file.get(), max_backlog_bytes);
     if (!backlog) return backlog.error();
-    BasicSocketTransport link{posix::PeerSocket(std::move(socket))};
+    BasicSocketTransport link{os::PeerSocket(std::move(socket))};
     link.backlog_ = std::move(*backlog);
     for (int packets = 0; packets != 3 && link.rights_.has_room(); ++packets) {
-      const auto more = posix::receive_packet(packed.get(), packet, link.rights_);
+      const auto more = os::receive_packet(packed.get(), packet, link.rights_);
       if (more) continue;
       const std::error_code end = more.error();
       if (end == Errc::would_block || end == Errc::peer_closed) return link;
@@ -325,9 +322,9 @@ class BasicSocketTransport {
     }
     // An honest sender's are asked for before more than those of the next message have come.
     if (rights_.size() > max_rights_) return Errc::malformed;
-    if (!posix::can_close_unseen(2 * posix::max_descriptors)) return Errc::would_block;
+    if (!os::can_close_unseen(2 * os::max_descriptors)) return Errc::would_block;
     const std::size_t before = rights_.size();
-    const auto got = posix::receive_packet(socket_.get(), room, rights_);
+    const auto got = os::receive_packet(socket_.get(), room, rights_);
     // The kernel gives no more than one message's at once.
     if (rights_.size() - before > max_rights_) return Errc::too_many_rights;
     return got;
@@ -370,15 +367,15 @@ class BasicSocketTransport {
     return received;
   }
 
-  posix::PeerSocket socket_;
+  os::PeerSocket socket_;
   detail::FrameReader reader_{detail::max_rights};
   bool retries_ = false;
   /// How many rights a message may have here.
   std::size_t max_rights_ = detail::max_rights;
   /// Of messages that were read and not given yet.
-  posix::DescriptorQueue rights_;
+  os::DescriptorQueue rights_;
   /// What the former owner of this end had read and not given.
-  posix::Mapping backlog_;
+  os::Mapping backlog_;
   std::size_t backlog_read_ = 0;
 };
 

@@ -384,7 +384,7 @@ class BasicZmqTransport {
   }
 
   auto writer() {
-    return [this](std::span<const posix::GatheredPart> parts) { return link_.write(parts); };
+    return [this](std::span<const os::GatheredPart> parts) { return link_.write(parts); };
   }
 
   detail::ZmqLink link_;

@@ -44,8 +44,8 @@ class ChildProcess {
   /// Blocking: never, but for the start itself.
   [[nodiscard]] static Result<ChildProcess> start(const std::string& program,
                                                   const std::vector<std::string>& arguments,
-                                                  const posix::Descriptor& input) {
-    auto child = posix::spawn(program, arguments, {input.get()});
+                                                  const os::Descriptor& input) {
+    auto child = os::spawn(program, arguments, {input.get()});
     if (!child) return child.error();
     return ChildProcess(std::move(*child));
   }
@@ -63,7 +63,7 @@ class ChildProcess {
   Result<void> kill(int = 0) noexcept {
     if (!child_.process) return Errc::closed;
     if (::TerminateProcess(child_.process.get(), 1)) return {};
-    return posix::is_set(child_.process.get()) ? Result<void>() : posix::last_error();
+    return os::is_set(child_.process.get()) ? Result<void>() : os::last_error();
   }
 
   /// Waits for the end; asked again, it repeats the answer.
@@ -75,12 +75,12 @@ class ChildProcess {
     if (!child_.process) return ended_;
     const auto deadline = detail::Deadline::after(duration);
     const auto end = Interest::to_read(child_.process.get());
-    while (!posix::is_set(end.handle)) {
+    while (!os::is_set(end.handle)) {
       if (deadline.passed()) return Errc::timed_out;
-      if (auto slept = posix::wait_for({end}, deadline); !slept) return slept.error();
+      if (auto slept = os::wait_for({end}, deadline); !slept) return slept.error();
     }
     DWORD code = 0;
-    if (!::GetExitCodeProcess(end.handle, &code)) return posix::last_error();
+    if (!::GetExitCodeProcess(end.handle, &code)) return os::last_error();
     child_ = {};
     ended_ = ExitStatus{static_cast<int>(code), 0};
     return ended_;
@@ -88,15 +88,15 @@ class ChildProcess {
 
   /// Lets go of the child, which then may outlive this process.
   [[nodiscard]] std::int32_t release() noexcept {
-    posix::let_live(child_);
+    os::let_live(child_);
     ended_ = Errc::closed;
     return static_cast<std::int32_t>(std::exchange(child_, {}).id);
   }
 
  private:
-  explicit ChildProcess(posix::Spawned child) : child_(std::move(child)) {}
+  explicit ChildProcess(os::Spawned child) : child_(std::move(child)) {}
 
-  posix::Spawned child_;
+  os::Spawned child_;
   Result<ExitStatus> ended_ = Errc::closed;
 };
 

@@ -23,7 +23,7 @@ TEST_CASE("epoll misses nothing under load, as a level and as an edge", "[zmq][n
         serving.server.run([&](const Count& count) { serving.server.send(count).value(); }));
   });
   auto client = ZmqCountLink::connect(serving.endpoint, token, long_enough).value();
-  const strait::posix::Descriptor loop(::epoll_create1(EPOLL_CLOEXEC));
+  const strait::os::Descriptor loop(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event event{};
   event.events = EPOLLIN | mode;
   REQUIRE(::epoll_ctl(loop.get(), EPOLL_CTL_ADD, client.native_handle().value(), &event) == 0);

@@ -67,7 +67,7 @@ const ChildRole server_machine("zmq server machine", [](const ChildArguments& ar
   child::require(server.has_value());
   child::write_line("listening");
   const strait::Interests orders{strait::Interest::to_read(STDIN_FILENO)};
-  while (!strait::posix::is_ready(orders.in)) {
+  while (!strait::os::is_ready(orders.in)) {
     child::require(server->wait(listener, 1ms).has_value());
     server->for_each([&](ZmqCountLink& link) {
       auto& sent = listener.clients[&link].sent;

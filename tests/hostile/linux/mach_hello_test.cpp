@@ -77,7 +77,7 @@ TEST_CASE("descriptors that come with a Hello are not taken", "[hostile][mach]")
                                   std::vector<int>(253, file.get())}) {
     const auto client = knock(server.name);
     // Since Linux 6.16 they don't even get to the server.
-    if (!strait::posix::send_packet(client.get(), server.hello(), descriptors)) {
+    if (!strait::os::send_packet(client.get(), server.hello(), descriptors)) {
       CHECK(server.verdicts().empty());
       say(client, {});
       CHECK(server.verdicts() == just(Errc::peer_closed));
@@ -98,9 +98,9 @@ TEST_CASE("a client that speaks as ever to a port is understood, and answered as
   REQUIRE(link.poll(deaf));
   REQUIRE_FALSE(link.waiting_connect());
   // With the Welcome come sockets and memory, of the server's lane and of this client's.
-  strait::posix::DescriptorQueue descriptors;
+  strait::os::DescriptorQueue descriptors;
   std::array<std::byte, strait::detail::HandshakeBytes::capacity> answer;
-  const auto size = strait::posix::receive_packet(socket.get(), answer, descriptors).value();
+  const auto size = strait::os::receive_packet(socket.get(), answer, descriptors).value();
   CHECK(wire::to_hex(Bytes(answer).first(size)) == wire::good_welcome);
   REQUIRE(descriptors.size() == 4);
   const auto in_socket = descriptors.pop();
@@ -162,14 +162,14 @@ TEST_CASE("a wrong version, token or schema is told to the client", "[hostile][m
     say(client, std::as_bytes(std::span(&hello, 1)));
     const auto verdicts = server.verdicts();
     REQUIRE(verdicts.size() == 1);
-    strait::posix::DescriptorQueue descriptors;
+    strait::os::DescriptorQueue descriptors;
     std::array<std::byte, strait::detail::HandshakeBytes::capacity> answer;
-    const auto size = strait::posix::receive_packet(client.get(), answer, descriptors);
+    const auto size = strait::os::receive_packet(client.get(), answer, descriptors);
     REQUIRE(size);
     CHECK(strait::detail::check_welcome(std::span(answer).first(*size)).error() == verdicts[0]);
     // And nothing but that: no descriptor came, and the server hangs up.
     CHECK(descriptors.size() == 0);
-    CHECK(strait::posix::receive_packet(client.get(), answer, descriptors).error() ==
+    CHECK(strait::os::receive_packet(client.get(), answer, descriptors).error() ==
           Errc::peer_closed);
     return verdicts[0];
   };
@@ -205,7 +205,7 @@ TEST_CASE("a client that has gone or does not read when it is welcomed is no tro
   CHECK(server.verdicts() == just(Errc::peer_closed));
   // It has switched descriptors off for its own end: the Welcome can't be sent.
   const auto deaf_client = knock(server.name);
-  strait::posix::refuse_descriptors(deaf_client.get());
+  strait::os::refuse_descriptors(deaf_client.get());
   say(deaf_client, server.hello());
   const auto verdicts = server.link.poll(deaf);
   REQUIRE(verdicts);
@@ -243,8 +243,7 @@ TEST_CASE("a silent client's time runs out while the server waits", "[hostile][m
   CHECK(server.observer().seen[0].why == Errc::handshake_timeout);
   CHECK(server.waiting_connect());
   // The one that was given up is gone.
-  strait::posix::DescriptorQueue descriptors;
+  strait::os::DescriptorQueue descriptors;
   std::array<std::byte, 8> packet;
-  CHECK(strait::posix::receive_packet(silent.get(), packet, descriptors).error() ==
-        Errc::peer_closed);
+  CHECK(strait::os::receive_packet(silent.get(), packet, descriptors).error() == Errc::peer_closed);
 }

@@ -21,8 +21,8 @@ using strait::linux_mach::PackedEndpointLabel;
 using strait::linux_mach::ReceiveRight;
 using strait::linux_mach::RingMemory;
 using strait::linux_mach::SendRight;
-using strait::posix::memory_file_of;
-using strait::posix::socket_pair;
+using strait::os::memory_file_of;
+using strait::os::socket_pair;
 
 namespace {
 
@@ -47,10 +47,10 @@ struct Contents {
     return pack(descriptors, std::as_bytes(std::span(&label, 1)));
   }
   Right pack(std::span<const int> descriptors, View bytes) const {
-    REQUIRE(strait::posix::send_packet(sockets[0].get(), bytes, descriptors));
+    REQUIRE(strait::os::send_packet(sockets[0].get(), bytes, descriptors));
     for (const std::size_t count : later) {
       const std::vector<int> copies(count, file.get());
-      REQUIRE(strait::posix::send_packet(sockets[0].get(), pattern(1), copies));
+      REQUIRE(strait::os::send_packet(sockets[0].get(), pattern(1), copies));
     }
     return {std::move(sockets[1])};
   }
@@ -63,7 +63,7 @@ struct Contents {
 
   PackedEndpointLabel label{PackedEndpointLabel::own_magic, 0, 0, 0, 0};
   std::vector<std::size_t> later;
-  Descriptor file = strait::posix::open("/dev/null", O_RDONLY).value();
+  Descriptor file = strait::os::open("/dev/null", O_RDONLY).value();
   ReceiveRight in = ReceiveRight::create(std::size_t{256} << 10).value();
   ReceiveRight in_of_theirs = ReceiveRight::create(std::size_t{1} << 20).value();
   SendRight their_out;
@@ -90,7 +90,7 @@ TEST_CASE("what is no packed endpoint is left as it is", "[hostile][rights][mach
     CHECK(right.descriptor);
     return link ? std::error_code() : link.error();
   };
-  CHECK(attach(strait::posix::open("/dev/null", O_RDONLY).value()) == Errc::wrong_right);
+  CHECK(attach(strait::os::open("/dev/null", O_RDONLY).value()) == Errc::wrong_right);
   CHECK(attach(std::move(socket_pair(SOCK_STREAM).value()[0])) == Errc::wrong_right);
   CHECK(attach(std::move(socket_pair(SOCK_DGRAM).value()[0])) == Errc::wrong_right);
   CHECK(attach(std::move(socket_pair(SOCK_SEQPACKET).value()[0])) == Errc::wrong_right);
@@ -137,13 +137,13 @@ TEST_CASE("lanes in a packed endpoint are a peer's lanes", "[hostile][rights][ma
   const std::size_t lane = GENERATE(0u, 2u);
   std::vector<Descriptor> owned;
   std::error_code expected = make_error_code(Errc::bad_region);
-  const std::size_t page = strait::posix::page_size();
+  const std::size_t page = strait::os::page_size();
   const auto ring = [&](std::size_t bytes, unsigned seals) {
-    owned.push_back(strait::posix::create_memory_file("x", bytes).value());
-    REQUIRE(strait::posix::add_seals(owned.back().get(), seals));
+    owned.push_back(strait::os::create_memory_file("x", bytes).value());
+    REQUIRE(strait::os::add_seals(owned.back().get(), seals));
     first[lane + 1] = owned.back().get();
   };
-  constexpr unsigned sealed = strait::posix::seals_of_size;
+  constexpr unsigned sealed = strait::os::seals_of_size;
   SECTION("socket and memory the other way round") {
     std::swap(first[lane], first[lane + 1]);
     expected = make_error_code(Errc::malformed);
@@ -159,12 +159,10 @@ TEST_CASE("lanes in a packed endpoint are a peer's lanes", "[hostile][rights][ma
   SECTION("memory of no size") { ring(0, sealed); }
   SECTION("memory of an odd size") { ring(page + 262'144 + page, sealed); }
   SECTION("memory of a huge size") { ring(page + (std::size_t{128} << 20), sealed); }
-  SECTION("memory that can't be written to") {
-    ring(page + 262'144, strait::posix::seals_of_content);
-  }
+  SECTION("memory that can't be written to") { ring(page + 262'144, strait::os::seals_of_content); }
   SECTION("memory open for reading alone") {
     const std::string path = "/proc/self/fd/" + std::to_string(first[lane + 1]);
-    owned.push_back(strait::posix::open(path.c_str(), O_RDONLY).value());
+    owned.push_back(strait::os::open(path.c_str(), O_RDONLY).value());
     first[lane + 1] = owned.back().get();
   }
   CHECK(contents.open(first) == expected);
@@ -241,8 +239,8 @@ TEST_CASE("a message that had come in part is a peer's message", "[hostile][righ
     CHECK(inbox.rights[0].size() == 3);
   }
   SECTION("of holes, which would be its reader's to fill") {
-    const auto huge = strait::posix::create_memory_file("x", std::size_t{1} << 40).value();
-    REQUIRE(strait::posix::add_seals(huge.get(), strait::posix::seals_of_content));
+    const auto huge = strait::os::create_memory_file("x", std::size_t{1} << 40).value();
+    REQUIRE(strait::os::add_seals(huge.get(), strait::os::seals_of_content));
     first.push_back(huge.get());
     CHECK(contents.open(first) == Errc::bad_region);
   }
@@ -259,8 +257,8 @@ TEST_CASE("a message that had come in part is a peer's message", "[hostile][righ
     CHECK(poll_until_error(link, inbox) == Errc::message_too_large);
   }
   SECTION("that could change") {
-    const auto file = strait::posix::create_memory_file("x", 100).value();
-    REQUIRE(strait::posix::add_seals(file.get(), strait::posix::seals_of_size));
+    const auto file = strait::os::create_memory_file("x", 100).value();
+    REQUIRE(strait::os::add_seals(file.get(), strait::os::seals_of_size));
     first.push_back(file.get());
     CHECK(contents.open(first) == Errc::bad_region);
   }

@@ -173,7 +173,7 @@ TEST_CASE("a region that is not what it claims ends the channel", "[hostile][mac
   CHECK(with(4096, memory_file(4096, strait::linux_mach::seals_of_size)) == Errc::bad_region);
   CHECK(with(4097, memory_file(4096, all)) == Errc::bad_region);
   CHECK(with(1, memory_file(0, all)) == Errc::bad_region);
-  CHECK(with(8, strait::posix::open("/dev/zero", O_RDWR).value()) == Errc::bad_region);
+  CHECK(with(8, strait::os::open("/dev/zero", O_RDWR).value()) == Errc::bad_region);
   CHECK(with(8, socket_pair()[0]) == Errc::bad_region);
   for (const std::uint64_t huge :
        {std::uint64_t{1} << 63, ~std::uint64_t{0}, std::uint64_t{limits.max_message_bytes} + 1}) {
@@ -319,7 +319,7 @@ TEST_CASE("doorbells without end do not keep the channel from its user", "[hosti
   Connected channel;
   std::atomic<bool> stop = false;
   const auto flood = [&](int socket) {
-    while (!stop) static_cast<void>(strait::posix::send_packet(socket, FarLane::one_byte));
+    while (!stop) static_cast<void>(strait::os::send_packet(socket, FarLane::one_byte));
   };
   // On both lanes, by two threads.
   std::thread first(flood, channel.peer.out.socket.get());

@@ -23,7 +23,7 @@ struct Rogue {
   Link link = Link::listen(name, token).value();
   RightsInbox inbox;
   RawClient peer{link, inbox, name, token};
-  Descriptor file = strait::posix::open("/dev/null", O_RDONLY).value();
+  Descriptor file = strait::os::open("/dev/null", O_RDONLY).value();
 
   /// Puts descriptors under way, and a record that says that there are `claimed`.
   void say(std::uint8_t kind, std::size_t passed, std::uint8_t claimed) {

@@ -79,7 +79,7 @@ TEST_CASE("a send waits once for a reader that makes room bit by bit, not for ea
 
 TEST_CASE("descriptors whose record does not come are not collected", "[hostile][mach][rights]") {
   Rogue rogue;
-  const auto file = strait::posix::open("/dev/null", O_RDONLY).value();
+  const auto file = strait::os::open("/dev/null", O_RDONLY).value();
   for (int i = 0; i != 40; ++i) {
     if (!rogue.peer.out.pass(std::vector<int>(8, file.get()))) break;
   }
@@ -130,10 +130,10 @@ TEST_CASE("a late doorbell for what was read already does not leave the reader a
     constexpr auto by_futex = static_cast<std::uint32_t>(strait::linux_mach::Doorbell::futex);
     wait_for_wish([&](std::uint32_t wish) { return wish == by_futex; });
     asleep.exchange(0);
-    strait::posix::futex_wake(asleep);
+    strait::os::futex_wake(asleep);
     asked_again = wait_for_wish([](std::uint32_t wish) { return wish != 0; });
     rogue.peer.out.ring.write({3, 0, whole, 0}, pattern(3));
-    if (asleep.exchange(0) == by_futex) strait::posix::futex_wake(asleep);
+    if (asleep.exchange(0) == by_futex) strait::os::futex_wake(asleep);
     static_cast<void>(rogue.peer.out.pass({}));
   });
   CHECK(rogue.link.wait(rogue.inbox, 20s).value() == 1);

@@ -117,7 +117,7 @@ TEST_CASE("a Welcome whose memory is no ring is turned down", "[hostile][mach]")
   files.push_back(memory_file(page() + ring + 8));
   files.push_back(memory_file(page() + (std::size_t{1} << 30)));
   files.push_back(memory_file(std::size_t{1} << 50));
-  files.push_back(strait::posix::open("/dev/zero", O_RDWR).value());
+  files.push_back(strait::os::open("/dev/zero", O_RDWR).value());
   for (std::size_t i = 0; i != files.size() + 1; ++i) {
     CAPTURE(i);
     const Lanes lanes;
@@ -141,7 +141,7 @@ TEST_CASE("a Welcome whose socket is none, or of another kind, is turned down", 
   auto stream = socket_pair(SOCK_STREAM);
   auto datagram = socket_pair(SOCK_DGRAM);
   const Descriptor inet(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto null = strait::posix::open("/dev/null", O_RDWR).value();
+  const auto null = strait::os::open("/dev/null", O_RDWR).value();
   const Lanes lanes;
   for (const int socket :
        {stream[0].get(), datagram[0].get(), inet.get(), null.get(), lanes.to_client.memory.get()}) {

@@ -67,7 +67,7 @@ const strait_test::ChildRole silent_crowd(
     "other_user.silent_crowd", [](const strait_test::ChildArguments& arguments) {
       become_nobody();
       const auto address = strait::linux_mach::Address::of(arguments.at(0)).value();
-      std::vector<strait::posix::Descriptor> open;
+      std::vector<strait::os::Descriptor> open;
       for (int i = 0; i != 20; ++i) {
         open.push_back(strait::linux_mach::new_socket().value());
         strait_test::child::require(::connect(open.back().get(), address.get(), address.size) == 0,

@@ -33,17 +33,16 @@ const ChildRole zombie_role("hostile.zombie", [](const ChildArguments&) {
   const auto socket = strait::linux_mach::new_socket().value();
   child::require(::connect(socket.get(), address.get(), address.size) == 0, "found");
   const auto hello = RawClient::hello_of<MachLink>(rendezvous.token);
-  child::require(strait::posix::send_packet(socket.get(), hello.bytes()).has_value(), "Hello");
+  child::require(strait::os::send_packet(socket.get(), hello.bytes()).has_value(), "Hello");
   const strait::Interests welcome_comes{strait::Interest::to_read(socket.get())};
-  child::require(
-      strait::posix::wait_for(welcome_comes, strait::detail::Deadline::after(long_enough))
-          .has_value());
-  strait::posix::DescriptorQueue lanes;
+  child::require(strait::os::wait_for(welcome_comes, strait::detail::Deadline::after(long_enough))
+                     .has_value());
+  strait::os::DescriptorQueue lanes;
   std::array<std::byte, 128> bytes;
-  child::require(strait::posix::receive_packet(socket.get(), bytes, lanes).has_value(), "lanes");
+  child::require(strait::os::receive_packet(socket.get(), bytes, lanes).has_value(), "lanes");
   child::require(lanes.size() == 4, "four descriptors");
   const std::array own{lanes.at(2)};
-  child::require(strait::posix::send_packet(lanes.at(2), std::array{std::byte{0}}, own).has_value(),
+  child::require(strait::os::send_packet(lanes.at(2), std::array{std::byte{0}}, own).has_value(),
                  "sent");
   return 0;
 });
@@ -62,7 +61,7 @@ const ChildRole half_zombie_role("hostile.half_zombie", [](const ChildArguments&
   const strait::detail::FrameHeader half{100, 0, 0, 1};
   const std::array own{right.descriptor.get()};
   child::require(
-      strait::posix::send_packet(right.descriptor.get(), std::as_bytes(std::span(&half, 1)), own)
+      strait::os::send_packet(right.descriptor.get(), std::as_bytes(std::span(&half, 1)), own)
           .has_value(),
       "sent");
   return 0;
@@ -82,11 +81,11 @@ const ChildRole crowded_role("hostile.crowded", [](const ChildArguments&) {
   }
   const rlimit few{64, 64};
   child::require(::setrlimit(RLIMIT_NOFILE, &few) == 0, "a limit");
-  auto hog = strait::posix::socket_pair(SOCK_STREAM).value();
-  const auto file = strait::posix::open("/dev/null", O_RDONLY).value();
+  auto hog = strait::os::socket_pair(SOCK_STREAM).value();
+  const auto file = strait::os::open("/dev/null", O_RDONLY).value();
   const std::vector<int> some(30, file.get());
   int packets = 0;
-  while (strait::posix::send_packet(hog[0].get(), std::array{std::byte{0}}, some)) ++packets;
+  while (strait::os::send_packet(hog[0].get(), std::array{std::byte{0}}, some)) ++packets;
   child::require(packets != 0, "something under way");
   for (const bool mach : {true, false}) {
     const auto run = [&](auto ends) {
@@ -97,14 +96,14 @@ const ChildRole crowded_role("hostile.crowded", [](const ChildArguments&) {
       child::require(ends.near.send(pattern(2)).has_value(), "queued behind");
       child::require(ends.near.queued_bytes() != 0, "waiting");
       child::require(!ends.near.flush(std::chrono::milliseconds{30}).has_value(), "still waiting");
-      strait::posix::DescriptorQueue arrived;
+      strait::os::DescriptorQueue arrived;
       std::array<std::byte, 1> byte;
       for (int i = 0; i != packets; ++i) {
         // What arrived before is closed by another thread, and there is room for no more than once
         // as many.
         const auto patience = strait::detail::Deadline::after(long_enough);
         while (open_descriptors() >= 32 && !patience.passed()) std::this_thread::yield();
-        child::require(strait::posix::receive_packet(hog[1].get(), byte, arrived).has_value(),
+        child::require(strait::os::receive_packet(hog[1].get(), byte, arrived).has_value(),
                        "arrived");
         arrived.truncate(0);
       }
@@ -115,7 +114,7 @@ const ChildRole crowded_role("hostile.crowded", [](const ChildArguments&) {
       child::require(ends.at_far.rights[0].size() == 1, "with its right");
       for (int i = 0; i != packets; ++i) {
         child::require(
-            strait::posix::send_packet(hog[0].get(), std::array{std::byte{0}}, some).has_value());
+            strait::os::send_packet(hog[0].get(), std::array{std::byte{0}}, some).has_value());
       }
     };
     mach ? run(Ends<MachLink>::make()) : run(Ends<RawLink<strait::SocketTransport>>::make());

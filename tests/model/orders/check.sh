@@ -16,7 +16,7 @@ modelled() {
     -e 's/return std::atomic_ref<std::uint64_t>\(.*$/return model::word_at(at);/' \
     -e 's/std::atomic_ref<std::uint64_t>/model::Atomic<std::uint64_t>\&/' \
     -e 's/std::atomic</model::Atomic</g' -e 's/std::memory_order_/rl::mo_/g' \
-    -e 's/posix::futex/model::futex/'
+    -e 's/os::futex/model::futex/'
 }
 
 # runs NAME COMPILER...: compiles and runs the model with the header that is given as input.

@@ -20,7 +20,7 @@
 
 using namespace strait_test;
 using strait::ActivatedSocket;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -49,7 +49,7 @@ struct Place {
 /// As a service manager makes one: it blocks.
 Descriptor listen_at(const std::string& path, int type) {
   Descriptor socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-  const auto address = strait::posix::SocketPath::of(path).value();
+  const auto address = strait::os::SocketPath::of(path).value();
   REQUIRE(::bind(socket.get(), address.get(), address.size) == 0);
   REQUIRE(::listen(socket.get(), 16) == 0);
   return socket;
@@ -178,8 +178,8 @@ TEST_CASE("what is no socket for a server is told as what it is", "[process][act
   const Place<Socket> stream;
   const auto packets = listen_at(mach.socket, SOCK_SEQPACKET);
   const auto streams = listen_at(stream.socket, SOCK_STREAM);
-  const auto pipe = strait::posix::pipe_pair().value();
-  const auto pair = strait::posix::stream_pair().value();
+  const auto pipe = strait::os::pipe_pair().value();
+  const auto pair = strait::os::stream_pair().value();
   const Descriptor internet(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(internet);
   const auto refuses = [&]<class T>(int fd, std::errc why) {

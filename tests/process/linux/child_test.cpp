@@ -20,7 +20,7 @@ namespace {
 
 /// A program that goes on until it is killed.
 ChildProcess sleeper() {
-  auto input = strait::posix::open("/dev/null", O_RDONLY).value();
+  auto input = strait::os::open("/dev/null", O_RDONLY).value();
   return ChildProcess::start("/bin/sleep", {"1000"}, input).value();
 }
 

@@ -1,7 +1,7 @@
 // What no section can promise is not to be had, and neither is what no pipe carries.
 // expect: strait: Windows has no seals, so no region is safe from its sender, and nothing goes out
 // expect: strait: this transport has no pairs of connected ends; use SocketTransport or
-// expect: strait: rights are posix::Descriptor, SharedMemory, Semaphore and Channel over a
+// expect: strait: rights are os::Descriptor, SharedMemory, Semaphore and Channel over a
 
 #include <strait/channel.hpp>
 #include <strait/rights/rights.hpp>
@@ -30,7 +30,7 @@ void pair() {
 #endif
 }
 
-strait::Result<void> add(strait::Rights& rights, Link& link, strait::posix::Descriptor& handle) {
+strait::Result<void> add(strait::Rights& rights, Link& link, strait::os::Descriptor& handle) {
 #if STRAIT_REJECT == 3
   return rights.add(std::move(link));
 #else

@@ -59,10 +59,10 @@ bool front_is(const FrameQueue& queue, const ModelFrame& wanted) {
 }
 
 Bytes gathered(const FrameQueue& queue) {
-  std::vector<strait::posix::GatheredPart> parts(10'000);
+  std::vector<strait::os::GatheredPart> parts(10'000);
   parts.resize(queue.gather(parts));
   Bytes bytes;
-  for (const strait::posix::GatheredPart& part : parts) {
+  for (const strait::os::GatheredPart& part : parts) {
     const auto* begin = static_cast<const std::byte*>(part.iov_base);
     bytes.insert(bytes.end(), begin, begin + part.iov_len);
   }
@@ -135,7 +135,7 @@ TEST_CASE("a queue written as a stream is its frames one behind the other", "[fr
 
 TEST_CASE("gathering fills no more parts than there are", "[frame_queue]") {
   FrameQueue queue;
-  std::array<strait::posix::GatheredPart, 2> parts;
+  std::array<strait::os::GatheredPart, 2> parts;
   CHECK(queue.gather(parts) == 0);
   for (int i = 0; i != 5; ++i) REQUIRE(push(queue, 1, Bytes(60'000)));
   CHECK(queue.gather(parts) == 2);

@@ -26,8 +26,8 @@ class LogFile {
  public:
   LogFile() {
     const std::string path = unique_path("log");
-    file_ = strait::posix::replace_file(path).value();
-    reading_ = strait::posix::open_to_read(path).value();
+    file_ = strait::os::replace_file(path).value();
+    reading_ = strait::os::open_to_read(path).value();
     ::unlink(path.c_str());
   }
   int get() const { return file_.get(); }
@@ -46,8 +46,8 @@ class LogFile {
   }
 
  private:
-  strait::posix::Descriptor file_;
-  strait::posix::Descriptor reading_;
+  strait::os::Descriptor file_;
+  strait::os::Descriptor reading_;
 };
 
 struct LogPing {
@@ -231,7 +231,7 @@ TEST_CASE("the level is one of its words, or else info, and that is said", "[obs
 
 TEST_CASE("a log that can't be written is no signal and no failure", "[observer][log]") {
   Fork child([] {
-    auto pipe = strait::posix::pipe_pair().value();
+    auto pipe = strait::os::pipe_pair().value();
     pipe[0].reset();
     LogObserver broken(LogLevel::debug, pipe[1].get());
     broken.on_send("Type", 1, 1);

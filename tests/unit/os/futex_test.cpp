@@ -15,7 +15,7 @@ namespace {
 /// How long a wait for a word took that stays as it is.
 Clock::duration waited(std::atomic<std::uint32_t>& word, std::chrono::nanoseconds limit) {
   const auto begin = Clock::now();
-  strait::posix::futex_wait(word, 7, limit);
+  strait::os::futex_wait(word, 7, limit);
   return Clock::now() - begin;
 }
 
@@ -41,7 +41,7 @@ TEST_CASE("a futex that is woken, or has changed, is not waited for any longer",
   word->store(7);
   std::thread waker([&] {
     word->store(8);
-    strait::posix::futex_wake(*word);
+    strait::os::futex_wake(*word);
   });
   CHECK(waited(*word, 1min) < 30s);
   waker.join();

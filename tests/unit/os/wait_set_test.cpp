@@ -12,8 +12,8 @@
 
 #include "support/catch.hpp"
 
-using strait::posix::Descriptor;
-using strait::posix::WaitSet;
+using strait::os::Descriptor;
+using strait::os::WaitSet;
 
 namespace {
 
@@ -35,7 +35,7 @@ struct Pipe {
 };
 
 bool ready(const WaitSet& set) {
-  return strait::posix::is_ready(strait::Interest::to_read(set.native_handle()));
+  return strait::os::is_ready(strait::Interest::to_read(set.native_handle()));
 }
 
 }  // namespace
@@ -148,8 +148,8 @@ TEST_CASE("a wait set wakes up by itself at the time that was set, once", "[wait
   set.wake_at(Deadline::after(std::chrono::hours{1}));
   CHECK_FALSE(ready(set));
   set.wake_at(Deadline::after(std::chrono::milliseconds{1}));
-  REQUIRE(strait::posix::wait_for({strait::Interest::to_read(set.native_handle())},
-                                  Deadline::after(std::chrono::minutes{1})));
+  REQUIRE(strait::os::wait_for({strait::Interest::to_read(set.native_handle())},
+                               Deadline::after(std::chrono::minutes{1})));
   CHECK(ready(set));
   std::array<int, 4> members;
   CHECK(set.ready(members).value() == 0);  // the timer is none of them

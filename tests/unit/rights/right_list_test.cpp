@@ -10,7 +10,7 @@
 
 using strait::detail::Right;
 using strait::detail::RightList;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -21,7 +21,7 @@ struct Made {
 
   explicit Made(std::size_t count) {
     for (std::size_t i = 0; i != count; ++i) {
-      auto file = strait::posix::open("/dev/null", O_RDONLY).value();
+      auto file = strait::os::open("/dev/null", O_RDONLY).value();
       numbers.push_back(file.get());
       REQUIRE(list.push({std::move(file)}));
     }

@@ -14,7 +14,7 @@ using strait::detail::Right;
 
 TEST_CASE("shared memory has the size it was made with, and is zero", "[shared_memory]") {
   for (const std::size_t asked : {1u, 4095u, 4096u, 4097u, 1'000'000u}) {
-    const std::size_t size = strait::posix::memory_file_bytes(asked);
+    const std::size_t size = strait::os::memory_file_bytes(asked);
     CHECK(size >= asked);
     const auto memory = SharedMemory::create(asked).value();
     CHECK(memory.size_bytes() == size);
@@ -72,5 +72,5 @@ TEST_CASE("memory that was given away is there no more", "[shared_memory]") {
   CHECK_FALSE(memory.map());
   memory = SharedMemory::from_right(right).value();
   CHECK_FALSE(right.descriptor);
-  CHECK(memory.size_bytes() == strait::posix::memory_file_bytes(100));
+  CHECK(memory.size_bytes() == strait::os::memory_file_bytes(100));
 }

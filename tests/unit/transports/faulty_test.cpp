@@ -164,8 +164,8 @@ TEST_CASE("a loop that waits for a channel hears of room that a script gives", "
   Values none;
   while (script.sent() == 0) {
     const auto handle = strait::Interest::to_read(mine.native_handle());
-    REQUIRE(strait::posix::wait_for({handle}, strait::detail::Deadline::after(40s)));
-    REQUIRE(strait::posix::is_ready(handle));
+    REQUIRE(strait::os::wait_for({handle}, strait::detail::Deadline::after(40s)));
+    REQUIRE(strait::os::is_ready(handle));
     CHECK_FALSE(drain(mine, none));
   }
 }

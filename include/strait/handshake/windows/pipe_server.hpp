@@ -26,12 +26,12 @@ namespace strait::detail {
 ///
 /// Errors: `invalid_name`, `not_found`; `would_block` when more clients have come at once than the
 /// server has looked at; the system's.
-inline Result<posix::Descriptor> connect_to_name(const wchar_t* kind, std::string_view name) {
+inline Result<os::Descriptor> connect_to_name(const wchar_t* kind, std::string_view name) {
   if (auto checked = check_name(name); !checked) return checked.error();
-  const std::wstring object = kind + posix::object_name(name);
-  auto pipe = posix::connect_pipe(L"\\\\.\\pipe\\" + object);
+  const std::wstring object = kind + os::object_name(name);
+  auto pipe = os::connect_pipe(L"\\\\.\\pipe\\" + object);
   // The pipe is there as long as any client that once was let in.
-  if (!pipe && pipe.error() == Errc::would_block && !posix::NameClaim::is_held(object)) {
+  if (!pipe && pipe.error() == Errc::would_block && !os::NameClaim::is_held(object)) {
     return Errc::not_found;
   }
   return pipe;
@@ -42,7 +42,7 @@ class PipeInstance {
  public:
   PipeInstance* next = nullptr;
 
-  PipeInstance(posix::Descriptor pipe, HANDLE event) : pipe_(std::move(pipe)) {
+  PipeInstance(os::Descriptor pipe, HANDLE event) : pipe_(std::move(pipe)) {
     overlapped_.hEvent = event;
   }
   ~PipeInstance() { stop(); }
@@ -58,7 +58,7 @@ class PipeInstance {
       // One was faster; of the second kind, one that has left again.
       case ERROR_PIPE_CONNECTED:
       case ERROR_NO_DATA: connected_ = true; return {};
-      default: return posix::system_error(failed);
+      default: return os::system_error(failed);
     }
   }
 
@@ -74,7 +74,7 @@ class PipeInstance {
   }
 
   HANDLE handle() const { return pipe_.get(); }
-  posix::Descriptor take() { return std::move(pipe_); }
+  os::Descriptor take() { return std::move(pipe_); }
 
  private:
   void stop() {
@@ -86,7 +86,7 @@ class PipeInstance {
     }
   }
 
-  posix::Descriptor pipe_;
+  os::Descriptor pipe_;
   OVERLAPPED overlapped_{};
   bool pending_ = false;
   bool connected_ = false;
@@ -125,12 +125,12 @@ class PipeServer {
   static Result<PipeServer> listen(const wchar_t* kind, std::string_view name,
                                    AcceptLimits limits) {
     if (auto checked = check_name(name); !checked) return checked.error();
-    auto protection = posix::Protection::create(limits.peers, posix::pipe_client_access);
+    auto protection = os::Protection::create(limits.peers, os::pipe_client_access);
     if (!protection) return protection.error();
-    const std::wstring object = kind + posix::object_name(name);
-    auto claim = posix::NameClaim::create(object, *protection);
+    const std::wstring object = kind + os::object_name(name);
+    auto claim = os::NameClaim::create(object, *protection);
     if (!claim) return claim.error();
-    auto event = posix::make_event();
+    auto event = os::make_event();
     if (!event) return event.error();
     PipeServer server;
     server.claim_ = std::move(*claim);
@@ -140,9 +140,9 @@ class PipeServer {
     server.half_open_ = HalfOpen<Candidate>(limits);
     if (auto added = server.add_instance(); !added) return added.error();
     // Another user may have made the pipe before, and has then set the users that may open it.
-    const auto owner = posix::owner_of(server.first_->handle());
+    const auto owner = os::owner_of(server.first_->handle());
     if (!owner) return owner.error();
-    if (!posix::is_effective_user(*owner)) return Errc::permission_denied;
+    if (!os::is_effective_user(*owner)) return Errc::permission_denied;
     server.add_instances();
     return server;
   }
@@ -150,11 +150,11 @@ class PipeServer {
   /// A server without a name, for the one client at the other end of a pipe.
   ///
   /// Errors: the system's; `std::errc::not_enough_memory`.
-  static Result<PipeServer> serve_one(posix::Descriptor pipe, const PeerCredentials& credentials,
+  static Result<PipeServer> serve_one(os::Descriptor pipe, const PeerCredentials& credentials,
                                       AcceptLimits limits) {
-    auto event = posix::make_event();
+    auto event = os::make_event();
     if (!event) return event.error();
-    auto end = posix::PipeEnd::create(std::move(pipe), event->get());
+    auto end = os::PipeEnd::create(std::move(pipe), event->get());
     if (!end) return end.error();
     Candidate client(std::move(*end));
     client.credentials = credentials;
@@ -200,7 +200,7 @@ class PipeServer {
   static constexpr std::size_t backlog = 32;
 
   Result<void> add_instance() {
-    auto pipe = posix::make_pipe_instance(name_, *protection_);
+    auto pipe = os::make_pipe_instance(name_, *protection_);
     if (!pipe) return pipe.error();
     auto* instance = new (std::nothrow) PipeInstance(std::move(*pipe), event_.get());
     if (instance == nullptr) return no_memory();
@@ -236,7 +236,7 @@ class PipeServer {
         auto pipe = instance->take();
         delete instance;
         // One that has left already needs no place.
-        auto end = posix::PipeEnd::create(std::move(pipe), event_.get());
+        auto end = os::PipeEnd::create(std::move(pipe), event_.get());
         if (end) static_cast<void>(half_open_.add(Candidate(std::move(*end))));
       }
       if (begun) add_instances();
@@ -244,15 +244,15 @@ class PipeServer {
     if (listening_ != 0) return {};
     if (half_open_.paused() && !half_open_.resume()) return {};
     auto added = add_instance();
-    if (added || !posix::is_exhaustion(added.error())) return added;
+    if (added || !os::is_exhaustion(added.error())) return added;
     half_open_.pause();
     return {};
   }
 
-  posix::NameClaim claim_;
-  std::optional<posix::Protection> protection_;
+  os::NameClaim claim_;
+  std::optional<os::Protection> protection_;
   std::wstring name_;
-  posix::Descriptor event_;
+  os::Descriptor event_;
   PipeInstance* first_ = nullptr;
   std::size_t listening_ = 0;
   HalfOpen<Candidate> half_open_;

@@ -66,17 +66,17 @@ struct BasicDarwinKernel {
   static Result<ReceiveRight> allocate_for(const Request& request, std::size_t queue_bytes) {
     return ReceiveRight::create_for(request.sender, queue_bytes);
   }
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() {
-    return posix::socket_pair(SOCK_STREAM);
+  static Result<std::array<os::Descriptor, 2>> connected_pair() {
+    return os::socket_pair(SOCK_STREAM);
   }
   /// Only the process that the credentials name is believed to be the client.
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<ServicePort> check_in(os::Descriptor client, const PeerCredentials& credentials,
                                       detail::AcceptLimits) {
     const auto name = darwin_mach::PrivateName::generate();
     if (!name) return name.error();
     return ServicePort::check_in(*name, ServicePrefix::prefix, std::move(client), credentials);
   }
-  static Result<ServiceRight> look_up(posix::Descriptor&& server) {
+  static Result<ServiceRight> look_up(os::Descriptor&& server) {
     return ServiceRight::look_up(ServicePrefix::prefix, std::move(server));
   }
   static bool carries(int descriptor) { return SendRight::carries(descriptor); }

@@ -49,7 +49,7 @@ class ReceiveBuffer {
         case receive::body_error:
           destroy<Traps>(message_of(received()));
           return strait::detail::no_memory();
-        default: return posix::system_error(EINVAL);
+        default: return os::system_error(EINVAL);
       }
     }
   }

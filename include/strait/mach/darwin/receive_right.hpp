@@ -109,14 +109,14 @@ class ReceiveRight {
   ///
   /// Errors: `malformed` if there are not so many, or one is no file but another port, or an object
   /// of the kernel's; `rights_lost` without room for them.
-  Result<void> take_descriptors(std::span<posix::UnseenDescriptor> out) {
+  Result<void> take_descriptors(std::span<os::UnseenDescriptor> out) {
     const auto rights = std::move(arrived_rights_);
     if (rights.names().size() != out.size()) return Errc::malformed;
     for (std::size_t i = 0; i != out.size(); ++i) {
       const PortName name = rights.names()[i];
       if (!is_name(name)) return Errc::malformed;  // a port that died under way was no file
       auto file = Traps::open_fileport(name);
-      if (!file) return posix::is_exhaustion(file.error()) ? Errc::rights_lost : Errc::malformed;
+      if (!file) return os::is_exhaustion(file.error()) ? Errc::rights_lost : Errc::malformed;
       out[i] = std::move(*file);
     }
     return {};

@@ -38,7 +38,7 @@ class OwnedSend {
 
  private:
   PortName name_ = null_port;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 /// Owns the send rights of one message, in their order.
@@ -79,7 +79,7 @@ class OwnedSends {
 
   std::array<PortName, strait::detail::max_rights> names_;
   std::size_t size_ = 0;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 /// Owns a receive right, and with it the port: all that is in it ends with it.
@@ -111,11 +111,11 @@ class OwnedReceive {
   }
 
   PortName name() const noexcept { return name_; }
-  const posix::OwnerProcess& owner() const noexcept { return owner_; }
+  const os::OwnerProcess& owner() const noexcept { return owner_; }
 
  private:
   PortName name_ = null_port;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 /// Gives back all that a received message carries: every right of every kind, all memory, and the

@@ -45,7 +45,7 @@ Result<void> send_once(std::span<std::byte> message) {
     case success:  // nothing but one of the extra bits: `no_kernel_memory`
     case send::no_buffer: return strait::detail::no_memory();
     case send::filtered: return Errc::permission_denied;
-    default: return posix::system_error(EINVAL);
+    default: return os::system_error(EINVAL);
   }
 }
 

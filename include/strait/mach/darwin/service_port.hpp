@@ -55,7 +55,7 @@ class PrivateName {
   /// Errors: those of the system's random source.
   static Result<PrivateName> generate() {
     std::array<std::byte, size / 2> random;
-    if (auto filled = posix::fill_random(random); !filled) return filled.error();
+    if (auto filled = os::fill_random(random); !filled) return filled.error();
     PrivateName name;
     strait::detail::write_hex(random, name.text_.data());
     return name;
@@ -63,16 +63,16 @@ class PrivateName {
 
   /// Errors: `peer_closed`; those of `sendmsg`.
   Result<void> tell(int socket) const {
-    return posix::send_packet(socket, std::as_bytes(std::span(text_)));
+    return os::send_packet(socket, std::as_bytes(std::span(text_)));
   }
 
   /// Errors: `would_block` when it was not told whole; `peer_closed`; `malformed` if that is no
   /// name.
   static Result<PrivateName> told(int socket) {
     PrivateName name;
-    const ssize_t got = posix::retry(
-        [&] { return ::recv(socket, name.text_.data(), size, MSG_PEEK | MSG_DONTWAIT); });
-    if (got < 0) return errno == EAGAIN ? make_error_code(Errc::would_block) : posix::last_error();
+    const ssize_t got =
+        os::retry([&] { return ::recv(socket, name.text_.data(), size, MSG_PEEK | MSG_DONTWAIT); });
+    if (got < 0) return errno == EAGAIN ? make_error_code(Errc::would_block) : os::last_error();
     if (got == 0) return Errc::peer_closed;
     if (static_cast<std::size_t>(got) != size) return Errc::would_block;
     if (name.text().find_first_not_of(strait::detail::hex_digits) != std::string_view::npos)
@@ -98,7 +98,7 @@ inline std::error_code bootstrap_error(Return result) {
     case bootstrap::service_active: return make_error_code(Errc::name_taken);
     case bootstrap::unknown_service: return make_error_code(Errc::not_found);
     case bootstrap::not_privileged: return make_error_code(Errc::permission_denied);
-    default: return posix::system_error(EIO);
+    default: return os::system_error(EIO);
   }
 }
 
@@ -128,7 +128,7 @@ class ServicePort {
     ServicePort claimed;
     claimed.port_ = OwnedReceive<Traps>(port);
     // As many clients as can be may connect before the next look.
-    if (Traps::set_queue_limit(port, max_queue_limit) != success) return posix::system_error(EIO);
+    if (Traps::set_queue_limit(port, max_queue_limit) != success) return os::system_error(EIO);
     auto events = Traps::PortEvents::watch(port);
     if (!events) return events.error();
     claimed.events_ = std::move(*events);
@@ -140,8 +140,7 @@ class ServicePort {
   ///
   /// Errors: also `peer_closed`.
   static Result<ServicePort> check_in(const PrivateName& name, std::string_view prefix,
-                                      posix::Descriptor client,
-                                      const PeerCredentials& credentials) {
+                                      os::Descriptor client, const PeerCredentials& credentials) {
     const auto service = name.service(prefix);
     if (!service) return service.error();
     auto port = check_in(*service);
@@ -156,7 +155,7 @@ class ServicePort {
   /// Errors: `empty`, `EINVAL`; `peer_closed` when there was but one client and it is through.
   Result<Request<Traps>> receive() {
     // It says nothing over the socket, and closes it after it has sent its request.
-    const bool through = client_ && posix::is_ready(Interest::to_read(client_.get()));
+    const bool through = client_ && os::is_ready(Interest::to_read(client_.get()));
     for (;;) {
       const auto received = inbox_.receive(
           port_.name(), received_bytes(strait::detail::HandshakeBytes::capacity), now());
@@ -217,7 +216,7 @@ class ServicePort {
   ReceiveBuffer<Traps> inbox_;
   typename Traps::PortEvents events_;
   /// Where there is but one client.
-  posix::Descriptor client_;
+  os::Descriptor client_;
   std::int32_t process_ = 0;
 };
 
@@ -241,7 +240,7 @@ class ServiceRight {
   ///
   /// Errors: also `would_block` before it did, `malformed`, `peer_closed`: the socket is then still
   /// the caller's.
-  static Result<ServiceRight> look_up(std::string_view prefix, posix::Descriptor&& server) {
+  static Result<ServiceRight> look_up(std::string_view prefix, os::Descriptor&& server) {
     const auto name = PrivateName::told(server.get());
     if (!name) return name.error();
     const auto service = name->service(prefix);
@@ -255,7 +254,7 @@ class ServiceRight {
   /// Errors: `would_block` when too many others connect, `not_found` when the server has just gone.
   Result<void> send(std::span<const std::byte> body, const OwnedSend<Traps>& reply) {
     std::byte message[received_bytes(strait::detail::HandshakeBytes::capacity)];
-    if (body.size() > strait::detail::HandshakeBytes::capacity) return posix::system_error(EINVAL);
+    if (body.size() > strait::detail::HandshakeBytes::capacity) return os::system_error(EINVAL);
     if (!body.empty()) {
       std::memcpy(message + body_behind<PortDescriptor>, body.data(), body.size());
     }
@@ -272,7 +271,7 @@ class ServiceRight {
 
  private:
   OwnedSend<Traps> right_;
-  posix::Descriptor socket_;
+  os::Descriptor socket_;
 };
 
 }  // namespace strait::darwin_mach

@@ -32,14 +32,14 @@ struct LinuxKernel {
     return ServicePort::check_in(std::move(socket), limits);
   }
   static Result<ServiceRight> look_up(std::string_view name) { return ServiceRight::look_up(name); }
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() {
-    return posix::socket_pair(SOCK_SEQPACKET);
+  static Result<std::array<os::Descriptor, 2>> connected_pair() {
+    return os::socket_pair(SOCK_SEQPACKET);
   }
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<ServicePort> check_in(os::Descriptor client, const PeerCredentials& credentials,
                                       detail::AcceptLimits limits) {
     return ServicePort::check_in(std::move(client), credentials, limits);
   }
-  static Result<ServiceRight> look_up(posix::Descriptor server) {
+  static Result<ServiceRight> look_up(os::Descriptor server) {
     return ServiceRight::look_up(std::move(server));
   }
   static auto greet(ServiceRight&& server, std::size_t queue_bytes,
@@ -53,13 +53,11 @@ struct LinuxKernel {
     linux_mach::refuse(std::move(request), body);
   }
   static auto pair(std::size_t queue_bytes) { return linux_mach::link_pair(queue_bytes); }
-  static Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
-                                        const posix::Descriptor& begun,
-                                        const detail::RightList& rights) {
+  static Result<os::Descriptor> pack(ReceiveRight& in, const SendRight& out,
+                                     const os::Descriptor& begun, const detail::RightList& rights) {
     return linux_mach::pack(in, out, begun, rights);
   }
-  static Result<linux_mach::Ports> unpack(const posix::Descriptor& packed,
-                                          std::size_t inline_bytes) {
+  static Result<linux_mach::Ports> unpack(const os::Descriptor& packed, std::size_t inline_bytes) {
     return linux_mach::unpack(packed, inline_bytes);
   }
 };

@@ -29,18 +29,18 @@ namespace strait::linux_mach {
 /// One end of a lane, as what another process needs of it; a sending end stands for a send right in
 /// a message. A process that may hand an end on keeps the memory's descriptor.
 struct LaneEnd {
-  posix::PeerSocket socket;
-  posix::Descriptor memory;
+  os::PeerSocket socket;
+  os::Descriptor memory;
 
   /// The next two of the descriptors that a peer sent.
   ///
   /// Errors: `malformed`, `bad_region` if they are something else; nothing was asked of them that
   /// could take long, and closing what is left won't.
-  static Result<LaneEnd> adopt(posix::DescriptorQueue& descriptors);
+  static Result<LaneEnd> adopt(os::DescriptorQueue& descriptors);
 };
 
 /// Whether a descriptor that a peer sent can be the socket of a lane.
-inline bool is_lane_socket(const posix::Descriptor& socket) {
+inline bool is_lane_socket(const os::Descriptor& socket) {
   int domain = 0;
   int type = 0;
   socklen_t size = sizeof domain;
@@ -49,20 +49,20 @@ inline bool is_lane_socket(const posix::Descriptor& socket) {
          type == SOCK_SEQPACKET;
 }
 
-inline Result<LaneEnd> LaneEnd::adopt(posix::DescriptorQueue& descriptors) {
-  posix::UnseenDescriptor socket = descriptors.pop();
-  posix::UnseenDescriptor memory = descriptors.pop();
+inline Result<LaneEnd> LaneEnd::adopt(os::DescriptorQueue& descriptors) {
+  os::UnseenDescriptor socket = descriptors.pop();
+  os::UnseenDescriptor memory = descriptors.pop();
   if (!is_lane_socket(socket)) return Errc::malformed;
-  if (!posix::closes_at_once(memory.get())) return Errc::bad_region;
-  return LaneEnd{posix::PeerSocket(std::move(socket)), std::move(memory)};
+  if (!os::closes_at_once(memory.get())) return Errc::bad_region;
+  return LaneEnd{os::PeerSocket(std::move(socket)), std::move(memory)};
 }
 
 /// The least a doorbell can be: an empty packet would look like the end.
 inline constexpr std::byte doorbell{0};
 
 /// Wakes the other end if it waits. If the socket is full, it is readable, too.
-inline void ring_doorbell(const posix::Descriptor& socket) {
-  posix::retry([&] { return ::send(socket.get(), &doorbell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); });
+inline void ring_doorbell(const os::Descriptor& socket) {
+  os::retry([&] { return ::send(socket.get(), &doorbell, 1, MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
 
 /// The sending end of a lane.
@@ -141,10 +141,10 @@ class SendRight {
       return Errc::would_block;
     }
     // The descriptors first: a reader that sees the record finds them.
-    const auto sent = posix::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
+    const auto sent = os::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
     if (!sent) {
       if (sent.error() == Errc::would_block) blocked_by_ = Blocked::by_socket;
-      if (sent.error() != posix::system_error(ETOOMANYREFS)) return sent;
+      if (sent.error() != os::system_error(ETOOMANYREFS)) return sent;
       blocked_by_ = Blocked::by_user;
       return Errc::would_block;
     }
@@ -182,7 +182,7 @@ class SendRight {
   void take_doorbells() {
     if (!armed_) return;
     std::byte packet[1];
-    const ssize_t got = posix::receive_plain(end_.socket.get(), packet);
+    const ssize_t got = os::receive_plain(end_.socket.get(), packet);
     if (got > 0) armed_ = false;
     if (got == 0 || (got < 0 && errno != EAGAIN)) hung_up_ = true;
   }
@@ -213,15 +213,15 @@ class ReceiveRight {
 
   /// A new lane. `make_send_right` can be called once.
   static Result<ReceiveRight> create(std::size_t ring_bytes) {
-    auto sockets = posix::socket_pair(SOCK_SEQPACKET);
+    auto sockets = os::socket_pair(SOCK_SEQPACKET);
     if (!sockets) return sockets.error();
     ReceiveRight right;
-    right.end_.socket = posix::PeerSocket(std::move((*sockets)[0]));
-    right.send_end_.socket = posix::PeerSocket(std::move((*sockets)[1]));
+    right.end_.socket = os::PeerSocket(std::move((*sockets)[0]));
+    right.send_end_.socket = os::PeerSocket(std::move((*sockets)[1]));
     auto memory = RingMemory::create(ring_bytes, right.end_.memory);
     if (!memory) return memory.error();
-    right.send_end_.memory = posix::duplicate(right.end_.memory.get());
-    if (!right.send_end_.memory) return posix::last_error();
+    right.send_end_.memory = os::duplicate(right.end_.memory.get());
+    if (!right.send_end_.memory) return os::last_error();
     right.memory_ = std::move(*memory);
     right.ring_ = right.memory_.reader();
     return right;
@@ -245,7 +245,7 @@ class ReceiveRight {
   void set_max_descriptors(std::size_t count) { max_descriptors_ = count != 0 ? count : 1; }
 
   /// What the former owner had taken out of the socket, and was not asked for.
-  void put_back(posix::DescriptorQueue descriptors) { descriptors_ = std::move(descriptors); }
+  void put_back(os::DescriptorQueue descriptors) { descriptors_ = std::move(descriptors); }
 
   /// Gets ready to be adopted elsewhere. Errors: why there would be no more, but for `peer_closed`,
   /// which the next owner sees, too.
@@ -260,7 +260,7 @@ class ReceiveRight {
   /// As `SendRight::close_memory_file`.
   void close_memory_file() { end_.memory.reset(); }
   std::uint64_t position() const { return ring_.position(); }
-  const posix::DescriptorQueue& descriptors() const { return descriptors_; }
+  const os::DescriptorQueue& descriptors() const { return descriptors_; }
 
   /// The sending end. This side keeps none of its socket, so that the lane dies with the process
   /// that has it.
@@ -293,16 +293,16 @@ class ReceiveRight {
   ///
   /// Errors: `bad_region`; `malformed` if there is none.
   Result<Region> take_region(std::size_t size) {
-    posix::UnseenDescriptor file[1];
+    os::UnseenDescriptor file[1];
     if (auto taken = take_descriptors(file); !taken) return taken.error();
-    if (!posix::closes_at_once(file[0].get())) return Errc::bad_region;
+    if (!os::closes_at_once(file[0].get())) return Errc::bad_region;
     return Region::adopt(std::move(file[0]), size);
   }
 
   /// The descriptors that came with a record.
   ///
   /// Errors: `malformed` if there are fewer; `rights_lost` if this process had no room for them.
-  Result<void> take_descriptors(std::span<posix::UnseenDescriptor> wanted) {
+  Result<void> take_descriptors(std::span<os::UnseenDescriptor> wanted) {
     for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
       // They were sent before the record, so either they are here or there are none.
       if (i == max_packets || !take_packet()) return ended_ ? ended_ : Errc::malformed;
@@ -338,7 +338,7 @@ class ReceiveRight {
     ring_.sleep(deadline.left_up_to(brief));
     futex_rung_ = !ring_.change_doorbell(Doorbell::futex, Doorbell::socket);
     if (futex_rung_) return {};
-    return posix::wait_for({interest()}, deadline);
+    return os::wait_for({interest()}, deadline);
   }
   Interest interest() const { return Interest::to_read(end_.socket.get()); }
 
@@ -362,13 +362,12 @@ class ReceiveRight {
   static constexpr std::chrono::nanoseconds brief = std::chrono::milliseconds{10};
 
   bool take_packet() {
-    if (descriptors_.size() > max_descriptors_ ||
-        !posix::can_close_unseen(2 * posix::max_descriptors)) {
+    if (descriptors_.size() > max_descriptors_ || !os::can_close_unseen(2 * os::max_descriptors)) {
       return false;
     }
     std::byte packet[1];
     const std::size_t before = descriptors_.size();
-    const auto taken = posix::receive_packet(end_.socket.get(), {packet, 1}, descriptors_);
+    const auto taken = os::receive_packet(end_.socket.get(), {packet, 1}, descriptors_);
     if (!taken && taken.error() != Errc::would_block) ended_ = taken.error();
     if (descriptors_.size() - before > max_descriptors_) ended_ = Errc::too_many_rights;
     return taken.has_value();
@@ -378,7 +377,7 @@ class ReceiveRight {
   LaneEnd send_end_;
   RingMemory memory_;
   RingReader ring_;
-  posix::DescriptorQueue descriptors_;
+  os::DescriptorQueue descriptors_;
   std::size_t max_descriptors_ = strait::detail::max_rights;
   bool doorbell_due_ = false;
   bool futex_rung_ = false;

@@ -25,7 +25,7 @@ namespace strait::linux_mach {
 struct Ports {
   ReceiveRight in;
   SendRight out;
-  posix::Descriptor begun;
+  os::Descriptor begun;
   strait::detail::RightList rights;
 };
 
@@ -52,35 +52,35 @@ static_assert(sizeof(PackedEndpointLabel) == 32);
 ///
 /// Errors: those of the system; why nothing more would come, or could be sent; `unsupported` for
 /// those whose memory has no file any more.
-inline Result<posix::Descriptor> pack(ReceiveRight& in, const SendRight& out,
-                                      const posix::Descriptor& begun,
-                                      const strait::detail::RightList& rights) {
+inline Result<os::Descriptor> pack(ReceiveRight& in, const SendRight& out,
+                                   const os::Descriptor& begun,
+                                   const strait::detail::RightList& rights) {
   if (!out.end().socket) return Errc::peer_closed;
   if (!out.end().memory || !in.end().memory) return Errc::unsupported;
   if (auto settled = in.settle(); !settled) return settled.error();
   const std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
                             out.end().memory.get(), begun.get()};
-  auto packed = posix::socket_pair(SOCK_SEQPACKET);
+  auto packed = os::socket_pair(SOCK_SEQPACKET);
   if (!packed) return packed.error();
   const int way_in = (*packed)[0].get();
   const PackedEndpointLabel label{PackedEndpointLabel::own_magic, in.position(), out.position(),
                                   begun ? 1u : 0u, static_cast<std::uint32_t>(rights.size())};
-  auto put = posix::send_packet(way_in, strait::detail::object_bytes(label),
-                                std::span<const int>(contents).first(4 + label.begun));
-  std::array<int, posix::max_descriptors> some;
+  auto put = os::send_packet(way_in, strait::detail::object_bytes(label),
+                             std::span<const int>(contents).first(4 + label.begun));
+  std::array<int, os::max_descriptors> some;
   std::size_t count = 0;
   const auto add = [&](int descriptor) {
     some[count++] = descriptor;
     if (count == some.size() && put) {
-      put = posix::send_packet(way_in, {&doorbell, 1}, some);
+      put = os::send_packet(way_in, {&doorbell, 1}, some);
       count = 0;
     }
   };
   rights.for_each([&](const strait::detail::Right& right) { add(right.descriptor.get()); });
-  const posix::DescriptorQueue& unread = in.descriptors();
+  const os::DescriptorQueue& unread = in.descriptors();
   for (std::size_t i = 0; i != unread.size() && put; ++i) add(unread.at(i));
   if (put && count != 0) {
-    put = posix::send_packet(way_in, {&doorbell, 1}, std::span<const int>(some).first(count));
+    put = os::send_packet(way_in, {&doorbell, 1}, std::span<const int>(some).first(count));
   }
   if (!put) return put.error();
   return std::move((*packed)[1]);
@@ -90,14 +90,13 @@ namespace detail {
 
 /// All descriptors that wait in a packed endpoint's later packets: first those of the message that
 /// has begun.
-inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& packed,
-                                                  std::size_t rights,
-                                                  strait::detail::RightList& begun) {
-  posix::DescriptorQueue unread;
+inline Result<os::DescriptorQueue> unpack_rest(const os::Descriptor& packed, std::size_t rights,
+                                               strait::detail::RightList& begun) {
+  os::DescriptorQueue unread;
   for (;;) {
     std::array<std::byte, 1> packet;
-    posix::DescriptorQueue some;
-    const auto got = posix::receive_packet(packed.get(), packet, some);
+    os::DescriptorQueue some;
+    const auto got = os::receive_packet(packed.get(), packet, some);
     if (!got && (got.error() == Errc::would_block || got.error() == Errc::peer_closed)) break;
     if (!got) return got.error();
     if (some.size() == 0) return Errc::wrong_right;
@@ -124,13 +123,13 @@ inline Result<posix::DescriptorQueue> unpack_rest(const posix::Descriptor& packe
 /// left as it is.
 ///
 /// Errors: `wrong_right`, `malformed`, `bad_region` if it isn't one; `rights_lost`.
-inline Result<Ports> unpack(const posix::Descriptor& packed, std::size_t inline_bytes) {
-  if (!posix::is_connected_socket(packed.get(), SOCK_SEQPACKET)) return Errc::wrong_right;
+inline Result<Ports> unpack(const os::Descriptor& packed, std::size_t inline_bytes) {
+  if (!os::is_connected_socket(packed.get(), SOCK_SEQPACKET)) return Errc::wrong_right;
   PackedEndpointLabel label;
-  posix::DescriptorQueue contents;
+  os::DescriptorQueue contents;
   // Only a look: the packet, with descriptors of its own, stays.
-  const auto got = posix::receive_packet(packed.get(), strait::detail::writable_object_bytes(label),
-                                         contents, MSG_PEEK);
+  const auto got = os::receive_packet(packed.get(), strait::detail::writable_object_bytes(label),
+                                      contents, MSG_PEEK);
   if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
   if (*got != sizeof label || label.magic != PackedEndpointLabel::own_magic || label.begun > 1 ||
       contents.size() != 4 + label.begun || label.rights > strait::detail::max_rights ||
@@ -143,8 +142,8 @@ inline Result<Ports> unpack(const posix::Descriptor& packed, std::size_t inline_
   if (!out) return out.error();
   Ports ports;
   if (label.begun != 0) {
-    posix::UnseenDescriptor begun = contents.pop();
-    if (!posix::closes_at_once(begun.get())) return Errc::bad_region;
+    os::UnseenDescriptor begun = contents.pop();
+    if (!os::closes_at_once(begun.get())) return Errc::bad_region;
     ports.begun = std::move(begun);
     const auto size = sealed_size(ports.begun.get(), seals_of_content);
     if (!size) return size.error();
@@ -157,7 +156,7 @@ inline Result<Ports> unpack(const posix::Descriptor& packed, std::size_t inline_
   if (!receiver) return receiver.error();
   ports.in = std::move(*receiver);
   std::byte seen[1];
-  posix::receive_plain(packed.get(), seen);
+  os::receive_plain(packed.get(), seen);
   auto unread = detail::unpack_rest(packed, label.rights, ports.rights);
   if (!unread) return unread.error();
   ports.in.put_back(std::move(*unread));

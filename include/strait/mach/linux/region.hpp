@@ -58,8 +58,7 @@ class Region {
   static Result<Region> create(std::size_t size) {
     auto region = unmapped(size);
     if (!region) return region;
-    auto mapping =
-        posix::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_SHARED, region->file_.get());
+    auto mapping = os::Mapping::map(size, PROT_READ | PROT_WRITE, MAP_SHARED, region->file_.get());
     if (!mapping) return mapping.error();
     // All of it will be written: one call costs a fifth less than a page fault for each page.
     mapping->populate();
@@ -73,9 +72,9 @@ class Region {
     if (!region) return region;
     // Writing by system call costs half of what the page faults of a mapping do.
     for (std::size_t done = 0; done != bytes.size();) {
-      const ssize_t written = posix::retry(
+      const ssize_t written = os::retry(
           [&] { return ::write(region->file_.get(), bytes.data() + done, bytes.size() - done); });
-      if (written < 0) return posix::last_error();
+      if (written < 0) return os::last_error();
       done += static_cast<std::size_t>(written);
     }
     return sealed(std::move(*region));
@@ -94,7 +93,7 @@ class Region {
   /// A region that a peer sent, mapped: of `size` bytes.
   ///
   /// Errors: `bad_region` if the file could still change or is shorter; those of `mmap`.
-  static Result<Region> adopt(posix::Descriptor file, std::size_t size) {
+  static Result<Region> adopt(os::Descriptor file, std::size_t size) {
     const auto actual = sealed_size(file.get(), seals_of_content);
     if (!actual) return actual.error();
     if (*actual < size) return Errc::bad_region;
@@ -114,8 +113,8 @@ class Region {
     // A receiver takes no holes. Pages that were never touched are some where the system has not
     // made them all at once.
     if (::fstat(file_.get(), &file) == 0 && file.st_blocks < (size + 511) / 512 &&
-        posix::retry([&] { return ::fallocate(file_.get(), 0, 0, size); }) != 0) {
-      return posix::last_error();
+        os::retry([&] { return ::fallocate(file_.get(), 0, 0, size); }) != 0) {
+      return os::last_error();
     }
     if (auto replaced = mapping_.replace(PROT_READ | PROT_WRITE, MAP_PRIVATE, file_.get());
         !replaced) {
@@ -155,8 +154,8 @@ class Region {
       if (!copy) return copy;
       return map_private(std::move(copy->file_), mapping_.size());
     }
-    auto file = posix::duplicate(file_.get());
-    if (!file) return posix::last_error();
+    auto file = os::duplicate(file_.get());
+    if (!file) return os::last_error();
     return map_private(std::move(file), mapping_.size());
   }
 
@@ -168,7 +167,7 @@ class Region {
   /// Errors: the system's, such as when it has no memory for the pages that will be written.
   Result<void> unprotect() {
     if (::mprotect(mapping_.data(), mapping_.size(), PROT_READ | PROT_WRITE) != 0) {
-      return posix::last_error();
+      return os::last_error();
     }
     file_.reset();
     share_ = OpenFileShare();
@@ -196,9 +195,8 @@ class Region {
     return region;
   }
 
-  static Result<Region> map_private(posix::Descriptor file, std::size_t size) {
-    auto mapping =
-        posix::Mapping::map_received(size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.get());
+  static Result<Region> map_private(os::Descriptor file, std::size_t size) {
+    auto mapping = os::Mapping::map_received(size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.get());
     if (!mapping) return mapping.error();
     Region region;
     region.file_ = std::move(file);
@@ -207,8 +205,8 @@ class Region {
     return region;
   }
 
-  posix::Descriptor file_;
-  posix::Mapping mapping_;
+  os::Descriptor file_;
+  os::Mapping mapping_;
   std::size_t size_ = 0;
   OpenFileShare share_;
 };

@@ -44,7 +44,7 @@ inline Result<std::pair<LinkPorts, LinkPorts>> link_pair(std::size_t queue_bytes
 /// Errors: those of the system, such as for the lanes' memory; `peer_closed`.
 inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
                                  std::span<const std::byte> body) {
-  const posix::PeerSocket client = std::move(request.client);
+  const os::PeerSocket client = std::move(request.client);
   auto in = ReceiveRight::create(queue_bytes);
   if (!in) return in.error();
   auto theirs = ReceiveRight::create(queue_bytes);
@@ -53,18 +53,18 @@ inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
   if (!out) return out.error();
   const LaneEnd to_send = in->make_send_right();
   const LaneEnd& to_receive = theirs->end();
-  const auto sent = posix::send_packet(client.get(), body,
-                                       std::array{to_receive.socket.get(), to_receive.memory.get(),
-                                                  to_send.socket.get(), to_send.memory.get()});
-  if (!sent && posix::is_exhaustion(sent.error())) return sent.error();
+  const auto sent = os::send_packet(client.get(), body,
+                                    std::array{to_receive.socket.get(), to_receive.memory.get(),
+                                               to_send.socket.get(), to_send.memory.get()});
+  if (!sent && os::is_exhaustion(sent.error())) return sent.error();
   // Whatever else it is, the client has brought about, by options of its socket for instance.
   if (!sent) return Errc::peer_closed;
   return LinkPorts{std::move(*in), std::move(*out)};
 }
 
 inline void refuse(Request&& request, std::span<const std::byte> body) {
-  const posix::PeerSocket client = std::move(request.client);
-  static_cast<void>(posix::send_packet(client.get(), body));
+  const os::PeerSocket client = std::move(request.client);
+  static_cast<void>(os::send_packet(client.get(), body));
 }
 
 /// What a server said to a request: with the ports of a link, or why there is none.
@@ -82,7 +82,7 @@ class Greeting {
     Greeting greeting;
     greeting.server_ = std::move(server).take_socket();
     greeting.queue_bytes_ = queue_bytes;
-    if (auto sent = posix::send_packet(greeting.server_.get(), body); !sent) return sent.error();
+    if (auto sent = os::send_packet(greeting.server_.get(), body); !sent) return sent.error();
     return greeting;
   }
 
@@ -90,8 +90,8 @@ class Greeting {
   /// the size that this side has; `rights_lost`.
   Result<Answer> answer() {
     Answer answer;
-    posix::DescriptorQueue descriptors;
-    const auto size = posix::receive_packet(server_.get(), answer.body.room(), descriptors);
+    os::DescriptorQueue descriptors;
+    const auto size = os::receive_packet(server_.get(), answer.body.room(), descriptors);
     if (!size) {
       return size.error() == Errc::would_block ? make_error_code(Errc::empty) : size.error();
     }
@@ -113,14 +113,14 @@ class Greeting {
     return answer;
   }
 
-  bool readable() const { return posix::is_ready(Interest::to_read(server_.get())); }
+  bool readable() const { return os::is_ready(Interest::to_read(server_.get())); }
   bool arm() { return false; }
   bool disarm() { return false; }
   void take_doorbells() {}
   Interest interest() const { return Interest::to_read(server_.get()); }
 
  private:
-  posix::PeerSocket server_;
+  os::PeerSocket server_;
   std::size_t queue_bytes_ = 0;
 };
 

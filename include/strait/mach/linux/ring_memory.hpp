@@ -20,8 +20,8 @@ class RingMemory {
 
   /// A fresh ring and the file to hand to the other side. `capacity` is a power of two and a
   /// multiple of the page size.
-  static Result<RingMemory> create(std::size_t capacity, posix::Descriptor& file) {
-    auto created = create_memory_file("strait-ring", posix::page_size() + capacity);
+  static Result<RingMemory> create(std::size_t capacity, os::Descriptor& file) {
+    auto created = create_memory_file("strait-ring", os::page_size() + capacity);
     if (!created) return created.error();
     if (auto sealed = add_seals(created->get(), seals_of_size); !sealed) return sealed.error();
     auto memory = map(created->get(), capacity);
@@ -34,12 +34,12 @@ class RingMemory {
   /// The ring in a file that a peer made.
   ///
   /// Errors: `bad_region` if the file is not sealed or its size is not that of a ring.
-  static Result<RingMemory> adopt(const posix::Descriptor& file) {
+  static Result<RingMemory> adopt(const os::Descriptor& file) {
     const auto size = sealed_size(file.get(), seals_of_size);
     if (!size) return size.error();
-    const std::size_t capacity = *size - posix::page_size();
-    if (*size <= posix::page_size() || capacity > max_capacity || !std::has_single_bit(capacity) ||
-        capacity < posix::page_size()) {
+    const std::size_t capacity = *size - os::page_size();
+    if (*size <= os::page_size() || capacity > max_capacity || !std::has_single_bit(capacity) ||
+        capacity < os::page_size()) {
       return Errc::bad_region;
     }
     return map(file.get(), capacity);
@@ -57,10 +57,10 @@ class RingMemory {
 
  private:
   static Result<RingMemory> map(int fd, std::size_t capacity) {
-    const std::size_t page = posix::page_size();
+    const std::size_t page = os::page_size();
     // Room for all of it first, so that the second view lies just behind the first.
-    auto mapping = posix::Mapping::map(page + 2 * capacity, PROT_NONE,
-                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    auto mapping = os::Mapping::map(page + 2 * capacity, PROT_NONE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     if (!mapping) return mapping.error();
     constexpr int flags = MAP_SHARED | MAP_FIXED;
     const auto place = [&](std::byte* at, std::size_t size, std::size_t offset) {
@@ -69,8 +69,8 @@ class RingMemory {
     };
     if (!place(mapping->data(), page + capacity, 0) ||
         !place(mapping->data() + page + capacity, capacity, page)) {
-      const auto why = posix::last_error();
-      return posix::Mapping::is_denied(why) ? make_error_code(Errc::bad_region) : why;
+      const auto why = os::last_error();
+      return os::Mapping::is_denied(why) ? make_error_code(Errc::bad_region) : why;
     }
     RingMemory memory;
     memory.mapping_ = std::move(*mapping);
@@ -81,9 +81,9 @@ class RingMemory {
   RingControl* control() const {
     return std::launder(reinterpret_cast<RingControl*>(mapping_.data()));
   }
-  std::byte* ring() const { return mapping_.data() + posix::page_size(); }
+  std::byte* ring() const { return mapping_.data() + os::page_size(); }
 
-  posix::Mapping mapping_;
+  os::Mapping mapping_;
   std::size_t capacity_ = 0;
 };
 

@@ -33,7 +33,7 @@ namespace strait::linux_mach {
 /// Names are listening sockets. A plain name is an abstract address, which vanishes with its owner;
 /// a name that is a path is a socket in the file system, to which this user may connect, or with
 /// `PeerPolicy::any_user` all that can reach it in its directory.
-struct Address : posix::SocketPath {
+struct Address : os::SocketPath {
   /// Errors: `invalid_name`.
   static Result<Address> of(std::string_view name) {
     if (auto checked = strait::detail::check_name(name); !checked) return checked.error();
@@ -56,10 +56,9 @@ struct Address : posix::SocketPath {
   const char* path() const { return address.sun_path; }
 };
 
-inline Result<posix::Descriptor> new_socket() {
-  auto socket =
-      posix::adopt_new(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return posix::last_error();
+inline Result<os::Descriptor> new_socket() {
+  auto socket = os::adopt_new(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return os::last_error();
   return socket;
 }
 
@@ -73,23 +72,22 @@ class ServiceRight {
     if (!address) return address.error();
     auto socket = new_socket();
     if (!socket) return socket.error();
-    if (posix::retry([&] { return ::connect(socket->get(), address->get(), address->size); }) !=
-        0) {
+    if (os::retry([&] { return ::connect(socket->get(), address->get(), address->size); }) != 0) {
       if (errno == ECONNREFUSED || errno == ENOENT) {
-        return posix::or_other_transport(Errc::not_found, name, posix::MeetingPoint::mach_socket);
+        return os::or_other_transport(Errc::not_found, name, os::MeetingPoint::mach_socket);
       }
       if (errno == EAGAIN) return Errc::would_block;
-      return posix::last_error();
+      return os::last_error();
     }
     return look_up(std::move(*socket));
   }
 
   /// The right to send one request over a socket that this process inherited.
-  static Result<ServiceRight> look_up(posix::Descriptor socket) {
-    const auto credentials = posix::peer_credentials(socket.get());
+  static Result<ServiceRight> look_up(os::Descriptor socket) {
+    const auto credentials = os::peer_credentials(socket.get());
     if (!credentials) return credentials.error();
     ServiceRight right;
-    right.socket_ = posix::PeerSocket(std::move(socket));
+    right.socket_ = os::PeerSocket(std::move(socket));
     right.credentials_ = *credentials;
     return right;
   }
@@ -97,10 +95,10 @@ class ServiceRight {
   const PeerCredentials& credentials() const { return credentials_; }
 
   /// The connection, over which the request is sent and the answer comes.
-  posix::PeerSocket take_socket() && { return std::move(socket_); }
+  os::PeerSocket take_socket() && { return std::move(socket_); }
 
  private:
-  posix::PeerSocket socket_;
+  os::PeerSocket socket_;
   PeerCredentials credentials_;
 };
 
@@ -110,7 +108,7 @@ struct Request {
   std::error_code failure;
   strait::detail::HandshakeBytes body;
   /// Over which the answer goes.
-  posix::PeerSocket client;
+  os::PeerSocket client;
 };
 
 /// Removes a socket's file in the end, if it still is the one that was made and no process has the
@@ -144,7 +142,7 @@ class SocketFile {
 
   static Result<SocketFile> of(const char* path) {
     struct stat file;
-    if (::lstat(path, &file) != 0) return posix::last_error();
+    if (::lstat(path, &file) != 0) return os::last_error();
     SocketFile owned;
     owned.path_ = path;
     owned.device_ = file.st_dev;
@@ -156,9 +154,9 @@ class SocketFile {
   /// Whether a socket is bound to the file still, or that can't be told. The kernel turns a socket
   /// of another type down before it connects the two, so a server does not notice.
   bool is_bound() const {
-    const auto address = posix::SocketPath::of(path_);
+    const auto address = os::SocketPath::of(path_);
     const auto probe =
-        posix::adopt_new(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        os::adopt_new(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     return !address || !probe || ::connect(probe.get(), address->get(), address->size) == 0 ||
            errno != ECONNREFUSED;
   }
@@ -175,7 +173,7 @@ class SocketFile {
   std::string path_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 /// A name that this process holds.
@@ -210,12 +208,12 @@ class ServicePort {
   }
 
   /// A port without a name, for the one client at the other end of a socket.
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<ServicePort> check_in(os::Descriptor client, const PeerCredentials& credentials,
                                       strait::detail::AcceptLimits limits) {
     const int socket = client.get();
-    posix::refuse_descriptors(socket);
-    auto pending = PendingClients::create(
-        {credentials, {}, {}, posix::PeerSocket(std::move(client))}, socket, limits);
+    os::refuse_descriptors(socket);
+    auto pending = PendingClients::create({credentials, {}, {}, os::PeerSocket(std::move(client))},
+                                          socket, limits);
     if (!pending) return pending.error();
     ServicePort port;
     port.pending_clients_ = std::move(*pending);
@@ -228,8 +226,8 @@ class ServicePort {
   /// `accept`.
   Result<Request> receive() {
     const auto accepted =
-        pending_clients_.accept([](posix::Descriptor&& client, const PeerCredentials& credentials) {
-          return Request{credentials, {}, {}, posix::PeerSocket(std::move(client))};
+        pending_clients_.accept([](os::Descriptor&& client, const PeerCredentials& credentials) {
+          return Request{credentials, {}, {}, os::PeerSocket(std::move(client))};
         });
     if (!accepted) return accepted.error();
     return pending_clients_.next([](Request& client) { return receive_from(client); },
@@ -250,9 +248,8 @@ class ServicePort {
  private:
   using PendingClients = strait::detail::PendingClients<Request>;
 
-  static Result<ServicePort> serve(posix::Descriptor listening,
-                                   strait::detail::AcceptLimits limits) {
-    posix::refuse_descriptors(listening.get());
+  static Result<ServicePort> serve(os::Descriptor listening, strait::detail::AcceptLimits limits) {
+    os::refuse_descriptors(listening.get());
     auto pending = PendingClients::create(std::move(listening), limits);
     if (!pending) return pending.error();
     ServicePort port;
@@ -260,25 +257,24 @@ class ServicePort {
     return port;
   }
 
-  static Result<void> bind(const posix::Descriptor& socket, const Address& address,
-                           PeerPolicy peers) {
+  static Result<void> bind(const os::Descriptor& socket, const Address& address, PeerPolicy peers) {
     if (::bind(socket.get(), address.get(), address.size) != 0) {
-      return errno == EADDRINUSE ? Errc::name_taken : Result<void>(posix::last_error());
+      return errno == EADDRINUSE ? Errc::name_taken : Result<void>(os::last_error());
     }
     if (address.is_path()) {
-      if (auto set = posix::set_socket_mode(address, peers); !set) return set;
+      if (auto set = os::set_socket_mode(address, peers); !set) return set;
     }
-    if (::listen(socket.get(), SOMAXCONN) != 0) return posix::last_error();
+    if (::listen(socket.get(), SOMAXCONN) != 0) return os::last_error();
     return {};
   }
 
   /// A socket file outlives its owner: one that no process listens to is taken over.
-  static Result<void> bind_path(const posix::Descriptor& socket, const Address& address,
+  static Result<void> bind_path(const os::Descriptor& socket, const Address& address,
                                 PeerPolicy peers) {
     // One at a time from the look to the listening, or two could take over from each other.
     const std::string directory(address.path(),
                                 std::string_view(address.path()).find_last_of('/') + 1);
-    const auto lock = posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
+    const auto lock = os::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
     if (!lock) return lock.error();
     // Names that are free are in no server's way; one that takes a name over must be alone.
     for (const int how : {LOCK_SH, LOCK_EX}) {
@@ -294,7 +290,7 @@ class ServicePort {
     if (::connect(probe->get(), address.get(), address.size) == 0 || errno != ECONNREFUSED) {
       return Errc::name_taken;
     }
-    if (::unlink(address.path()) != 0) return posix::last_error();
+    if (::unlink(address.path()) != 0) return os::last_error();
     return bind(socket, address, peers);
   }
 
@@ -309,8 +305,8 @@ class ServicePort {
 
   /// A request has no descriptors, and where the kernel can it does not let any in.
   static Result<void> receive_from(Request& client) {
-    posix::DescriptorQueue descriptors;
-    const auto size = posix::receive_packet(client.client.get(), client.body.room(), descriptors);
+    os::DescriptorQueue descriptors;
+    const auto size = os::receive_packet(client.client.get(), client.body.room(), descriptors);
     if (!size) return size.error();
     if (descriptors.size() != 0) return Errc::malformed;
     client.body.resize(*size);

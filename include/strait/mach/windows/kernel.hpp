@@ -32,12 +32,12 @@ struct WindowsKernel {
     return ServicePort::check_in(name, limits);
   }
   static Result<ServiceRight> look_up(std::string_view name) { return ServiceRight::look_up(name); }
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::pipe_pair(); }
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<std::array<os::Descriptor, 2>> connected_pair() { return os::pipe_pair(); }
+  static Result<ServicePort> check_in(os::Descriptor client, const PeerCredentials& credentials,
                                       detail::AcceptLimits limits) {
     return ServicePort::check_in(std::move(client), credentials, limits);
   }
-  static Result<ServiceRight> look_up(posix::Descriptor server) {
+  static Result<ServiceRight> look_up(os::Descriptor server) {
     return ServiceRight::look_up(std::move(server));
   }
   static auto greet(ServiceRight&& server, std::size_t queue_bytes,
@@ -47,7 +47,7 @@ struct WindowsKernel {
   static auto welcome(Request&& request, std::size_t queue_bytes, std::span<const std::byte> body) {
     return windows_mach::welcome(std::move(request), queue_bytes, body);
   }
-  static bool carries(NativeHandle handle) { return posix::can_travel(handle); }
+  static bool carries(NativeHandle handle) { return os::can_travel(handle); }
   static void refuse(Request&& request, std::span<const std::byte> body) {
     windows_mach::refuse(std::move(request), body);
   }

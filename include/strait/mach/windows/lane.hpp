@@ -30,9 +30,9 @@ namespace strait::windows_mach {
 /// pipe, over which nothing comes any more but its end. That is when the peer closes it, or dies,
 /// and sets this side's event, too.
 struct Wire {
-  posix::PipeEnd pipe;
-  posix::Descriptor event;
-  posix::Descriptor peers_event;
+  os::PipeEnd pipe;
+  os::Descriptor event;
+  os::Descriptor peers_event;
   std::error_code ended;
 
   /// From now on the pipe shows the end alone. Errors: the system's.
@@ -114,7 +114,7 @@ class SendRight {
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
                     std::span<const NativeHandle> handles) {
     // The system is asked, as it is for every handle elsewhere: what is sent now is not lost.
-    if (gone() || !posix::is_whole(wire_->pipe.get())) return Errc::peer_closed;
+    if (gone() || !os::is_whole(wire_->pipe.get())) return Errc::peer_closed;
     const auto numbers = handles_.numbers_of(handles);
     if (!numbers) return numbers.error();
     header.bytes = static_cast<std::uint32_t>(body.size() + numbers->size_bytes());
@@ -147,7 +147,7 @@ class SendRight {
   std::shared_ptr<Wire> wire_;
   RingMemory memory_;
   mach_ring::RingWriter ring_;
-  posix::HandleSender handles_;
+  os::HandleSender handles_;
 };
 
 /// The receiving end of a lane.
@@ -156,7 +156,7 @@ class SendRight {
 class ReceiveRight {
  public:
   ReceiveRight() = default;
-  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory, posix::PeerProcess sender)
+  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory, os::PeerProcess sender)
       : wire_(std::move(wire)),
         memory_(std::move(memory)),
         ring_(memory_.reader()),
@@ -198,7 +198,7 @@ class ReceiveRight {
   /// The handles that came with the record that was popped last, all of them.
   ///
   /// Errors: as `HandleReceiver::take`.
-  Result<void> take_descriptors(std::span<posix::UnseenDescriptor> handles) {
+  Result<void> take_descriptors(std::span<os::UnseenDescriptor> handles) {
     const std::size_t count = handles_.numbers_for(handles.size());
     return handles_.take(std::span(numbers_).first(count), handles);
   }
@@ -206,7 +206,7 @@ class ReceiveRight {
   bool arm() { return wire_->ended || ring_.arm(); }
   bool disarm() { return ring_.disarm(); }
   Result<void> wait(strait::detail::Deadline deadline) {
-    return posix::wait_for({interest()}, deadline);
+    return os::wait_for({interest()}, deadline);
   }
   Interest interest() const { return Interest::to_read(wire_->event.get()); }
   void take_doorbells() { wire_->look(); }
@@ -214,15 +214,15 @@ class ReceiveRight {
  private:
   /// How many bytes behind the body of a record tell of its handles.
   std::size_t number_bytes(const MessageHeader& header) const {
-    return handles_.numbers_for(header.descriptors) * sizeof(posix::HandleNumber);
+    return handles_.numbers_for(header.descriptors) * sizeof(os::HandleNumber);
   }
 
   std::shared_ptr<Wire> wire_;
   RingMemory memory_;
   mach_ring::RingReader ring_;
-  posix::HandleReceiver handles_;
+  os::HandleReceiver handles_;
   std::size_t max_handles_ = strait::detail::max_rights;
-  std::array<posix::HandleNumber, posix::max_handle_numbers> numbers_;
+  std::array<os::HandleNumber, os::max_handle_numbers> numbers_;
 };
 
 /// The two ports of a link.

@@ -51,7 +51,7 @@ inline std::wstring object_of(const Stem& stem, Part part) {
 /// Errors: the system's.
 inline Result<Stem> new_stem() {
   std::array<std::byte, 16> random;
-  if (auto filled = posix::fill_random(random); !filled) return filled.error();
+  if (auto filled = os::fill_random(random); !filled) return filled.error();
   Stem stem;
   strait::detail::write_hex(random, stem.data());
   return stem;
@@ -66,21 +66,21 @@ struct Greeted {
 };
 
 /// Errors: `would_block`, `peer_closed`, the system's.
-inline Result<void> write_greeting(posix::PipeEnd& to, std::span<const std::byte> body, bool links,
+inline Result<void> write_greeting(os::PipeEnd& to, std::span<const std::byte> body, bool links,
                                    std::span<const char> stem = {}) {
   if (auto ready = to.prepare_to_write(); !ready) return ready;
   strait::detail::FrameHeader header{static_cast<std::uint32_t>(stem.size() + body.size()),
                                      static_cast<std::uint16_t>(links)};
-  const posix::GatheredPart parts[] = {{&header, sizeof header},
-                                       {const_cast<char*>(stem.data()), stem.size()},
-                                       {const_cast<std::byte*>(body.data()), body.size()}};
+  const os::GatheredPart parts[] = {{&header, sizeof header},
+                                    {const_cast<char*>(stem.data()), stem.size()},
+                                    {const_cast<std::byte*>(body.data()), body.size()}};
   const auto written = to.write(parts);
   if (!written) return written.error();
   return *written == sizeof header + header.bytes ? Result<void>() : Errc::would_block;
 }
 
 /// Errors: `would_block`; `peer_closed`; `malformed`; the system's.
-inline Result<Greeted> read_greeting(posix::PipeEnd& from, bool with_stem) {
+inline Result<Greeted> read_greeting(os::PipeEnd& from, bool with_stem) {
   strait::detail::FrameHeader header;
   constexpr std::size_t capacity = strait::detail::HandshakeBytes::capacity;
   std::array<std::byte, sizeof header + sizeof(Stem) + capacity> frame;
@@ -110,7 +110,7 @@ inline Result<Greeted> read_greeting(posix::PipeEnd& from, bool with_stem) {
 
 /// What a client sent to a name. `failure` tells if it did not get so far.
 struct Request {
-  explicit Request(posix::PipeEnd pipe) : end(std::move(pipe)) {}
+  explicit Request(os::PipeEnd pipe) : end(std::move(pipe)) {}
 
   PeerCredentials credentials;
   /// They are those of the child that the pipe's other end was given to.
@@ -118,7 +118,7 @@ struct Request {
   std::error_code failure;
   strait::detail::HandshakeBytes body;
   Stem stem{};
-  posix::PipeEnd end;
+  os::PipeEnd end;
 };
 
 /// A name that this process holds.
@@ -134,7 +134,7 @@ class ServicePort {
   }
 
   /// A port without a name, for the one client at the other end of a pipe.
-  static Result<ServicePort> check_in(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<ServicePort> check_in(os::Descriptor client, const PeerCredentials& credentials,
                                       strait::detail::AcceptLimits limits) {
     auto server =
         strait::detail::PipeServer<Request>::serve_one(std::move(client), credentials, limits);
@@ -151,7 +151,7 @@ class ServicePort {
                               client.stem = hello->stem;
                             }
                             if (hello && !client.is_known) {
-                              const auto known = posix::client_credentials(client.end.get());
+                              const auto known = os::client_credentials(client.end.get());
                               if (known) client.credentials = *known;
                               client.failure = known.error();
                             }
@@ -178,8 +178,8 @@ class ServiceRight {
   }
 
   /// The right to send one request over a pipe that this process inherited.
-  static Result<ServiceRight> look_up(posix::Descriptor pipe) {
-    const auto credentials = posix::server_credentials(pipe.get());
+  static Result<ServiceRight> look_up(os::Descriptor pipe) {
+    const auto credentials = os::server_credentials(pipe.get());
     if (!credentials) return credentials.error();
     ServiceRight right;
     right.pipe_ = std::move(pipe);
@@ -188,10 +188,10 @@ class ServiceRight {
   }
 
   const PeerCredentials& credentials() const { return credentials_; }
-  posix::Descriptor take_pipe() && { return std::move(pipe_); }
+  os::Descriptor take_pipe() && { return std::move(pipe_); }
 
  private:
-  posix::Descriptor pipe_;
+  os::Descriptor pipe_;
   PeerCredentials credentials_;
 };
 
@@ -208,12 +208,12 @@ inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
   if (!down) return down.error();
   auto wire = std::make_shared<Wire>();
   const auto open = [&](Part part, DWORD access) {
-    return posix::Descriptor(::OpenEventW(access, FALSE, object_of(request.stem, part).c_str()));
+    return os::Descriptor(::OpenEventW(access, FALSE, object_of(request.stem, part).c_str()));
   };
   wire->event = open(Part::servers, EVENT_MODIFY_STATE | SYNCHRONIZE);
   wire->peers_event = open(Part::clients, EVENT_MODIFY_STATE);
   if (!wire->event || !wire->peers_event) return Errc::bad_region;
-  auto client = posix::PeerProcess::client_of(request.end.get(), request.credentials.uid);
+  auto client = os::PeerProcess::client_of(request.end.get(), request.credentials.uid);
   if (auto sent = write_greeting(request.end, body, true); !sent) return sent.error();
   wire->pipe = std::move(request.end);
   if (auto watched = wire->watch_end(); !watched) return watched.error();
@@ -222,7 +222,7 @@ inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
 }
 
 inline void refuse(Request&& request, std::span<const std::byte> body) {
-  posix::PipeEnd end = std::move(request.end);
+  os::PipeEnd end = std::move(request.end);
   static_cast<void>(write_greeting(end, body, false));
 }
 
@@ -240,7 +240,7 @@ class Greeting {
                                std::span<const std::byte> body) {
     const auto stem = new_stem();
     if (!stem) return stem.error();
-    const auto protection = posix::Protection::create();
+    const auto protection = os::Protection::create();
     if (!protection) return protection.error();
     const std::size_t capacity = RingMemory::capacity_for(queue_bytes);
     auto up = RingMemory::create(object_of(*stem, Part::up), capacity, *protection);
@@ -248,7 +248,7 @@ class Greeting {
     auto down = RingMemory::create(object_of(*stem, Part::down), capacity, *protection);
     if (!down) return down.error();
     const auto create = [&](Part part) {
-      return posix::Descriptor(protection->use([&](SECURITY_ATTRIBUTES* attributes) {
+      return os::Descriptor(protection->use([&](SECURITY_ATTRIBUTES* attributes) {
         return ::CreateEventW(attributes, TRUE, FALSE, object_of(*stem, part).c_str());
       }));
     };
@@ -258,10 +258,10 @@ class Greeting {
     greeting.up_ = std::move(*up);
     greeting.down_ = std::move(*down);
     greeting.wire_->event = create(Part::clients);
-    if (!greeting.wire_->event) return posix::last_error();
+    if (!greeting.wire_->event) return os::last_error();
     greeting.wire_->peers_event = create(Part::servers);
-    if (!greeting.wire_->peers_event) return posix::last_error();
-    auto pipe = posix::PipeEnd::create(std::move(server).take_pipe(), greeting.event());
+    if (!greeting.wire_->peers_event) return os::last_error();
+    auto pipe = os::PipeEnd::create(std::move(server).take_pipe(), greeting.event());
     if (!pipe) return pipe.error();
     if (auto sent = write_greeting(*pipe, body, false, *stem); !sent) return sent.error();
     greeting.wire_->pipe = std::move(*pipe);
@@ -276,7 +276,7 @@ class Greeting {
     }
     Answer answer{greeted->body, {}};
     if (!greeted->links) return answer;
-    auto server = posix::PeerProcess::server_of(wire_->pipe.get(), user_);
+    auto server = os::PeerProcess::server_of(wire_->pipe.get(), user_);
     if (auto watched = wire_->watch_end(); !watched) return watched.error();
     answer.ports.emplace(LinkPorts{ReceiveRight(wire_, std::move(down_), std::move(server)),
                                    SendRight(wire_, std::move(up_))});

@@ -46,13 +46,13 @@ class RingMemory {
   /// A fresh ring, which others find by its name as long as this lives. `capacity` is a power of
   /// two. Errors: the system's.
   static Result<RingMemory> create(const std::wstring& name, std::size_t capacity,
-                                   const posix::Protection& protection) {
-    posix::Descriptor section(protection.use([&](SECURITY_ATTRIBUTES* attributes) {
+                                   const os::Protection& protection) {
+    os::Descriptor section(protection.use([&](SECURITY_ATTRIBUTES* attributes) {
       return ::CreateFileMappingW(INVALID_HANDLE_VALUE, attributes, PAGE_READWRITE | SEC_COMMIT, 0,
                                   static_cast<DWORD>(granularity + capacity), name.c_str());
     }));
     const DWORD failed = ::GetLastError();
-    if (!section || failed == ERROR_ALREADY_EXISTS) return posix::system_error(failed);
+    if (!section || failed == ERROR_ALREADY_EXISTS) return os::system_error(failed);
     auto memory = map(section.get(), capacity);
     if (!memory) return memory;
     ::new (memory->data_) mach_ring::RingControl{};
@@ -64,10 +64,10 @@ class RingMemory {
   ///
   /// Errors: `bad_region` if it is none of this capacity; the system's.
   static Result<RingMemory> open(const std::wstring& name, std::size_t capacity) {
-    const posix::Descriptor section(
+    const os::Descriptor section(
         ::OpenFileMappingW(FILE_MAP_READ | FILE_MAP_WRITE | SECTION_QUERY, FALSE, name.c_str()));
     if (!section) return Errc::bad_region;
-    const auto size = posix::sealed_size(section.get(), posix::seals_of_size);
+    const auto size = os::sealed_size(section.get(), os::seals_of_size);
     if (!size) return size.error();
     if (*size != granularity + capacity) return Errc::bad_region;
     return map(section.get(), capacity);
@@ -85,10 +85,10 @@ class RingMemory {
     for (int attempts = 0; attempts != 64; ++attempts) {
       void* const place =
           ::VirtualAlloc(nullptr, granularity + 2 * capacity, MEM_RESERVE, PAGE_NOACCESS);
-      if (place == nullptr) return posix::last_error();
+      if (place == nullptr) return os::last_error();
       ::VirtualFree(place, 0, MEM_RELEASE);
       void* const first = ::MapViewOfFileEx(section, access, 0, 0, granularity + capacity, place);
-      why = posix::last_error();
+      why = os::last_error();
       if (first == nullptr) continue;
       RingMemory memory;
       auto* const data = static_cast<std::byte*>(first);
@@ -98,7 +98,7 @@ class RingMemory {
         memory.capacity_ = capacity;
         return memory;
       }
-      why = posix::last_error();
+      why = os::last_error();
       ::UnmapViewOfFile(first);
     }
     return why;
@@ -110,7 +110,7 @@ class RingMemory {
   std::byte* ring() const { return data_ + granularity; }
 
   /// Of the side that has made it, for its name.
-  posix::Descriptor section_;
+  os::Descriptor section_;
   std::byte* data_ = nullptr;
   std::size_t capacity_ = 0;
 };

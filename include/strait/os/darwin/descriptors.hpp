@@ -11,7 +11,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// macOS has neither MSG_CMSG_CLOEXEC nor SOCK_CLOEXEC: a descriptor is marked just after it was
 /// made, and may slip into a child that another thread starts in between. A child started with
@@ -136,4 +136,4 @@ inline Result<PeerCredentials> peer_credentials(int socket) {
   return PeerCredentials{user, group, process};
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -11,7 +11,7 @@ extern "C" int __ulock_wait(std::uint32_t operation, void* address, std::uint64_
                             std::uint32_t timeout_us);
 extern "C" int __ulock_wake(std::uint32_t operation, void* address, std::uint64_t wake_value);
 
-namespace strait::posix {
+namespace strait::os {
 
 /// UL_COMPARE_AND_WAIT_SHARED: 32 bits in memory that processes share.
 inline constexpr std::uint32_t ulock_shared = 3;
@@ -29,4 +29,4 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 /// Wakes the thread that sleeps on `word`.
 inline void futex_wake(std::atomic<std::uint32_t>& word) { __ulock_wake(ulock_shared, &word, 0); }
 
-}  // namespace strait::posix
+}  // namespace strait::os

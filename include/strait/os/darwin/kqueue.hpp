@@ -9,7 +9,7 @@
 #include "strait/os/posix/owner_process.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Owns a kqueue. A forked process does not inherit it: its number is free there, or soon another
 /// file's.
@@ -44,4 +44,4 @@ class Kqueue {
   OwnerProcess owner_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

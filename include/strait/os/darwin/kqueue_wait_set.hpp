@@ -17,7 +17,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/error.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// One descriptor that is readable while any of its members is ready: a kqueue, which `poll`,
 /// `select` and other kqueues can wait for.
@@ -165,4 +165,4 @@ class WaitSet {
   bool has_fifo_ = false;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

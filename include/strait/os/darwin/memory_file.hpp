@@ -16,7 +16,7 @@
 #include "strait/os/posix/mapping.hpp"
 #include "strait/os/posix/random.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Shared memory is a POSIX object here, too, not a Mach memory entry: its descriptor travels over
 /// every transport that carries descriptors (over Mach's ports as a right to the file), is closed,
@@ -78,4 +78,4 @@ inline Result<Mapping> contents_of(int fd, std::size_t max_bytes) {
   return size ? read_counted_memory(fd, *size, max_bytes) : size.error();
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -5,7 +5,7 @@
 #include "strait/os/posix/process_end.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// How a peer's process has ended: of a child of this process that was not reaped, the system tells
 /// it; of any other one only that it is gone.
@@ -19,4 +19,4 @@ inline ProcessEnd look_at_end(const PeerCredentials& process) {
   return {has_ended(process.pid) ? ProcessEnd::How::gone : ProcessEnd::How::none, 0};
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

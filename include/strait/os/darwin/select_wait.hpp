@@ -21,7 +21,7 @@
 extern "C" int strait_unlimited_select(int, void*, void*, void*,
                                        timeval*) __asm("_select$DARWIN_EXTSN");
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A set of descriptors as `select` wants it.
 class SelectBits {
@@ -78,7 +78,7 @@ inline Result<void> wait_for(const Interests& interests, detail::Deadline deadli
     limit.tv_sec = static_cast<time_t>((left < most ? left : most) / 1'000'000);
     limit.tv_usec = static_cast<suseconds_t>(left % 1'000'000);
   }
-  const int ready = posix::select(read, write, deadline.is_never() ? nullptr : &limit);
+  const int ready = os::select(read, write, deadline.is_never() ? nullptr : &limit);
   if (ready < 0 && errno != EINTR) return last_error();
   // Cleared also when it can't be asked: then it is looked for by the way.
   if (ready > 0 && wakeup != nullptr &&
@@ -105,7 +105,7 @@ inline Readiness ready_now(const Interest& interest) {
   read.add(fd);
   if (interest.write) write.add(fd);
   timeval limit{};
-  if (retry([&] { return posix::select(read, write, &limit); }) <= 0) return {};
+  if (retry([&] { return os::select(read, write, &limit); }) <= 0) return {};
   Readiness found{false, write.has(fd), false};
   if (read.has(fd)) {
     found.read = interest.read;
@@ -115,4 +115,4 @@ inline Readiness ready_now(const Interest& interest) {
   return found;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -10,7 +10,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Has a child get none of this process's descriptors but its first three, also none of those
 /// that were not marked close-on-exec, or are opened at this moment.
@@ -39,4 +39,4 @@ inline Descriptor open_process(pid_t) { return Descriptor(); }
 /// Sends a signal to a child that was not reaped yet.
 inline int send_signal(const Descriptor&, pid_t pid, int signal) { return ::kill(pid, signal); }
 
-}  // namespace strait::posix
+}  // namespace strait::os

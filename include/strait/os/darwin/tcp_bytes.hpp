@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// How many bytes have come on a TCP connection, in order and since it was made.
 inline std::optional<std::uint64_t> received_bytes(int fd) {
@@ -17,4 +17,4 @@ inline std::optional<std::uint64_t> received_bytes(int fd) {
   return info.tcpi_rxbytes;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

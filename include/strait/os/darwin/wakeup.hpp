@@ -10,7 +10,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/descriptor.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A descriptor that any thread and any signal handler can make readable: a pipe to this process
 /// itself, since of the calls that POSIX allows to a signal handler only `write` wakes a `select`.
@@ -47,4 +47,4 @@ class Wakeup {
   Descriptor out_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -11,7 +11,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// For `recvmsg`: descriptors that come are closed on exec from the start.
 inline constexpr int receive_close_on_exec = MSG_CMSG_CLOEXEC;
@@ -101,4 +101,4 @@ inline Result<PeerCredentials> peer_credentials(int socket) {
   return PeerCredentials{peer.uid, peer.gid, peer.pid};
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

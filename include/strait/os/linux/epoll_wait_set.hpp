@@ -20,7 +20,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/owner_process.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// One descriptor that is readable while any of its members is ready.
 class WaitSet {
@@ -67,7 +67,7 @@ class WaitSet {
     // The signal and the timer may take the only room: then it is the next one's turn.
     for (int attempt = 0; attempt != 3 && found == 0; ++attempt) {
       const int count =
-          posix::retry([&] { return ::epoll_wait(epoll_.get(), events.data(), wanted, 0); });
+          os::retry([&] { return ::epoll_wait(epoll_.get(), events.data(), wanted, 0); });
       if (count < 0) return last_error();
       for (int i = 0; i != count; ++i) {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
@@ -146,4 +146,4 @@ class WaitSet {
   OwnerProcess owner_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include "strait/base/chrono.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 #if defined(SYS_futex)
 inline constexpr long futex_call = SYS_futex;
@@ -35,4 +35,4 @@ inline void futex_wake(std::atomic<std::uint32_t>& word) {
   ::syscall(futex_call, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -9,7 +9,7 @@
 #include "strait/os/linux/shared_memory_file.hpp"
 #include "strait/os/posix/mapping.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 using linux_mach::add_seals;
 using linux_mach::create_memory_file;
@@ -44,4 +44,4 @@ inline Result<Mapping> contents_of(int fd, std::size_t max_bytes) {
   return Mapping::map_received(*size, PROT_READ, MAP_PRIVATE, fd);
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

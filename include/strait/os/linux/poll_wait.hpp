@@ -10,7 +10,7 @@
 #include "strait/os/wakeup.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// As `poll` and `epoll` know it; they share these bits.
 inline short poll_events(const Interest& interest) {
@@ -40,4 +40,4 @@ inline Readiness ready_now(const Interest& interest) {
           (events & (POLLHUP | POLLERR | POLLNVAL)) != 0};
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -15,7 +15,7 @@
 #include "strait/os/posix/user.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Reads how a process has ended out of the text of its /proc/PID/stat. The kernel sets the code
 /// before it closes the process's descriptors, so that an end of a connection that is seen closed
@@ -67,4 +67,4 @@ inline ProcessEnd look_at_end(const PeerCredentials& process) {
   return parse_process_end(text.data(), is_effective_user(process.uid));
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -25,18 +25,18 @@ inline constexpr unsigned seals_of_content = seals_of_size | F_SEAL_WRITE;
 /// A file in memory without a name in any file system.
 ///
 /// Errors: `EFBIG` if it is over this process's limit on the size of files; those of the system.
-inline Result<posix::Descriptor> create_memory_file(const char* label, std::size_t size) {
-  if (auto fits = posix::check_file_size(size); !fits) return fits.error();
-  auto file = posix::adopt_new(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) return posix::last_error();
-  if (posix::retry([&] { return ::ftruncate(file.get(), static_cast<off_t>(size)); }) != 0) {
-    return posix::last_error();
+inline Result<os::Descriptor> create_memory_file(const char* label, std::size_t size) {
+  if (auto fits = os::check_file_size(size); !fits) return fits.error();
+  auto file = os::adopt_new(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) return os::last_error();
+  if (os::retry([&] { return ::ftruncate(file.get(), static_cast<off_t>(size)); }) != 0) {
+    return os::last_error();
   }
   return file;
 }
 
 inline Result<void> add_seals(int fd, unsigned seals) {
-  if (::fcntl(fd, F_ADD_SEALS, seals) != 0) return posix::last_error();
+  if (::fcntl(fd, F_ADD_SEALS, seals) != 0) return os::last_error();
   return {};
 }
 

@@ -28,7 +28,7 @@
 #define STRAIT_CLOSES_BY_LIST
 #endif
 
-namespace strait::posix {
+namespace strait::os {
 
 /// For musl, and glibc before 2.34, which can't close all from a number on. A descriptor that
 /// another thread opens at this moment, and does not mark close-on-exec, may slip in.
@@ -86,6 +86,6 @@ inline int send_signal(const Descriptor& process, pid_t pid, int signal) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0));
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os
 
 #undef STRAIT_CLOSES_BY_LIST

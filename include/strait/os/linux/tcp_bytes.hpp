@@ -10,7 +10,7 @@
 #include <cstring>
 #include <optional>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// How many bytes have come on a TCP connection, in order and since it was made. Nothing before
 /// Linux 4.1.
@@ -27,4 +27,4 @@ inline std::optional<std::uint64_t> received_bytes(int fd) {
   return bytes;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

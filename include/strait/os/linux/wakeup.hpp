@@ -7,7 +7,7 @@
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/descriptor.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A descriptor that any thread and any signal handler can make readable.
 class Wakeup {
@@ -38,4 +38,4 @@ class Wakeup {
   Descriptor event_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -21,7 +21,7 @@ class PageMap {
   PageMap() {
     // Opened each time: a file that was opened before a fork tells of the parent's pages. By the
     // thread's own name, since the first thread of a process may have ended.
-    file_ = posix::adopt_new(::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC));
+    file_ = os::adopt_new(::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC));
   }
 
   /// Whether the map can be had, and is that of this process, in which the stack is memory that was
@@ -34,8 +34,8 @@ class PageMap {
 
   /// Reads the entries of as many pages, from the one at `address` on.
   bool read(std::uintptr_t address, std::span<std::uint64_t> entries) const {
-    const auto offset = static_cast<off_t>(address / posix::page_size() * sizeof(std::uint64_t));
-    const ssize_t got = posix::retry(
+    const auto offset = static_cast<off_t>(address / os::page_size() * sizeof(std::uint64_t));
+    const ssize_t got = os::retry(
         [&] { return ::pread(file_.get(), entries.data(), entries.size_bytes(), offset); });
     return got == static_cast<ssize_t>(entries.size_bytes());
   }
@@ -49,7 +49,7 @@ class PageMap {
   }
 
  private:
-  posix::Descriptor file_;
+  os::Descriptor file_;
 };
 
 /// Calls `visit(offset, bytes)` for each run of pages of a private mapping that were written to
@@ -65,7 +65,7 @@ bool visit_written_pages(std::span<const std::byte> mapping, Visit&& visit) {
   const PageMap map;
   if (!map.works()) return false;
   std::array<std::uint64_t, 512> entries;
-  const std::size_t page = posix::page_size();
+  const std::size_t page = os::page_size();
   const std::size_t pages = (mapping.size() + page - 1) / page;
   const auto address = reinterpret_cast<std::uintptr_t>(mapping.data());
   std::size_t begin = 0;  // of a run

@@ -72,24 +72,24 @@ class ActivatedSocket {
   /// Errors: `std::errc::not_a_socket`; `address_family_not_supported`: it is no Unix socket;
   /// `wrong_protocol_type`: it is of another type; `invalid_argument`: it does not listen, as with
   /// `Accept=yes`.
-  Result<posix::Descriptor> listening(int type) && {
+  Result<os::Descriptor> listening(int type) && {
     sockaddr_un address{};
     socklen_t size = sizeof address;
     if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      return posix::last_error();
+      return os::last_error();
     }
-    if (address.sun_family != AF_UNIX) return posix::system_error(EAFNOSUPPORT);
+    if (address.sun_family != AF_UNIX) return os::system_error(EAFNOSUPPORT);
     int value = 0;
     size = sizeof value;
     if (::getsockopt(socket_.get(), SOL_SOCKET, SO_TYPE, &value, &size) != 0) {
-      return posix::last_error();
+      return os::last_error();
     }
-    if (value != type) return posix::system_error(EPROTOTYPE);
+    if (value != type) return os::system_error(EPROTOTYPE);
     size = sizeof value;
     if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ACCEPTCONN, &value, &size) != 0) {
-      return posix::last_error();
+      return os::last_error();
     }
-    if (value == 0) return posix::system_error(EINVAL);
+    if (value == 0) return os::system_error(EINVAL);
     return std::move(socket_);
   }
 
@@ -97,7 +97,7 @@ class ActivatedSocket {
   static constexpr int first_descriptor = 3;
   static constexpr std::int64_t max_sockets = 64;
 
-  explicit ActivatedSocket(posix::Descriptor socket) : socket_(std::move(socket)) {}
+  explicit ActivatedSocket(os::Descriptor socket) : socket_(std::move(socket)) {}
 
   /// -1 if it is none.
   static std::int64_t number(std::string_view text) {
@@ -112,10 +112,10 @@ class ActivatedSocket {
 
   static Result<ActivatedSocket> adopt(int fd) {
     const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0) return posix::last_error();
-    posix::Descriptor socket(fd);
+    if (flags < 0) return os::last_error();
+    os::Descriptor socket(fd);
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-      return posix::last_error();
+      return os::last_error();
     }
     return ActivatedSocket(std::move(socket));
   }
@@ -123,7 +123,7 @@ class ActivatedSocket {
   /// A bit for each socket: its number may be another file's later.
   static inline std::atomic<std::uint64_t> taken_{0};
 
-  posix::Descriptor socket_;
+  os::Descriptor socket_;
 };
 
 }  // namespace strait

@@ -10,7 +10,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 using ProcessId = pid_t;
 inline constexpr int kill_signal = SIGKILL;
@@ -45,4 +45,4 @@ inline Result<std::optional<ChildEnd>> reap_child(ProcessId child) {
 /// This process has no such child, or has it no more.
 inline bool is_no_child(const std::error_code& error) { return error == system_error(ECHILD); }
 
-}  // namespace strait::posix
+}  // namespace strait::os

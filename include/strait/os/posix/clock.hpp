@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A date and the time of the day, of Greenwich.
 struct UtcTime {
@@ -29,4 +29,4 @@ inline UtcTime utc_time() {
           static_cast<int>(now.tv_nsec / 1000)};
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -17,7 +17,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/signals_blocked.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Closes descriptors that a peer has sent and that are of no use here. Such a `close` can take as
 /// long as the peer likes: a TCP socket may linger, a file of a FUSE mount waits for its server.
@@ -205,4 +205,4 @@ class UnseenDescriptor : public Descriptor {
   }
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -10,7 +10,7 @@
 #include "strait/os/posix/mapping.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Bytes in shared memory whose size the system rounds up: how many there are stands before them.
 inline constexpr std::size_t counted_memory_bytes(std::size_t bytes) {
@@ -46,4 +46,4 @@ inline Result<Mapping> read_counted_memory(int fd, std::size_t size, std::size_t
   return copy;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

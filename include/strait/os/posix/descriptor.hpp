@@ -8,7 +8,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Owns a file descriptor.
 class Descriptor {
@@ -56,4 +56,4 @@ inline Result<Descriptor> open(const char* path, int flags, mode_t mode = 0) {
   return file;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

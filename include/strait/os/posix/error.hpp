@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <system_error>
 
-namespace strait::posix {
+namespace strait::os {
 
 inline std::error_code system_error(int number) { return {number, std::system_category()}; }
 inline std::error_code last_error() { return system_error(errno); }
@@ -32,4 +32,4 @@ auto retry(Call&& call) {
   }
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

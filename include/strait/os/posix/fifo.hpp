@@ -18,7 +18,7 @@
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A FIFO is opened for both, reading and writing, by the side that writes: so it can open it
 /// before the reader is there, and a write to a reader that is gone raises no SIGPIPE. That the
@@ -157,4 +157,4 @@ inline Result<std::size_t> write_some(const Descriptor& to, std::span<const std:
   return last_error();
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

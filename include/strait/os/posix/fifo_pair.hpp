@@ -39,9 +39,9 @@ class FifoPair {
   }
 
   /// A new name, not yet made.
-  static Result<FifoPair> choose(posix::Descriptor directory) {
+  static Result<FifoPair> choose(os::Descriptor directory) {
     std::array<std::byte, stem_bytes / 2> random;
-    if (auto filled = posix::fill_random(random); !filled) return filled.error();
+    if (auto filled = os::fill_random(random); !filled) return filled.error();
     FifoPair pair;
     write_hex(random, pair.stem_.data());
     pair.directory_ = std::move(directory);
@@ -59,7 +59,7 @@ class FifoPair {
 
   std::string_view stem() const { return {stem_.data(), stem_bytes}; }
   int directory() const { return directory_.get(); }
-  void set_directory(posix::Descriptor directory) { directory_ = std::move(directory); }
+  void set_directory(os::Descriptor directory) { directory_ = std::move(directory); }
   /// Client to server.
   std::array<char, stem_bytes + 4> up() const { return file(".up"); }
   /// Server to client.
@@ -83,9 +83,9 @@ class FifoPair {
     return name;
   }
 
-  posix::Descriptor directory_;
+  os::Descriptor directory_;
   std::array<char, stem_bytes> stem_{};
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait::detail

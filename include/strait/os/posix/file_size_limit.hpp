@@ -8,7 +8,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Asks for this process's limit on the size of files, beyond which the kernel would do more than
 /// fail: it would raise SIGXFSZ.
@@ -20,4 +20,4 @@ inline Result<void> check_file_size(std::size_t size) {
   return size > limit.rlim_cur ? system_error(EFBIG) : Result<void>();
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <new>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// As `OwnerProcess`, for where a system call each time would be too much: a mark in a page that
 /// the kernel wipes in a forked process.
@@ -50,4 +50,4 @@ class ForkMark {
   std::uint32_t mark_ = mark();
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -2,9 +2,9 @@
 
 #include <sys/uio.h>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A piece of what one system call sends: `iov_base` and `iov_len`.
 using GatheredPart = iovec;
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -9,7 +9,7 @@
 
 #include "strait/os/posix/descriptor.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// The numbers at the beginning of a file of the kernel's; fewer when there are fewer, none when
 /// the file can't be read.
@@ -38,4 +38,4 @@ struct KernelNumbers {
   }
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -13,7 +13,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 inline std::size_t page_size() {
   static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -126,4 +126,4 @@ class Mapping {
   std::size_t size_ = 0;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -21,7 +21,7 @@
 #include "strait/os/posix/user.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Where the FIFOs or the socket of a name live: a directory of the name's own, in the user's
 /// private one (`$XDG_RUNTIME_DIR/strait`, else `/tmp/strait-<uid>`), or where the name, a path,
@@ -233,4 +233,4 @@ class NameDirectory {
   OwnerProcess owner_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

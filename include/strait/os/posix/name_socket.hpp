@@ -15,7 +15,7 @@
 #include "strait/os/posix/unix_socket.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// The address of the socket in the directory of a name.
 inline Result<SocketPath> path_in(const NamePlace& place, int directory) {
@@ -52,4 +52,4 @@ inline Result<Descriptor> connect_to_name(std::string_view name) {
   return socket;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -20,7 +20,7 @@
 #include "strait/os/posix/unix_socket.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// What the server of a name is met at, by transport.
 enum class MeetingPoint { fifo, socket, mach_socket };
@@ -83,4 +83,4 @@ inline std::error_code or_other_transport(std::error_code error, std::string_vie
   return error;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

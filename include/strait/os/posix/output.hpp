@@ -17,7 +17,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 inline int standard_error() { return STDERR_FILENO; }
 
@@ -132,4 +132,4 @@ inline Result<std::size_t> read_up_to(int fd, std::span<std::byte> out) {
   return done;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

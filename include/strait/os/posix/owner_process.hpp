@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Remembers the process in which an object was made. After `fork` the other process has a copy of
 /// the object, whose end must not undo for both what the object stands for.
@@ -14,4 +14,4 @@ class OwnerProcess {
   pid_t process_ = ::getpid();
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

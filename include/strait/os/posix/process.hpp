@@ -13,7 +13,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/peer.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 inline PeerCredentials own_credentials() { return {::geteuid(), ::getegid(), ::getpid()}; }
 
@@ -30,4 +30,4 @@ inline bool has_ended(pid_t process) {
 #endif
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Whether a process has ended, and how, as far as the system tells.
 struct ProcessEnd {
@@ -20,4 +20,4 @@ struct ProcessEnd {
   int status = 0;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

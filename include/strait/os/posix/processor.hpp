@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-namespace strait::posix {
+namespace strait::os {
 
 inline bool single_processor() {
   static const bool single = ::sysconf(_SC_NPROCESSORS_ONLN) == 1;
@@ -18,4 +18,4 @@ inline void pause_processor() {
 #endif
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -9,7 +9,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Fills up to 256 bytes from the system's random source.
 inline Result<void> fill_random(std::span<std::byte> out) {
@@ -17,4 +17,4 @@ inline Result<void> fill_random(std::span<std::byte> out) {
   return {};
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -18,7 +18,7 @@
 #include "strait/os/posix/user.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Reads a file that holds just `size` bytes of text and a newline, and that this user alone may
 /// read.
@@ -76,4 +76,4 @@ inline Result<void> create_secret(const std::string& path, std::string_view text
   return made;
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

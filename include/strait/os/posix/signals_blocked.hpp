@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-namespace strait::posix {
+namespace strait::os {
 
 /// Blocks all signals on this thread while it lives. A thread that is started meanwhile has them
 /// blocked for good: the program's own threads handle them.
@@ -21,4 +21,4 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -18,7 +18,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// As many descriptors as the kernel lets one message carry (SCM_MAX_FD).
 inline constexpr std::size_t max_descriptors = 253;
@@ -257,4 +257,4 @@ class PeerSocket : public Descriptor {
   }
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -19,7 +19,7 @@
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// What this process inherited as its standard input, which then is empty.
 ///
@@ -73,4 +73,4 @@ inline Result<std::string> read_line(const Descriptor& input, std::size_t max_by
   }
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

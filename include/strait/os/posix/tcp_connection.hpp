@@ -13,7 +13,7 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/tcp_bytes.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A TCP connection that another component has, a library say, which may close it at any moment.
 /// Then its number may stand for something else, which nothing here touches.
@@ -82,4 +82,4 @@ class TcpConnection {
   Ends ends_;
 };
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -9,7 +9,7 @@
 #include "strait/os/posix/signals_blocked.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// A thread of the library's own, which has to be joined or detached; or the one that asks for
 /// `current`.
@@ -48,4 +48,4 @@ Result<Thread> start_thread(std::shared_ptr<Body> body) {
   return Thread(thread);
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

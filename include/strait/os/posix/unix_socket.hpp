@@ -15,7 +15,7 @@
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 /// The address of a socket in the file system.
 struct SocketPath {
@@ -89,4 +89,4 @@ inline bool is_connected_socket(int fd, int type) {
 
 inline bool is_connected_stream(int fd) { return is_connected_socket(fd, SOCK_STREAM); }
 
-}  // namespace strait::posix
+}  // namespace strait::os

@@ -6,7 +6,7 @@
 
 #include "strait/os/posix/kernel_numbers.hpp"
 
-namespace strait::posix {
+namespace strait::os {
 
 inline std::uint32_t effective_user() { return ::geteuid(); }
 
@@ -34,4 +34,4 @@ inline bool is_effective_user(std::uint32_t id) {
   return id == effective_user() && (id != overflow_user() || expresses_every_user());
 }
 
-}  // namespace strait::posix
+}  // namespace strait::os

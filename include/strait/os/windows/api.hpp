@@ -13,8 +13,7 @@
 
 namespace strait::windows {}
 
-/// Where the rest of the library looks for what the system gives. The name is that of the systems
-/// that were there first; what stands here for Windows has the same shape.
-namespace strait::posix {
+/// Where the rest of the library looks for what the system gives, whichever it is.
+namespace strait::os {
 using namespace windows;
-}  // namespace strait::posix
+}  // namespace strait::os

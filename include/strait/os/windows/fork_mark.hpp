@@ -10,6 +10,6 @@ class ForkMark {
 
 }  // namespace strait::windows
 
-namespace strait::posix {
+namespace strait::os {
 using windows::ForkMark;
 }

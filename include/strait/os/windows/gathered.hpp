@@ -12,6 +12,6 @@ struct GatheredPart {
 
 }  // namespace strait::windows
 
-namespace strait::posix {
+namespace strait::os {
 using windows::GatheredPart;
 }

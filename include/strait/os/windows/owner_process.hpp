@@ -11,6 +11,6 @@ class OwnerProcess {
 
 }  // namespace strait::windows
 
-namespace strait::posix {
+namespace strait::os {
 using windows::OwnerProcess;
 }

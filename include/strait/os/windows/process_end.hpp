@@ -7,7 +7,7 @@
 
 namespace strait::windows {
 
-using posix::ProcessEnd;
+using os::ProcessEnd;
 
 /// How a peer's process has ended. Another process may have its id by now, and then it seems to
 /// live. One that was ended by another has that one's exit code.

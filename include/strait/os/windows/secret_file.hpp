@@ -54,7 +54,7 @@ inline Result<bool> is_private(HANDLE file) {
 ///
 /// Errors: `unsafe_token_file` if it is another user's, or others may open it, or it is no plain
 /// file but a link, say; `garbled_token_file` if it holds another amount of text; the system's.
-inline Result<void> read_secret(const char* path, std::span<char> text) {
+inline Result<void> read_secret(const char* path, char* text, std::size_t size) {
   const auto wide_path = wide(path);
   if (!wide_path) return wide_path.error();
   // A directory or a link is opened itself, to be told from a file.
@@ -70,13 +70,13 @@ inline Result<void> read_secret(const char* path, std::span<char> text) {
   const auto kept = is_private(file.get());
   if (!kept) return kept.error();
   if (!*kept) return Errc::unsafe_token_file;
-  if (status.nFileSizeHigh != 0 || status.nFileSizeLow != text.size() + 1) {
+  if (status.nFileSizeHigh != 0 || status.nFileSizeLow != size + 1) {
     return Errc::garbled_token_file;
   }
-  const auto got = read_up_to(file.get(), std::as_writable_bytes(text));
+  const auto got = read_up_to(file.get(), std::as_writable_bytes(std::span(text, size)));
   if (!got) return got.error();
   // It was cut meanwhile.
-  return *got == text.size() ? Result<void>() : Errc::garbled_token_file;
+  return *got == size ? Result<void>() : Errc::garbled_token_file;
 }
 
 /// Makes such a file, whole or not at all, if there is none.

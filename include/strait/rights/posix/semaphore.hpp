@@ -34,7 +34,7 @@ class Semaphore {
   /// Adds one and wakes one of those that wait. Blocking: never.
   void post() {
     words_->count.fetch_add(1);  // seq_cst, as all here: see `wait_for`
-    if (words_->sleepers.load() != 0) posix::futex_wake(words_->count);
+    if (words_->sleepers.load() != 0) os::futex_wake(words_->count);
   }
 
   /// Takes one off. Errors: `would_block` when it is zero. Blocking: never.
@@ -58,7 +58,7 @@ class Semaphore {
       if (deadline.passed()) return Errc::timed_out;
       // Either `post` sees the sleeper, or the kernel sees the count and does not let it sleep.
       words_->sleepers.fetch_add(1);
-      posix::futex_wait(words_->count, 0, deadline.left_up_to(std::chrono::minutes{1}));
+      os::futex_wait(words_->count, 0, deadline.left_up_to(std::chrono::minutes{1}));
       words_->sleepers.fetch_sub(1);
     }
   }

@@ -22,9 +22,8 @@ class Semaphore {
  public:
   /// Errors: those of the system.
   static Result<Semaphore> create(std::uint32_t count = 0) {
-    posix::Descriptor made(
-        ::CreateSemaphoreW(nullptr, static_cast<LONG>(count), LONG_MAX, nullptr));
-    if (!made) return posix::last_error();
+    os::Descriptor made(::CreateSemaphoreW(nullptr, static_cast<LONG>(count), LONG_MAX, nullptr));
+    if (!made) return os::last_error();
     return Semaphore(std::move(made));
   }
 
@@ -33,7 +32,7 @@ class Semaphore {
 
   /// Takes one off. Errors: `would_block` when it is zero. Blocking: never.
   Result<void> try_wait() {
-    return posix::is_set(semaphore_.get()) ? Result<void>() : Errc::would_block;
+    return os::is_set(semaphore_.get()) ? Result<void>() : Errc::would_block;
   }
 
   /// Takes one off as soon as there is one. Errors: `timed_out`; the system's.
@@ -42,18 +41,17 @@ class Semaphore {
   Result<void> wait_for(std::chrono::duration<Rep, Period> duration) {
     const auto deadline = detail::Deadline::after(duration);
     for (;;) {
-      const DWORD waited =
-          ::WaitForSingleObject(semaphore_.get(), posix::wait_milliseconds(deadline));
+      const DWORD waited = ::WaitForSingleObject(semaphore_.get(), os::wait_milliseconds(deadline));
       if (waited == WAIT_OBJECT_0) return {};
-      if (waited == WAIT_FAILED) return posix::last_error();
+      if (waited == WAIT_FAILED) return os::last_error();
       if (deadline.passed()) return Errc::timed_out;
     }
   }
 
   /// The same semaphore once more: one to send, one to keep.
   Result<Semaphore> duplicate() const {
-    auto copy = posix::duplicate(semaphore_.get());
-    if (!copy) return posix::last_error();
+    auto copy = os::duplicate(semaphore_.get());
+    if (!copy) return os::last_error();
     return Semaphore(std::move(copy));
   }
 
@@ -64,14 +62,14 @@ class Semaphore {
   }
   /// For `Rights`. Errors: `wrong_right` if it is none.
   static Result<Semaphore> from_right(detail::Right& right) {
-    if (!posix::is_of_kind(right.descriptor.get(), L"Semaphore")) return Errc::wrong_right;
+    if (!os::is_of_kind(right.descriptor.get(), L"Semaphore")) return Errc::wrong_right;
     return Semaphore(std::move(right.descriptor));
   }
 
  private:
-  explicit Semaphore(posix::Descriptor semaphore) : semaphore_(std::move(semaphore)) {}
+  explicit Semaphore(os::Descriptor semaphore) : semaphore_(std::move(semaphore)) {}
 
-  posix::Descriptor semaphore_;
+  os::Descriptor semaphore_;
 };
 
 }  // namespace strait

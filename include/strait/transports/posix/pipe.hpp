@@ -55,8 +55,8 @@ class BasicPipeTransport {
    private:
     friend class BasicPipeTransport;
 
-    posix::Descriptor in_;
-    posix::Descriptor out_;
+    os::Descriptor in_;
+    os::Descriptor out_;
   };
 
   class Server {
@@ -99,8 +99,8 @@ class BasicPipeTransport {
         if (++reads > max_reads) return {};
         if (line_size_ == line_.size()) line_size_ = 0;
         const auto got =
-            posix::read_some(pending_clients_.listening(),
-                             std::as_writable_bytes(std::span(line_).subspan(line_size_)));
+            os::read_some(pending_clients_.listening(),
+                          std::as_writable_bytes(std::span(line_).subspan(line_size_)));
         if (!got) return got.error() == Errc::would_block ? Result<void>() : got.error();
         line_size_ += *got;
       }
@@ -112,24 +112,23 @@ class BasicPipeTransport {
     /// Errors: that the system has no descriptor or no memory left.
     Result<void> add_client(std::string_view stem) {
       const auto unless_theirs = [](std::error_code error) {
-        return posix::is_exhaustion(error) ? Result<void>(error) : Result<void>();
+        return os::is_exhaustion(error) ? Result<void>(error) : Result<void>();
       };
       auto pair = detail::FifoPair::parse(stem);
       if (!pair) return {};
-      auto directory = posix::open_directory(directory_.get(), ".");
+      auto directory = os::open_directory(directory_.get(), ".");
       if (!directory) return unless_theirs(directory.error());
       pair->set_directory(std::move(*directory));
-      auto in = posix::open_fifo(pair->directory(), pair->up().data(), posix::FifoEnd::read);
-      auto out = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::write);
+      auto in = os::open_fifo(pair->directory(), pair->up().data(), os::FifoEnd::read);
+      auto out = os::open_fifo(pair->directory(), pair->down().data(), os::FifoEnd::write);
       for (const auto* end : {&in, &out}) {
         if (*end) continue;
         auto exhausted = unless_theirs(end->error());
         if (!exhausted) pair->keep();
         return exhausted;
       }
-      const auto owner = posix::owner(in->get());
-      if (!owner || posix::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *owner)
-        return {};
+      const auto owner = os::owner(in->get());
+      if (!owner || os::owner(out->get()).value_or(PeerCredentials{~0u, 0, 0}) != *owner) return {};
       const int to_watch = in->get();
       Request client;
       client.credentials = *owner;
@@ -138,7 +137,7 @@ class BasicPipeTransport {
       return pending_clients_.add(std::move(client), to_watch);
     }
 
-    posix::NameDirectory directory_;
+    os::NameDirectory directory_;
     detail::PendingClients<Request> pending_clients_;
     std::array<char, 8 * line_bytes> line_;
     std::size_t line_size_ = 0;
@@ -153,11 +152,11 @@ class BasicPipeTransport {
       if (!pair) return pair.error();
       if (::mkfifoat(pair->directory(), pair->up().data(), 0600) != 0 ||
           ::mkfifoat(pair->directory(), pair->down().data(), 0600) != 0) {
-        return posix::last_error();
+        return os::last_error();
       }
-      auto out = posix::open_fifo(pair->directory(), pair->up().data(), posix::FifoEnd::write);
+      auto out = os::open_fifo(pair->directory(), pair->up().data(), os::FifoEnd::write);
       if (!out) return out.error();
-      auto in = posix::open_fifo(pair->directory(), pair->down().data(), posix::FifoEnd::read);
+      auto in = os::open_fifo(pair->directory(), pair->down().data(), os::FifoEnd::read);
       if (!in) return in.error();
       if (auto sent = detail::write_frame(writing(*out), bytes); !sent) return sent.error();
       if (auto announced = announce(*pair); !announced) return announced.error();
@@ -175,19 +174,19 @@ class BasicPipeTransport {
     /// This is the one FIFO that its writer does not read, so that a dead server shows. A write to
     /// a dead server would raise SIGPIPE: for that moment there is a reader.
     Result<void> announce(const detail::FifoPair& pair) {
-      const auto reader = posix::open_fifo(pair.directory(), hello_name, posix::FifoEnd::read);
-      if (!reader || !posix::same_file(reader->get(), hello_.get())) return Errc::not_found;
+      const auto reader = os::open_fifo(pair.directory(), hello_name, os::FifoEnd::read);
+      if (!reader || !os::same_file(reader->get(), hello_.get())) return Errc::not_found;
       std::array<char, detail::FifoPair::stem_bytes + 1> line;
       std::memcpy(line.data(), pair.stem().data(), pair.stem().size());
       line.back() = '\n';
-      const posix::GatheredPart part[] = {{line.data(), line.size()}};
-      const auto written = posix::write_some(hello_, part);
+      const os::GatheredPart part[] = {{line.data(), line.size()}};
+      const auto written = os::write_some(hello_, part);
       if (!written) return written.error();
       return *written == 0 ? Errc::would_block : Result<void>();
     }
 
-    posix::Descriptor directory_;
-    posix::Descriptor hello_;
+    os::Descriptor directory_;
+    os::Descriptor hello_;
     PeerCredentials credentials_;
   };
 
@@ -195,13 +194,13 @@ class BasicPipeTransport {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     // A client makes its FIFOs in the directory of the name, where no other user may make any.
     if (limits.peers == PeerPolicy::any_user) return Errc::unsupported;
-    auto directory = posix::NameDirectory::claim(name);
+    auto directory = os::NameDirectory::claim(name);
     if (!directory) return directory.error();
-    if (::mkfifoat(directory->get(), hello_name, 0600) != 0) return posix::last_error();
+    if (::mkfifoat(directory->get(), hello_name, 0600) != 0) return os::last_error();
     Server server;
     server.directory_ = std::move(*directory);
     // Open for writing, too, or it would be at its end whenever no client has it open.
-    auto hello = posix::open_fifo(server.directory_.get(), hello_name, posix::FifoEnd::write);
+    auto hello = os::open_fifo(server.directory_.get(), hello_name, os::FifoEnd::write);
     if (!hello) return hello.error();
     auto pending = detail::PendingClients<Request>::create(std::move(*hello), limits);
     if (!pending) return pending.error();
@@ -212,15 +211,15 @@ class BasicPipeTransport {
   static Result<Connector> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     const auto absent = [&](std::error_code error) {
-      return posix::or_other_transport(error, name, posix::MeetingPoint::fifo);
+      return os::or_other_transport(error, name, os::MeetingPoint::fifo);
     };
-    auto directory = posix::find_name_directory(posix::NamePlace::of(name));
+    auto directory = os::find_name_directory(os::NamePlace::of(name));
     if (!directory) return absent(directory.error());
-    posix::Descriptor hello = posix::adopt_new(posix::retry([&] {
+    os::Descriptor hello = os::adopt_new(os::retry([&] {
       return ::openat(directory->get(), hello_name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));
-    if (!hello) return absent(posix::or_not_found(posix::last_error()));
-    const auto owner = posix::owner(hello.get());
+    if (!hello) return absent(os::or_not_found(os::last_error()));
+    const auto owner = os::owner(hello.get());
     if (!owner) return owner.error();
     Connector server;
     server.directory_ = std::move(*directory);
@@ -270,9 +269,7 @@ class BasicPipeTransport {
         limits.max_message_bytes, detail::fair_share);
   }
 
-  bool readable() const {
-    return reader_.readable() || posix::is_ready(Interest::to_read(in_.get()));
-  }
+  bool readable() const { return reader_.readable() || os::is_ready(Interest::to_read(in_.get())); }
 
   Armed arm(const detail::FrameQueue& queue) {
     // While the server has not answered, the name's FIFO tells if it dies.
@@ -287,44 +284,44 @@ class BasicPipeTransport {
 
  private:
   /// The FIFO on which clients announce theirs.
-  static constexpr const char* hello_name = posix::NameDirectory::hello_name;
+  static constexpr const char* hello_name = os::NameDirectory::hello_name;
 
-  BasicPipeTransport(posix::Descriptor in, posix::Descriptor out)
+  BasicPipeTransport(os::Descriptor in, os::Descriptor out)
       : in_(std::move(in)), out_(std::move(out)) {}
 
   /// Whether there was a writer and there is none any more.
-  bool hung_up() const { return posix::ready_now(Interest::to_read(in_.get())).ended; }
+  bool hung_up() const { return os::ready_now(Interest::to_read(in_.get())).ended; }
 
   /// Whether the server that got the announcement still reads the name's FIFO. Only Linux's
   /// poll tells a writer that; opening it for writing tells everywhere.
   bool server_is_there() const {
-    const posix::Descriptor again = posix::adopt_new(posix::retry([&] {
+    const os::Descriptor again = os::adopt_new(os::retry([&] {
       return ::openat(names_.directory(), hello_name,
                       O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     }));
     // Want of a descriptor says nothing.
     if (!again) return errno != ENXIO && errno != ENOENT;
-    return posix::same_file(again.get(), hello_.get());
+    return os::same_file(again.get(), hello_.get());
   }
 
-  static auto reading(const posix::Descriptor& from) {
-    return [&](std::span<std::byte> room) { return posix::read_some(from, room); };
+  static auto reading(const os::Descriptor& from) {
+    return [&](std::span<std::byte> room) { return os::read_some(from, room); };
   }
-  static auto writing(const posix::Descriptor& to) {
-    return [&](std::span<const posix::GatheredPart> parts) {
-      if (parts.size() != 1) return posix::write_some(to, parts);
-      return posix::write_some(
+  static auto writing(const os::Descriptor& to) {
+    return [&](std::span<const os::GatheredPart> parts) {
+      if (parts.size() != 1) return os::write_some(to, parts);
+      return os::write_some(
           to, std::span(static_cast<const std::byte*>(parts[0].iov_base), parts[0].iov_len));
     };
   }
 
   /// As `writing(out_)`. What does not fit shows load, and only under load is a FIFO large.
   auto writing_growing() {
-    return [this](std::span<const posix::GatheredPart> parts) {
+    return [this](std::span<const os::GatheredPart> parts) {
       auto written = writing(out_)(parts);
       if (!written) return written;
       std::size_t due = 0;
-      for (const posix::GatheredPart& part : parts) due += part.iov_len;
+      for (const os::GatheredPart& part : parts) due += part.iov_len;
       if (*written == due) [[likely]]
         return written;
       const bool more = growth_.grow(out_);
@@ -337,14 +334,14 @@ class BasicPipeTransport {
     return reader_.receive(reading(in_), sink, max_message_bytes, share);
   }
 
-  posix::Descriptor in_;
-  posix::Descriptor out_;
-  posix::FifoGrowth growth_;
+  os::Descriptor in_;
+  os::Descriptor out_;
+  os::FifoGrowth growth_;
   detail::FrameReader reader_;
   /// The peer is, which a write does not tell.
   bool gone_ = false;
   /// Until the server has answered.
-  posix::Descriptor hello_;
+  os::Descriptor hello_;
   detail::FifoPair names_;
 };
 

@@ -23,17 +23,16 @@ namespace strait::detail {
 /// Writes frames into a pipe, and before one with rights the frame that tells of them.
 class HandleFrameWriter {
  public:
-  HandleFrameWriter(posix::PipeEnd& to, posix::HandleSender& handles)
-      : to_(to), handles_(handles) {}
+  HandleFrameWriter(os::PipeEnd& to, os::HandleSender& handles) : to_(to), handles_(handles) {}
 
-  Result<std::size_t> operator()(std::span<const posix::GatheredPart> parts) const {
+  Result<std::size_t> operator()(std::span<const os::GatheredPart> parts) const {
     return to_.write(parts);
   }
 
   /// With the first `count` of the rights, which are those of the first frame in `parts`. How many
   /// bytes of the parts were written.
-  Result<std::size_t> operator()(std::span<const posix::GatheredPart> parts,
-                                 const RightList& rights, std::size_t count) const {
+  Result<std::size_t> operator()(std::span<const os::GatheredPart> parts, const RightList& rights,
+                                 std::size_t count) const {
     std::array<NativeHandle, max_rights> handles;
     std::size_t known = 0;
     rights.for_each([&](const Right& right) { handles[known++] = right.descriptor.get(); }, count);
@@ -41,14 +40,14 @@ class HandleFrameWriter {
     if (!numbers) return numbers.error();
     FrameHeader header{static_cast<std::uint32_t>(numbers->size_bytes()), 0, 0,
                        static_cast<std::uint8_t>(count)};
-    std::array<posix::GatheredPart, 2 + max_parts> all{
+    std::array<os::GatheredPart, 2 + max_parts> all{
         {{&header, sizeof header},
-         {const_cast<posix::HandleNumber*>(numbers->data()), numbers->size_bytes()}}};
+         {const_cast<os::HandleNumber*>(numbers->data()), numbers->size_bytes()}}};
     std::size_t used = 2;
-    for (const posix::GatheredPart& part : parts.first((min)(parts.size(), max_parts))) {
+    for (const os::GatheredPart& part : parts.first((min)(parts.size(), max_parts))) {
       all[used++] = part;
     }
-    auto written = to_.write(std::span<const posix::GatheredPart>(all).first(used));
+    auto written = to_.write(std::span<const os::GatheredPart>(all).first(used));
     // What tells of the rights is so short that it goes in one piece with what comes behind.
     if (written && *written != 0) *written -= sizeof header + header.bytes;
     return written;
@@ -58,18 +57,18 @@ class HandleFrameWriter {
 
  private:
   static constexpr std::size_t max_parts = 16;
-  static_assert(sizeof(FrameHeader) + posix::max_handle_numbers * sizeof(posix::HandleNumber) <
-                posix::PipeOperation::capacity);
+  static_assert(sizeof(FrameHeader) + os::max_handle_numbers * sizeof(os::HandleNumber) <
+                os::PipeOperation::capacity);
 
-  posix::PipeEnd& to_;
-  posix::HandleSender& handles_;
+  os::PipeEnd& to_;
+  os::HandleSender& handles_;
 };
 
 /// Puts the two frames together again.
 class HandleFrameReader {
  public:
   HandleFrameReader() = default;
-  explicit HandleFrameReader(posix::PeerProcess sender) : handles_(std::move(sender)) {}
+  explicit HandleFrameReader(os::PeerProcess sender) : handles_(std::move(sender)) {}
 
   /// Takes in the next frame: with its rights if it has any, or nothing if it only told of those of
   /// the next one.
@@ -86,28 +85,28 @@ class HandleFrameReader {
       return false;
     }
     if (header.rights != count_) return Errc::malformed;
-    std::array<posix::UnseenDescriptor, max_rights> taken;
+    std::array<os::UnseenDescriptor, max_rights> taken;
     const auto handles = std::span(taken).first(std::exchange(count_, 0));
     const auto numbers = std::span(numbers_).first(handles_.numbers_for(handles.size()));
     if (auto got = handles_.take(numbers, handles); !got) return got.error();
-    for (posix::UnseenDescriptor& handle : handles) {
+    for (os::UnseenDescriptor& handle : handles) {
       if (!rights.push(Right::from_peer(std::move(handle)))) return no_memory();
     }
     return true;
   }
 
   /// How large a frame that tells of rights may be.
-  static constexpr std::size_t max_bytes = posix::max_handle_numbers * sizeof(posix::HandleNumber);
+  static constexpr std::size_t max_bytes = os::max_handle_numbers * sizeof(os::HandleNumber);
 
  private:
   std::size_t number_bytes(std::size_t rights) const {
-    return handles_.numbers_for(rights) * sizeof(posix::HandleNumber);
+    return handles_.numbers_for(rights) * sizeof(os::HandleNumber);
   }
 
-  posix::HandleReceiver handles_;
+  os::HandleReceiver handles_;
   /// How many rights the next message has.
   std::size_t count_ = 0;
-  std::array<posix::HandleNumber, posix::max_handle_numbers> numbers_;
+  std::array<os::HandleNumber, os::max_handle_numbers> numbers_;
 };
 
 }  // namespace strait::detail

@@ -49,13 +49,13 @@ class BasicPipeTransport {
 
   class Request : public detail::RequestBase {
    public:
-    explicit Request(posix::PipeEnd end) : end_(std::move(end)) {}
+    explicit Request(os::PipeEnd end) : end_(std::move(end)) {}
 
     /// Its credentials are those of the child that the pipe's other end was given to.
     bool is_known = false;
 
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
-      auto client = posix::PeerProcess::client_of(end_.get(), credentials.uid);
+      auto client = os::PeerProcess::client_of(end_.get(), credentials.uid);
       if (auto sent = answer(bytes); !sent) return sent.error();
       return BasicPipeTransport(std::move(end_), std::move(client));
     }
@@ -69,7 +69,7 @@ class BasicPipeTransport {
       return detail::write_frame(writing(end_), bytes);
     }
 
-    posix::PipeEnd end_;
+    os::PipeEnd end_;
   };
 
   class Server {
@@ -81,7 +81,7 @@ class BasicPipeTransport {
             client.take_hello(hello);
             if (hello && !client.is_known) {
               // The kernel knows it of a client that has said something.
-              const auto credentials = posix::client_credentials(client.end_.get());
+              const auto credentials = os::client_credentials(client.end_.get());
               if (credentials) client.credentials = *credentials;
               client.failure = credentials.error();
             }
@@ -105,20 +105,20 @@ class BasicPipeTransport {
     PeerCredentials credentials() const { return credentials_; }
 
     Result<BasicPipeTransport> hello(std::span<const std::byte> bytes) && {
-      auto end = posix::PipeEnd::create(std::move(pipe_));
+      auto end = os::PipeEnd::create(std::move(pipe_));
       if (!end) return end.error();
       if (auto sent = detail::write_frame(writing(*end), bytes); !sent) return sent.error();
-      auto server = posix::PeerProcess::server_of(end->get(), credentials_.uid);
+      auto server = os::PeerProcess::server_of(end->get(), credentials_.uid);
       return BasicPipeTransport(std::move(*end), std::move(server));
     }
 
    private:
     friend class BasicPipeTransport;
 
-    Connector(posix::Descriptor pipe, const PeerCredentials& credentials)
+    Connector(os::Descriptor pipe, const PeerCredentials& credentials)
         : pipe_(std::move(pipe)), credentials_(credentials) {}
 
-    posix::Descriptor pipe_;
+    os::Descriptor pipe_;
     PeerCredentials credentials_;
   };
 
@@ -146,17 +146,17 @@ class BasicPipeTransport {
     return look_up(std::move(*pipe));
   }
 
-  static Result<std::array<posix::Descriptor, 2>> connected_pair() { return posix::pipe_pair(); }
+  static Result<std::array<os::Descriptor, 2>> connected_pair() { return os::pipe_pair(); }
 
-  static Result<Server> listen(posix::Descriptor client, const PeerCredentials& credentials,
+  static Result<Server> listen(os::Descriptor client, const PeerCredentials& credentials,
                                detail::AcceptLimits limits) {
     auto pipe = detail::PipeServer<Request>::serve_one(std::move(client), credentials, limits);
     if (!pipe) return pipe.error();
     return Server(std::move(*pipe));
   }
 
-  static Result<Connector> look_up(posix::Descriptor pipe) {
-    const auto credentials = posix::server_credentials(pipe.get());
+  static Result<Connector> look_up(os::Descriptor pipe) {
+    const auto credentials = os::server_credentials(pipe.get());
     if (!credentials) return credentials.error();
     return Connector(std::move(pipe), *credentials);
   }
@@ -187,9 +187,7 @@ class BasicPipeTransport {
   Result<void> send(const Payload& payload, detail::FrameQueue& queue, detail::RightList& rights) {
     return detail::send_queued(payload, queue, rights, [&] { return flush(queue); });
   }
-  static bool carries(const detail::Right& right) {
-    return posix::can_travel(right.descriptor.get());
-  }
+  static bool carries(const detail::Right& right) { return os::can_travel(right.descriptor.get()); }
 
   Result<void> flush(detail::FrameQueue& queue) {
     return detail::flush_frames(queue, detail::HandleFrameWriter{end_, handles_});
@@ -226,19 +224,19 @@ class BasicPipeTransport {
  private:
   static constexpr wchar_t kind[] = L"pipe-";
 
-  BasicPipeTransport(posix::PipeEnd end, posix::PeerProcess peer)
+  BasicPipeTransport(os::PipeEnd end, os::PeerProcess peer)
       : end_(std::move(end)), incoming_(std::move(peer)) {}
 
-  static auto reading(posix::PipeEnd& from) {
+  static auto reading(os::PipeEnd& from) {
     return [&](std::span<std::byte> room) { return from.read(room); };
   }
-  static auto writing(posix::PipeEnd& to) {
-    return [&](std::span<const posix::GatheredPart> parts) { return to.write(parts); };
+  static auto writing(os::PipeEnd& to) {
+    return [&](std::span<const os::GatheredPart> parts) { return to.write(parts); };
   }
 
-  posix::PipeEnd end_;
+  os::PipeEnd end_;
   detail::FrameReader reader_{detail::max_rights};
-  posix::HandleSender handles_;
+  os::HandleSender handles_;
   detail::HandleFrameReader incoming_;
 };
 

@@ -35,7 +35,7 @@ class ZmqConnections {
     const auto number = static_cast<int>(fd);
     connections_.erase(number);
     if (port_ == 0) return;
-    if (auto found = posix::TcpConnection::find(number, port_)) {
+    if (auto found = os::TcpConnection::find(number, port_)) {
       connections_.emplace(number, Connection{std::move(*found)});
     }
   }
@@ -71,7 +71,7 @@ class ZmqConnections {
 
  private:
   struct Connection {
-    posix::TcpConnection tcp;
+    os::TcpConnection tcp;
     /// How much had come when the last whole message was seen.
     std::uint64_t from = 0;
     /// How many whole messages its link had then.

@@ -83,7 +83,7 @@ class ZmqEndings {
   std::mutex mutex_;
   std::condition_variable ended_;
   int count_ = 0;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 /// A context of libzmq's, and a thread for what can't wait until a channel's owner comes by: to say
@@ -120,7 +120,7 @@ class ZmqContext {
   ~ZmqContext() {
     if (!owner_.is_this()) return;
     ZmqEndings::instance().begin();
-    const auto ending = posix::start_thread(std::make_shared<Ending>(Ending{core_}));
+    const auto ending = os::start_thread(std::make_shared<Ending>(Ending{core_}));
     if (ending) {
       ending->detach();
     } else {
@@ -211,16 +211,16 @@ class ZmqContext {
     std::vector<std::weak_ptr<ZmqServed>> unfinished;
     std::vector<std::weak_ptr<ZmqServed>> checked;
     Deadline next_check = Deadline::never();
-    posix::WaitSet set;
+    os::WaitSet set;
     ZmqSocket zap;
     bool started = false;
     std::atomic<bool> stopping = false;
-    posix::Thread thread;
+    os::Thread thread;
 
     Result<void> start(const std::shared_ptr<Core>& self) {
       const std::lock_guard locked(mutex);
       if (started) return {};
-      auto created = posix::wait_set_with_signal();
+      auto created = os::wait_set_with_signal();
       if (!created) return created.error();
       auto socket = ZmqSocket::create(context, ZMQ_REP);
       if (!socket) return socket.error();
@@ -231,7 +231,7 @@ class ZmqContext {
       }
       set = std::move(*created);
       zap = std::move(*socket);
-      auto running = posix::start_thread(self);
+      auto running = os::start_thread(self);
       if (!running) {
         zap.close();
         return running.error();
@@ -246,7 +246,7 @@ class ZmqContext {
       std::array<int, 64> ready;
       while (!stopping) {
         const auto until = Deadline::earlier(let_go(), check());
-        const auto slept = posix::wait_for({Interest::to_read(set.native_handle())}, until);
+        const auto slept = os::wait_for({Interest::to_read(set.native_handle())}, until);
         const auto count = set.ready(ready);
         if (!slept || !count) return;
         answer_requests();
@@ -357,7 +357,7 @@ class ZmqContext {
   };
 
   std::shared_ptr<Core> core_;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait::detail

@@ -92,7 +92,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
 
   /// A server's beginning and end.
   Result<void> open(std::size_t max_waiting) {
-    auto wakeup = posix::wait_set_with_signal();
+    auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     server_wakeup_ = std::move(*wakeup);
     max_waiting_ = max_waiting;
@@ -137,7 +137,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   /// Makes the client's link, to be followed by `Welcome`'s bytes.
   Result<void> welcome(State& client, std::span<const std::byte> bytes) {
     if (client.ended) return client.ended;
-    auto wakeup = posix::wait_set_with_signal();
+    auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     client.wakeup = std::move(*wakeup);
     if (auto sent = send(client, ZmqKind::welcome, bytes); !sent) return sent;
@@ -157,7 +157,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
 
   /// A client's one link, which will say Hello.
   Result<std::shared_ptr<State>> connect(const HandshakeBytes& hello, const PublicKey& server) {
-    auto wakeup = posix::wait_set_with_signal();
+    auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     auto state = std::make_shared<State>();
     state->wakeup = std::move(*wakeup);
@@ -185,7 +185,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   /// Sends as much of the stream as there is credit for, and says how much that was.
   ///
   /// Errors: why the link has ended; `not_enough_memory`, and nothing was sent.
-  Result<std::size_t> write(State& link, std::span<const posix::GatheredPart> parts) {
+  Result<std::size_t> write(State& link, std::span<const os::GatheredPart> parts) {
     // A link that only sends takes in here what gives room.
     if (link.credit < zmq_min_cost) pump(&link);
     if (link.ended) return link.ended;
@@ -480,10 +480,10 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   std::size_t max_waiting_ = 0;
   std::deque<std::shared_ptr<State>> waiting_;
   std::deque<PublicKey> refused_;
-  posix::WaitSet server_wakeup_;
+  os::WaitSet server_wakeup_;
 
   ZmqWatch watch_{context_};
-  posix::ForkMark mark_;
+  os::ForkMark mark_;
 };
 
 }  // namespace strait::detail

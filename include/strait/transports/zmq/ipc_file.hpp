@@ -33,15 +33,15 @@ class ZmqIpcFile {
     struct stat file;
     if (path_.empty() || ::lstat(path_.c_str(), &file) != 0) return {};
     if (!S_ISSOCK(file.st_mode)) return Errc::name_taken;
-    const auto path = posix::SocketPath::of(path_);
+    const auto path = os::SocketPath::of(path_);
     if (!path) return path.error();
-    const auto socket = posix::stream_socket();
+    const auto socket = os::stream_socket();
     if (!socket) return socket.error();
     if (::connect(socket->get(), path->get(), path->size) == 0) return Errc::name_taken;
     // Its server is gone.
     if (errno == ECONNREFUSED || errno == ENOENT) return {};
     // It has no room for one more client, or is not this user's.
-    return errno == EAGAIN ? make_error_code(Errc::name_taken) : posix::last_error();
+    return errno == EAGAIN ? make_error_code(Errc::name_taken) : os::last_error();
   }
 
   /// Remembers which file it is, after libzmq has begun to listen.

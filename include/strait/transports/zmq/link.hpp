@@ -60,7 +60,7 @@ class ZmqLink {
     return state_->ended ? state_->ended : make_error_code(Errc::empty);
   }
 
-  Result<std::size_t> write(std::span<const posix::GatheredPart> parts) {
+  Result<std::size_t> write(std::span<const os::GatheredPart> parts) {
     if (gone()) return Errc::closed;
     const auto locked = hub_->lock();
     return hub_->write(*state_, parts);

@@ -51,7 +51,7 @@ struct ZmqLinkState {
   std::vector<ZmqMessage> inbox;
   std::size_t inbox_cost = 0;
 
-  posix::WaitSet wakeup;
+  os::WaitSet wakeup;
   bool armed = false;
   bool wants_room = false;
 

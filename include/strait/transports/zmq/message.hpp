@@ -137,7 +137,7 @@ class ZmqSocket {
 
  private:
   void* handle_ = nullptr;
-  posix::OwnerProcess owner_;
+  os::OwnerProcess owner_;
 };
 
 }  // namespace strait::detail

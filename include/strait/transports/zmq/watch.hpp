@@ -20,7 +20,7 @@ class ZmqWatch {
   explicit ZmqWatch(std::shared_ptr<ZmqContext> context) : context_(std::move(context)) {}
 
   /// Errors: the system's.
-  Result<void> by(posix::WaitSet& watcher, const Descriptors& descriptors) {
+  Result<void> by(os::WaitSet& watcher, const Descriptors& descriptors) {
     if (watcher_ == &watcher) return {};
     stop();
     watcher_ = &watcher;
@@ -54,13 +54,13 @@ class ZmqWatch {
     by_context_ = false;
   }
   /// For before a wait set ends.
-  void stop(const posix::WaitSet& watcher) {
+  void stop(const os::WaitSet& watcher) {
     if (watcher_ == &watcher) stop();
   }
 
  private:
   std::shared_ptr<ZmqContext> context_;
-  posix::WaitSet* watcher_ = nullptr;
+  os::WaitSet* watcher_ = nullptr;
   bool by_context_ = false;
   Descriptors watched_{-1, -1};
 };

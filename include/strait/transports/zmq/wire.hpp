@@ -52,7 +52,7 @@ inline constexpr int zmq_queue_limit = 4 * static_cast<int>(zmq_credit / zmq_min
 /// Gathered parts, read as one.
 class GatheredReader {
  public:
-  explicit GatheredReader(std::span<const posix::GatheredPart> parts) : parts_(parts) {
+  explicit GatheredReader(std::span<const os::GatheredPart> parts) : parts_(parts) {
     for (const auto& part : parts) left_ += part.iov_len;
   }
 
@@ -76,7 +76,7 @@ class GatheredReader {
   }
 
  private:
-  std::span<const posix::GatheredPart> parts_;
+  std::span<const os::GatheredPart> parts_;
   std::size_t offset_ = 0;
   std::size_t left_ = 0;
 };

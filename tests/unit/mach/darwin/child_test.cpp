@@ -103,7 +103,7 @@ TEST_CASE("what is no name is not looked up, and the socket stays", "[darwin][la
   const std::string told =
       GENERATE(std::string(32, 'g'), std::string(31, 'a') + '\0', std::string(31, '0'),
                std::string(200, '.'), std::string("0123456789abcdef0123456789abcdeF"));
-  REQUIRE(strait::posix::send_packet(family.parent.get(), std::as_bytes(std::span(told))));
+  REQUIRE(strait::os::send_packet(family.parent.get(), std::as_bytes(std::span(told))));
   const bool more_may_come = told.size() < 32;
   CHECK(family.look_up().error() == (more_may_come ? Errc::would_block : Errc::malformed));
   CHECK(family.child);

@@ -37,7 +37,7 @@ using strait::ChannelOptions;
 using strait::Errc;
 using strait::RawSerializer;
 using strait::Token;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 using View = std::span<const std::byte>;
 using Transport = strait::BasicMachTransport<ScriptedDarwin, strait::OolThreshold<10'000>>;
@@ -50,7 +50,7 @@ inline const auto deaf = [](View) {};
 inline strait::Rights two_files() {
   strait::Rights rights;
   for (int i = 0; i != 2; ++i) {
-    REQUIRE(rights.add(strait::posix::open("/dev/zero", O_RDONLY).value()));
+    REQUIRE(rights.add(strait::os::open("/dev/zero", O_RDONLY).value()));
   }
   return rights;
 }
@@ -190,11 +190,11 @@ inline std::error_code say_hello(ScriptedDarwin::ServiceRight& right) {
 }
 
 inline bool is_readable(const ScriptedDarwin::ServicePort& port) {
-  return strait::posix::is_ready(port.interest());
+  return strait::os::is_ready(port.interest());
 }
 
 inline bool is_readable(strait::NativeHandle handle) {
-  return strait::posix::is_ready(strait::Interest::to_read(handle));
+  return strait::os::is_ready(strait::Interest::to_read(handle));
 }
 
 }  // namespace strait_test::darwin

@@ -37,7 +37,7 @@ TEST_CASE("files travel as rights, as soon as the kernel has memory for them", "
 TEST_CASE("a queue of events can't travel, and stays with its owner", "[darwin][rights]") {
   ConnectedLinks links;
   auto rights = two_files();
-  REQUIRE(rights.add(Descriptor(::dup(strait::posix::WaitSet::create()->native_handle()))));
+  REQUIRE(rights.add(Descriptor(::dup(strait::os::WaitSet::create()->native_handle()))));
   CHECK(links.client.send(text(), std::move(rights)).error() == Errc::unsupported);
   CHECK(rights.size() == 3);
   REQUIRE(links.client.send(text()));
@@ -57,7 +57,7 @@ TEST_CASE("a right that is to no file is none, and all that came is given back",
           "[darwin][rights][hostile]") {
   RawClient client;
   RawMessage message = client.message();
-  const Descriptor device = strait::posix::open("/dev/null", O_RDONLY).value();
+  const Descriptor device = strait::os::open("/dev/null", O_RDONLY).value();
   const OwnedSend file(ScriptedTraps::make_fileport(device.get()).value());
   const OwnedSend object(MachScript::kernel_object(2));
   RawPort port;

@@ -68,7 +68,7 @@ TEST_CASE("a wait ends with a doorbell, be it short or long", "[lane]") {
     lane.in.pop(lane.in.peek().value());
     // Nothing is left in the socket that would end the next wait too soon.
     REQUIRE_FALSE(lane.in.arm());
-    CHECK(!strait::posix::is_ready(lane.in.interest()));
+    CHECK(!strait::os::is_ready(lane.in.interest()));
     CHECK_FALSE(lane.in.disarm());
   }
 }
@@ -104,7 +104,7 @@ TEST_CASE("a wait lasts to its deadline, be that near or far", "[lane]") {
 
 TEST_CASE("no lane has more descriptors under way than the largest message has", "[lane]") {
   Lane lane;
-  const auto file = strait::posix::open("/dev/null", O_RDONLY).value();
+  const auto file = strait::os::open("/dev/null", O_RDONLY).value();
   const std::vector<int> all(127, file.get());
   const std::array one{file.get()};
   REQUIRE(lane.out.send({0, 0, 1, 0}, {}, all));
@@ -112,13 +112,13 @@ TEST_CASE("no lane has more descriptors under way than the largest message has",
   CHECK(lane.out.send({0, 0, 1, 0}, {}, one).error() == Errc::would_block);
   CHECK_FALSE(lane.out.retries());
   CHECK_FALSE(lane.out.arm(0));
-  std::array<strait::posix::UnseenDescriptor, 127> taken;
+  std::array<strait::os::UnseenDescriptor, 127> taken;
   const auto header = lane.in.peek().value();
   CHECK(header.descriptors == 127);
   lane.in.pop(header);
   REQUIRE(lane.in.take_descriptors(taken));
   // The receiver has told that it has them, though the ring is nearly empty.
-  CHECK(strait::posix::is_ready(lane.out.interest()));
+  CHECK(strait::os::is_ready(lane.out.interest()));
   CHECK(lane.out.arm(0));
   CHECK(lane.out.send({0, 0, 1, 0}, {}, one));
 }

@@ -314,13 +314,13 @@ TEST_CASE("memory that this side holds is not lent again, whatever the borrower 
   auto first = channel.link.out_of_line_bytes(bytes).value();
   const auto* at = first.bytes().data();
   REQUIRE(channel.link.send(std::move(first)));
-  strait::posix::DescriptorQueue files;
+  strait::os::DescriptorQueue files;
   std::array<std::byte, 1> doorbell;
   while (files.size() == 0) {
-    REQUIRE(strait::posix::receive_packet(channel.peer.in.socket.get(), doorbell, files));
+    REQUIRE(strait::os::receive_packet(channel.peer.in.socket.get(), doorbell, files));
   }
-  const auto segment = strait::posix::Mapping::map(LoanSegment::header_bytes(),
-                                                   PROT_READ | PROT_WRITE, MAP_SHARED, files.at(0))
+  const auto segment = strait::os::Mapping::map(LoanSegment::header_bytes(), PROT_READ | PROT_WRITE,
+                                                MAP_SHARED, files.at(0))
                            .value();
   auto& free = *reinterpret_cast<std::atomic<std::uint32_t>*>(segment.data());
   free = 1;  // given back

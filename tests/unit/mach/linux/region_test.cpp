@@ -18,7 +18,7 @@ using strait::linux_mach::add_seals;
 using strait::linux_mach::create_memory_file;
 using strait::linux_mach::Region;
 using strait::linux_mach::seals_of_content;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -125,10 +125,10 @@ TEST_CASE("what is no memory file is a bad region", "[region][hostile]") {
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   CHECK(Region::adopt(Descriptor(ends[0]), 1).error() == Errc::bad_region);
   CHECK(Region::adopt(Descriptor(ends[1]), 0).error() == Errc::bad_region);
-  CHECK(Region::adopt(strait::posix::open("/dev/zero", O_RDWR).value(), 1).error() ==
+  CHECK(Region::adopt(strait::os::open("/dev/zero", O_RDWR).value(), 1).error() ==
         Errc::bad_region);
   const std::string path = strait_test::unique_path("file");
-  Descriptor file = strait::posix::open(path.c_str(), O_RDWR | O_CREAT, 0600).value();
+  Descriptor file = strait::os::open(path.c_str(), O_RDWR | O_CREAT, 0600).value();
   REQUIRE(::unlink(path.c_str()) == 0);
   REQUIRE(::ftruncate(file.get(), 4096) == 0);
   CHECK(Region::adopt(std::move(file), 4096).error() == Errc::bad_region);

@@ -18,11 +18,11 @@ using strait::linux_mach::create_memory_file;
 using strait::linux_mach::RingMemory;
 using strait::linux_mach::seals_of_content;
 using strait::linux_mach::seals_of_size;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
-const std::size_t page = strait::posix::page_size();
+const std::size_t page = strait::os::page_size();
 
 std::error_code adopted(const Descriptor& file) { return RingMemory::adopt(file).error(); }
 
@@ -90,7 +90,7 @@ TEST_CASE("memory that can't be written to is no ring", "[ring_memory][hostile]"
 #endif
   const Descriptor file = file_with(2 * page, seals_of_size);
   const std::string again = "/proc/self/fd/" + std::to_string(file.get());
-  const Descriptor read_only = strait::posix::open(again.c_str(), O_RDONLY).value();
+  const Descriptor read_only = strait::os::open(again.c_str(), O_RDONLY).value();
   CHECK(adopted(read_only) == Errc::bad_region);
 }
 
@@ -101,10 +101,10 @@ TEST_CASE("what is no memory file is no ring", "[ring_memory][hostile]") {
   const Descriptor out(ends[0]);
   const Descriptor in(ends[1]);
   CHECK(adopted(out) == Errc::bad_region);
-  CHECK(adopted(strait::posix::open("/dev/zero", O_RDWR).value()) == Errc::bad_region);
-  CHECK(adopted(strait::posix::open("/", O_RDONLY).value()) == Errc::bad_region);
+  CHECK(adopted(strait::os::open("/dev/zero", O_RDWR).value()) == Errc::bad_region);
+  CHECK(adopted(strait::os::open("/", O_RDONLY).value()) == Errc::bad_region);
   const std::string path = strait_test::unique_path("file");
-  const Descriptor file = strait::posix::open(path.c_str(), O_RDWR | O_CREAT, 0600).value();
+  const Descriptor file = strait::os::open(path.c_str(), O_RDWR | O_CREAT, 0600).value();
   REQUIRE(::ftruncate(file.get(), static_cast<off_t>(2 * page)) == 0);
   CHECK(adopted(file) == Errc::bad_region);
   REQUIRE(::unlink(path.c_str()) == 0);

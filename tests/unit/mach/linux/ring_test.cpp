@@ -18,7 +18,7 @@ using strait::linux_mach::RingControl;
 using strait::linux_mach::RingMemory;
 using strait::linux_mach::RingReader;
 using strait::linux_mach::RingWriter;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -41,7 +41,7 @@ struct Ring {
   /// What a hostile side can get at.
   RingControl& control() { return *map<RingControl>(0); }
   std::uint64_t& word(std::size_t offset) {
-    return *map<std::uint64_t>(strait::posix::page_size() + offset % capacity);
+    return *map<std::uint64_t>(strait::os::page_size() + offset % capacity);
   }
 
   bool write(std::size_t bytes, std::uint16_t tag = 0, std::uint8_t fill = 1) {
@@ -61,13 +61,13 @@ struct Ring {
   template <class T>
   T* map(std::size_t offset) {
     if (raw.size() == 0) {
-      raw = strait::posix::Mapping::map(strait::posix::page_size() + capacity,
-                                        PROT_READ | PROT_WRITE, MAP_SHARED, file.get())
+      raw = strait::os::Mapping::map(strait::os::page_size() + capacity, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED, file.get())
                 .value();
     }
     return reinterpret_cast<T*>(raw.data() + offset);
   }
-  strait::posix::Mapping raw;
+  strait::os::Mapping raw;
 };
 
 struct Record {

@@ -22,7 +22,7 @@ using strait::linux_mach::Doorbell;
 using strait::linux_mach::RingMemory;
 using strait::linux_mach::RingReader;
 using strait::linux_mach::RingWriter;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -108,7 +108,7 @@ void delay(std::mt19937& random) {
   if (kind == 0) {
     std::this_thread::yield();
   } else if (kind < 8) {
-    for (auto i = random() % 2000; i != 0; --i) strait::posix::pause_processor();
+    for (auto i = random() % 2000; i != 0; --i) strait::os::pause_processor();
   }
 }
 
@@ -214,12 +214,12 @@ TEST_CASE("a reader survives a writer that scribbles all over the ring",
   auto reader = memory.reader();
   std::atomic<bool> stop = false;
   std::thread scribbler([&] {
-    const auto raw = strait::posix::Mapping::map(strait::posix::page_size() + capacity,
-                                                 PROT_READ | PROT_WRITE, MAP_SHARED, file.get())
+    const auto raw = strait::os::Mapping::map(strait::os::page_size() + capacity,
+                                              PROT_READ | PROT_WRITE, MAP_SHARED, file.get())
                          .value();
     std::mt19937_64 random(7);
     while (!stop.load(std::memory_order_relaxed)) {
-      auto* words = reinterpret_cast<std::uint64_t*>(raw.data() + strait::posix::page_size());
+      auto* words = reinterpret_cast<std::uint64_t*>(raw.data() + strait::os::page_size());
       const auto length = static_cast<std::uint32_t>(random() % 2040);
       words[random() % (capacity / 8)] =
           random() % 4 == 0 ? random() : strait::linux_mach::detail::pack({length, 0, 0, 0});

@@ -47,7 +47,7 @@ void round_trip(const std::string& name) {
   CHECK(right.credentials().pid == ::getpid());
   const std::array<std::byte, 3> body{std::byte{1}, std::byte{2}, std::byte{3}};
   const auto socket = std::move(right).take_socket();
-  REQUIRE(strait::posix::send_packet(socket.get(), body));
+  REQUIRE(strait::os::send_packet(socket.get(), body));
   const auto request = port.receive().value();
   CHECK_FALSE(request.failure);
   CHECK(request.credentials.pid == ::getpid());
@@ -94,7 +94,7 @@ TEST_CASE("a socket's file that a killed server left is taken over", "[name]") {
 
 TEST_CASE("what is no socket is left alone", "[name]") {
   const std::string file = unique_path("file");
-  strait::posix::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
+  strait::os::open(file.c_str(), O_CREAT | O_WRONLY, 0600).value();
   CHECK(ServicePort::check_in(file, limits).error() == Errc::name_taken);
   CHECK(exists(file));
   CHECK_FALSE(ServiceRight::look_up(file));
@@ -146,7 +146,7 @@ TEST_CASE("a reader of the directory that keeps it locked keeps no server from i
           "[name][hostile]") {
   const int how = GENERATE(LOCK_SH, LOCK_EX);
   const auto directory =
-      strait::posix::open(strait_test::runtime_dir().c_str(), O_RDONLY | O_DIRECTORY).value();
+      strait::os::open(strait_test::runtime_dir().c_str(), O_RDONLY | O_DIRECTORY).value();
   REQUIRE(::flock(directory.get(), how) == 0);
   const auto path = unique_path("name");
   round_trip(path);
@@ -160,7 +160,7 @@ TEST_CASE("a reader of the directory that keeps it locked keeps no server from i
 TEST_CASE("a listener of another kind is no server", "[name]") {
   const std::string path = unique_path("stream");
   const auto address = strait::linux_mach::Address::of(path).value();
-  const strait::posix::Descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const strait::os::Descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::bind(stream.get(), address.get(), address.size) == 0);
   REQUIRE(::listen(stream.get(), 1) == 0);
   CHECK_FALSE(ServiceRight::look_up(path));
@@ -172,8 +172,8 @@ TEST_CASE("a server without a descriptor to spare lets clients wait and recovers
           "[name][no-asan]") {
   const auto name = unique_name("emfile");
   auto port = ServicePort::check_in(name, limits).value();
-  const auto readable = [&] { return strait::posix::is_ready(port.interest()); };
-  std::vector<strait::posix::Descriptor> clients;
+  const auto readable = [&] { return strait::os::is_ready(port.interest()); };
+  std::vector<strait::os::Descriptor> clients;
   for (int i = 0; i != 3; ++i) clients.push_back(strait_test::knock(name));
   {
     const strait_test::NoMoreDescriptors exhausted;
@@ -182,11 +182,11 @@ TEST_CASE("a server without a descriptor to spare lets clients wait and recovers
     // Nobody makes the port readable for ever; it looks again by itself.
     CHECK_FALSE(readable());
     CHECK_FALSE(port.deadline().is_never());
-    CHECK(strait::posix::wait_for({}, port.deadline()));
+    CHECK(strait::os::wait_for({}, port.deadline()));
     CHECK(port.receive().error() == Errc::empty);
     CHECK_FALSE(readable());
   }
-  REQUIRE(strait::posix::wait_for({}, port.deadline()));
+  REQUIRE(strait::os::wait_for({}, port.deadline()));
   CHECK(port.receive().error() == Errc::empty);
   for (const auto& client : clients) strait_test::say(client, std::array{std::byte{1}});
   for (int i = 0; i != 3; ++i) CHECK(port.receive().value().body.bytes().size() == 1);
@@ -199,7 +199,7 @@ TEST_CASE("a server without a descriptor to spare lets clients wait and recovers
 TEST_CASE("a port is readable when a client comes and when it speaks", "[name]") {
   const auto name = unique_name("interest");
   auto port = ServicePort::check_in(name, limits).value();
-  const auto readable = [&] { return strait::posix::is_ready(port.interest()); };
+  const auto readable = [&] { return strait::os::is_ready(port.interest()); };
   CHECK_FALSE(readable());
   CHECK(port.deadline().is_never());
   const auto client = strait_test::knock(name);

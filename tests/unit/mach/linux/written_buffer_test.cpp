@@ -255,7 +255,7 @@ TEST_CASE("pages are found on whichever side of a fork they are written", "[regi
 }
 
 TEST_CASE("where the system tells of no pages, all of it is sent", "[region]") {
-  const auto report = strait::posix::pipe_pair().value();
+  const auto report = strait::os::pipe_pair().value();
   // In a root directory without /proc, which a user may have in a namespace of its own.
   Fork child([&] {
     SentAgain again;
@@ -275,8 +275,8 @@ TEST_CASE("where the system tells of no pages, all of it is sent", "[region]") {
     }
   });
   CHECK(child.ended_well());
-  const auto written = strait::posix::wait_for({strait::Interest::to_read(report[0].get())},
-                                               strait::detail::Deadline::after(0ms));
+  const auto written = strait::os::wait_for({strait::Interest::to_read(report[0].get())},
+                                            strait::detail::Deadline::after(0ms));
   if (!written) WARN("no other root directory can be had here");
 }
 
@@ -312,7 +312,7 @@ TEST_CASE("a region that could not be sealed is not taken at its pages' word", "
   }();
   REQUIRE(file >= 0);
   // As a device's driver would map it.
-  auto device = strait::posix::Mapping::map(written_size, PROT_READ | PROT_WRITE, MAP_SHARED, file);
+  auto device = strait::os::Mapping::map(written_size, PROT_READ | PROT_WRITE, MAP_SHARED, file);
   REQUIRE(device);
   again.send();  // as a copy
   for (std::size_t i = 0; i != 6; ++i) {

@@ -17,7 +17,7 @@
 #include "support/catch.hpp"
 
 using namespace strait_test;
-using strait::posix::UnseenDescriptor;
+using strait::os::UnseenDescriptor;
 
 namespace {
 
@@ -66,7 +66,7 @@ TEST_CASE("closing what a peer sent does not wait for its peer's peer", "[close_
   CHECK(is_quick([&] { UnseenDescriptor unseen(std::move(socket.near)); }));
   LingeringSocket many[3];
   CHECK(is_quick([&] {
-    strait::posix::DescriptorQueue queue;
+    strait::os::DescriptorQueue queue;
     for (auto& each : many) queue.push(std::move(each.near));
   }));
 }
@@ -74,17 +74,17 @@ TEST_CASE("closing what a peer sent does not wait for its peer's peer", "[close_
 TEST_CASE("a memory file is closed at once", "[close_unseen]") {
   const int fd = ::memfd_create("strait-test", MFD_CLOEXEC);
   REQUIRE(fd >= 0);
-  CHECK(strait::posix::closes_at_once(fd));
-  strait::posix::close_unseen(fd);
+  CHECK(strait::os::closes_at_once(fd));
+  strait::os::close_unseen(fd);
   CHECK(::fcntl(fd, F_GETFD) == -1);
-  const auto null = strait::posix::open("/dev/null", O_RDONLY).value();
-  CHECK_FALSE(strait::posix::closes_at_once(null.get()));
+  const auto null = strait::os::open("/dev/null", O_RDONLY).value();
+  CHECK_FALSE(strait::os::closes_at_once(null.get()));
 }
 
 TEST_CASE("more than can be waited for stays away from this process", "[close_unseen]") {
-  CHECK(strait::posix::can_close_unseen(2 * strait::posix::max_descriptors));
-  CHECK(strait::posix::can_close_unseen(strait::posix::BackgroundCloser::capacity));
-  CHECK_FALSE(strait::posix::can_close_unseen(strait::posix::BackgroundCloser::capacity + 1));
+  CHECK(strait::os::can_close_unseen(2 * strait::os::max_descriptors));
+  CHECK(strait::os::can_close_unseen(strait::os::BackgroundCloser::capacity));
+  CHECK_FALSE(strait::os::can_close_unseen(strait::os::BackgroundCloser::capacity + 1));
 }
 
 TEMPLATE_TEST_CASE("rights that a listener does not take hold up nothing when they linger",

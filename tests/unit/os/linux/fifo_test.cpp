@@ -19,8 +19,8 @@
 #include "support/catch.hpp"
 #include "support/runtime_dir.hpp"
 
-using strait::posix::Descriptor;
-using strait::posix::FifoGrowth;
+using strait::os::Descriptor;
+using strait::os::FifoGrowth;
 using namespace std::chrono_literals;
 
 namespace {
@@ -42,7 +42,7 @@ int largest_pipe() {
 Descriptor new_fifo() {
   const auto path = strait_test::unique_path("fifo");
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-  auto fifo = strait::posix::open(path.c_str(), O_RDWR | O_NONBLOCK).value();
+  auto fifo = strait::os::open(path.c_str(), O_RDWR | O_NONBLOCK).value();
   REQUIRE(::unlink(path.c_str()) == 0);
   return fifo;
 }
@@ -69,14 +69,14 @@ TEST_CASE("a channel over FIFOs takes more of the user's pipe memory only under 
   const std::vector<std::byte> large(2 << 20);
   REQUIRE(client.send(large));
   CHECK(largest_pipe() == grown_bytes);
-  CHECK(strait::posix::grown_fifo_bytes == grown_bytes - usual_bytes);
+  CHECK(strait::os::grown_fifo_bytes == grown_bytes - usual_bytes);
   for (int i = 0; i != 2000 && heard != small.size() + large.size(); ++i) {
     REQUIRE(client.poll(listener));
     REQUIRE(server.wait(listener, 10ms));
   }
   CHECK(heard == small.size() + large.size());
   client.close();
-  CHECK(strait::posix::grown_fifo_bytes == 0);
+  CHECK(strait::os::grown_fifo_bytes == 0);
 }
 
 TEST_CASE("the FIFOs that grow leave other pipes of the user their memory", "[pipe][fifo]") {
@@ -92,12 +92,12 @@ TEST_CASE("the FIFOs that grow leave other pipes of the user their memory", "[pi
     }
   }
   CHECK(grown != 0);
-  CHECK(grown * (grown_bytes - usual_bytes) <= strait::posix::max_grown_fifo_bytes());
-  CHECK(capacity(strait::posix::pipe_pair().value()[0].get()) == usual_bytes);
+  CHECK(grown * (grown_bytes - usual_bytes) <= strait::os::max_grown_fifo_bytes());
+  CHECK(capacity(strait::os::pipe_pair().value()[0].get()) == usual_bytes);
   // The share of one that ends is there for the next.
   const bool full = grown != fifos.size();
   fifos.erase(fifos.begin());
   if (full) CHECK(fifos.back().second.grow(fifos.back().first));
   fifos.clear();
-  CHECK(strait::posix::grown_fifo_bytes == 0);
+  CHECK(strait::os::grown_fifo_bytes == 0);
 }

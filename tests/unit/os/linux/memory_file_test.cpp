@@ -21,7 +21,7 @@ using strait::Errc;
 using strait::Semaphore;
 using strait::SharedMemory;
 using strait::detail::Right;
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
@@ -32,22 +32,22 @@ Right right_of(Descriptor descriptor) { return {std::move(descriptor)}; }
 }  // namespace
 
 TEST_CASE("what is in a memory file is what it was made of", "[memory_file]") {
-  const auto file = strait::posix::memory_file_of(bytes).value();
-  const auto contents = strait::posix::contents_of(file.get(), 100).value();
+  const auto file = strait::os::memory_file_of(bytes).value();
+  const auto contents = strait::os::contents_of(file.get(), 100).value();
   CHECK(std::equal(contents.bytes().begin(), contents.bytes().end(), bytes.begin(), bytes.end()));
-  CHECK(strait::posix::contents_of(file.get(), 99).error() == Errc::bad_region);
-  const auto nothing = strait::posix::memory_file_of({}).value();
-  CHECK(strait::posix::contents_of(nothing.get(), 0).value().size() == 0);
+  CHECK(strait::os::contents_of(file.get(), 99).error() == Errc::bad_region);
+  const auto nothing = strait::os::memory_file_of({}).value();
+  CHECK(strait::os::contents_of(nothing.get(), 0).value().size() == 0);
 }
 
 TEST_CASE("the contents of a file that could change are not taken", "[memory_file][hostile]") {
   const Descriptor unsealed(::memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  CHECK(strait::posix::contents_of(unsealed.get(), 100).error() == Errc::bad_region);
-  const auto only_its_size = strait::posix::create_memory_file("x", 100).value();
-  REQUIRE(strait::posix::add_seals(only_its_size.get(), strait::posix::seals_of_size));
-  CHECK(strait::posix::contents_of(only_its_size.get(), 100).error() == Errc::bad_region);
-  const auto device = strait::posix::open("/dev/null", O_RDONLY).value();
-  CHECK(strait::posix::contents_of(device.get(), 100).error() == Errc::bad_region);
+  CHECK(strait::os::contents_of(unsealed.get(), 100).error() == Errc::bad_region);
+  const auto only_its_size = strait::os::create_memory_file("x", 100).value();
+  REQUIRE(strait::os::add_seals(only_its_size.get(), strait::os::seals_of_size));
+  CHECK(strait::os::contents_of(only_its_size.get(), 100).error() == Errc::bad_region);
+  const auto device = strait::os::open("/dev/null", O_RDONLY).value();
+  CHECK(strait::os::contents_of(device.get(), 100).error() == Errc::bad_region);
 }
 
 TEST_CASE("nobody can add a seal to shared memory", "[memory_file]") {
@@ -63,16 +63,16 @@ TEST_CASE("memory that could change its size is not taken", "[memory_file][hosti
     CHECK(right.descriptor.get() >= (memory ? -1 : 0));
     return memory ? std::error_code() : memory.error();
   };
-  CHECK(take(strait::posix::open("/dev/null", O_RDWR).value()) == Errc::bad_region);
+  CHECK(take(strait::os::open("/dev/null", O_RDWR).value()) == Errc::bad_region);
   CHECK(take(Descriptor(::memfd_create("x", MFD_CLOEXEC))) == Errc::bad_region);
   for (const unsigned missing :
        {unsigned{F_SEAL_SHRINK}, unsigned{F_SEAL_GROW}, unsigned{F_SEAL_SEAL}}) {
-    auto file = strait::posix::create_memory_file("x", 100).value();
-    REQUIRE(strait::posix::add_seals(file.get(), strait::posix::seals_of_size & ~missing));
+    auto file = strait::os::create_memory_file("x", 100).value();
+    REQUIRE(strait::os::add_seals(file.get(), strait::os::seals_of_size & ~missing));
     CHECK(take(std::move(file)) == Errc::bad_region);
   }
   // One that nobody can write to is memory, but not to be mapped for writing.
-  Right read_only = right_of(strait::posix::memory_file_of(bytes).value());
+  Right read_only = right_of(strait::os::memory_file_of(bytes).value());
   const auto memory = SharedMemory::from_right(read_only).value();
   CHECK_FALSE(memory.map<std::uint64_t>());
   CHECK(memory.map<const std::uint64_t>());
@@ -89,13 +89,12 @@ TEST_CASE("memory is no semaphore unless it has room for one", "[memory_file][ho
 
 TEST_CASE("a file of a peer's that can't be written to is a bad region", "[memory_file][hostile]") {
   const auto map = [](int fd) {
-    return strait::posix::Mapping::map_received(4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd)
-        .error();
+    return strait::os::Mapping::map_received(4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd).error();
   };
-  const auto file = strait::posix::create_memory_file("strait-test", 4096).value();
+  const auto file = strait::os::create_memory_file("strait-test", 4096).value();
   CHECK_FALSE(map(file.get()));
   const std::string path = "/proc/self/fd/" + std::to_string(file.get());
-  CHECK(map(strait::posix::open(path.c_str(), O_RDONLY).value().get()) == strait::Errc::bad_region);
-  REQUIRE(strait::posix::add_seals(file.get(), F_SEAL_WRITE));
+  CHECK(map(strait::os::open(path.c_str(), O_RDONLY).value().get()) == strait::Errc::bad_region);
+  REQUIRE(strait::os::add_seals(file.get(), F_SEAL_WRITE));
   CHECK(map(file.get()) == strait::Errc::bad_region);
 }

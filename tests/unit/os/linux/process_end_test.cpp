@@ -11,9 +11,9 @@
 #include "process/forking.hpp"
 #include "support/catch.hpp"
 
-using strait::posix::look_at_end;
-using strait::posix::parse_process_end;
-using How = strait::posix::ProcessEnd::How;
+using strait::os::look_at_end;
+using strait::os::parse_process_end;
+using How = strait::os::ProcessEnd::How;
 
 namespace {
 
@@ -65,15 +65,15 @@ TEST_CASE("no name of a program and no cut line is taken for the end of a proces
 
 TEST_CASE("the end of a real process is seen, and that of none is not", "[os]") {
   CHECK(look_at_end({}).how == How::none);
-  CHECK(look_at_end(strait::posix::own_credentials()).how == How::none);
-  auto ends = strait::posix::pipe_pair().value();
+  CHECK(look_at_end(strait::os::own_credentials()).how == How::none);
+  auto ends = strait::os::pipe_pair().value();
   const pid_t child = ::fork();
   if (child == 0) ::_exit(3);
   ends[1].reset();
   // Until the child's descriptors are closed.
   const auto until = strait::detail::Deadline::after(std::chrono::seconds{20});
-  REQUIRE(strait::posix::wait_for({strait::Interest::to_read(ends[0].get())}, until));
-  auto credentials = strait::posix::own_credentials();
+  REQUIRE(strait::os::wait_for({strait::Interest::to_read(ends[0].get())}, until));
+  auto credentials = strait::os::own_credentials();
   credentials.pid = child;
   const auto end = look_at_end(credentials);
   CHECK(end.how == How::exited);

@@ -15,10 +15,10 @@
 #include "support/catch.hpp"
 
 using strait::Errc;
-using strait::posix::Descriptor;
-using strait::posix::DescriptorQueue;
-using strait::posix::receive_packet;
-using strait::posix::send_packet;
+using strait::os::Descriptor;
+using strait::os::DescriptorQueue;
+using strait::os::receive_packet;
+using strait::os::send_packet;
 
 namespace {
 
@@ -153,7 +153,7 @@ TEST_CASE("descriptors for which this process has no room are lost, and none of 
 TEST_CASE("as many descriptors as the kernel allows travel together", "[socket]") {
   Pair pair;
   const Descriptor file = new_file();
-  const std::vector<int> many(strait::posix::max_descriptors, file.get());
+  const std::vector<int> many(strait::os::max_descriptors, file.get());
   REQUIRE(send_packet(pair.a.get(), one, many));
   std::array<std::byte, 8> got;
   DescriptorQueue descriptors;
@@ -164,7 +164,7 @@ TEST_CASE("as many descriptors as the kernel allows travel together", "[socket]"
 
 TEST_CASE("more descriptors than that are refused before they are copied anywhere", "[socket]") {
   Pair pair;
-  const std::vector<int> many(strait::posix::max_descriptors + 1, 0);
+  const std::vector<int> many(strait::os::max_descriptors + 1, 0);
   CHECK(send_packet(pair.a.get(), one, many).error() == std::errc::invalid_argument);
 }
 

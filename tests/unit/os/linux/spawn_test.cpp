@@ -9,17 +9,17 @@
 #include "strait/os/descriptors.hpp"
 #include "support/catch.hpp"
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 TEST_CASE("a system that can't close all from a number on closes those that are open", "[spawn]") {
   const Descriptor open_to_all(::open("/dev/null", O_RDONLY));
   const Descriptor high(::fcntl(open_to_all.get(), F_DUPFD, 700));
   REQUIRE(high.get() >= 700);
-  auto output = strait::posix::pipe_pair().value();
+  auto output = strait::os::pipe_pair().value();
   posix_spawn_file_actions_t actions;
   REQUIRE(::posix_spawn_file_actions_init(&actions) == 0);
   REQUIRE(::posix_spawn_file_actions_adddup2(&actions, output[1].get(), STDOUT_FILENO) == 0);
-  REQUIRE(strait::posix::close_those_listed(actions) == 0);
+  REQUIRE(strait::os::close_those_listed(actions) == 0);
   char program[] = "/bin/sh";
   char flag[] = "-c";
   // The list itself is read through one more.

@@ -28,7 +28,7 @@ using Link = strait::Channel<strait::MachTransport<>, strait::RawSerializer>;
 constexpr int exit_no_namespace = 7;
 
 bool write_map(const std::string& line) {
-  const auto map = strait::posix::open("/proc/self/uid_map", O_WRONLY);
+  const auto map = strait::os::open("/proc/self/uid_map", O_WRONLY);
   return map && ::write(map->get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
@@ -41,8 +41,8 @@ const strait_test::ChildRole stranger(
       if (arguments.at(0) == "mapped" && !write_map("65534 " + std::to_string(outside) + " 1\n")) {
         return exit_no_namespace;
       }
-      strait_test::child::require(::geteuid() == strait::posix::overflow_user(), "to be 65534");
-      strait_test::child::require(!strait::posix::is_effective_user(::geteuid()),
+      strait_test::child::require(::geteuid() == strait::os::overflow_user(), "to be 65534");
+      strait_test::child::require(!strait::os::is_effective_user(::geteuid()),
                                   "not to be taken for itself");
       const auto name = strait_test::unique_name("overflow");
       const auto token = Token::generate().value();
@@ -55,7 +55,7 @@ const strait_test::ChildRole stranger(
 
 const strait_test::ChildRole nobody("linux_user.nobody", [](const strait_test::ChildArguments&) {
   strait_test::child::require(::setgid(65534) == 0 && ::setuid(65534) == 0, "to be nobody");
-  return strait::posix::is_effective_user(65534) == strait::posix::expresses_every_user() ? 0 : 1;
+  return strait::os::is_effective_user(65534) == strait::os::expresses_every_user() ? 0 : 1;
 });
 
 }  // namespace
@@ -78,9 +78,9 @@ TEST_CASE("the user whose id is the overflow id is one where every user has an i
 }
 
 TEST_CASE("this process's effective user is its own, any other is not", "[credentials]") {
-  const auto self = strait::posix::effective_user();
-  if (self == strait::posix::overflow_user()) STRAIT_TEST_SKIP("this user is the overflow id");
-  CHECK(strait::posix::is_effective_user(self));
-  CHECK_FALSE(strait::posix::is_effective_user(self + 1));
-  CHECK_FALSE(strait::posix::is_effective_user(strait::posix::overflow_user()));
+  const auto self = strait::os::effective_user();
+  if (self == strait::os::overflow_user()) STRAIT_TEST_SKIP("this user is the overflow id");
+  CHECK(strait::os::is_effective_user(self));
+  CHECK_FALSE(strait::os::is_effective_user(self + 1));
+  CHECK_FALSE(strait::os::is_effective_user(strait::os::overflow_user()));
 }

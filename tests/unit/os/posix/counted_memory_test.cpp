@@ -8,7 +8,7 @@
 
 #include "support/catch.hpp"
 
-using namespace strait::posix;
+using namespace strait::os;
 using strait::Errc;
 
 namespace {

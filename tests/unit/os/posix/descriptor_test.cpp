@@ -10,12 +10,12 @@
 
 #include "support/catch.hpp"
 
-using strait::posix::Descriptor;
+using strait::os::Descriptor;
 
 namespace {
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
-Descriptor null_device() { return strait::posix::open("/dev/null", O_RDONLY).value(); }
+Descriptor null_device() { return strait::os::open("/dev/null", O_RDONLY).value(); }
 
 static_assert(!std::is_copy_constructible_v<Descriptor>);
 static_assert(std::is_nothrow_move_constructible_v<Descriptor>);
@@ -62,13 +62,13 @@ TEST_CASE("what is opened does not survive exec", "[descriptor]") {
 }
 
 TEST_CASE("what can't be opened is an error of the system", "[descriptor]") {
-  const auto missing = strait::posix::open("/nonexistent/file", O_RDONLY);
+  const auto missing = strait::os::open("/nonexistent/file", O_RDONLY);
   CHECK(missing.error() == std::errc::no_such_file_or_directory);
 }
 
 TEST_CASE("a call is repeated for as long as signals interrupt it", "[descriptor]") {
   int calls = 0;
-  const auto result = strait::posix::retry([&] {
+  const auto result = strait::os::retry([&] {
     ++calls;
     errno = EINTR;
     return calls == 3 ? 5 : -1;
@@ -76,7 +76,7 @@ TEST_CASE("a call is repeated for as long as signals interrupt it", "[descriptor
   CHECK(result == 5);
   CHECK(calls == 3);
   calls = 0;
-  strait::posix::retry([&] {
+  strait::os::retry([&] {
     ++calls;
     errno = EIO;
     return -1;

@@ -18,8 +18,8 @@
 
 using strait::Errc;
 using strait::Token;
-using strait::posix::NameDirectory;
-using strait::posix::NamePlace;
+using strait::os::NameDirectory;
+using strait::os::NamePlace;
 using namespace std::chrono_literals;
 
 namespace {
@@ -74,7 +74,7 @@ TEST_CASE("a runtime directory is used only by its owner", "[name][places]") {
     CHECK(NamePlace::of(name).parent == "/tmp/strait-0");
     const auto held = NameDirectory::claim(name);
     CHECK(held);
-    CHECK(strait::posix::find_name_directory(NamePlace::of(name)));
+    CHECK(strait::os::find_name_directory(NamePlace::of(name)));
   }
   CHECK_FALSE(exists(session + "/strait"));
   REQUIRE(::chown(session.c_str(), 0, 0) == 0);
@@ -118,6 +118,6 @@ TEST_CASE("a directory that is open to others is refused", "[name][places]") {
   REQUIRE(::mkdir(path.c_str(), 0700) == 0);
   REQUIRE(::chmod(path.c_str(), 0777) == 0);
   CHECK(NameDirectory::claim(path).error() == Errc::permission_denied);
-  CHECK(strait::posix::find_name_directory(NamePlace::of(path)).error() == Errc::permission_denied);
+  CHECK(strait::os::find_name_directory(NamePlace::of(path)).error() == Errc::permission_denied);
   REQUIRE(::rmdir(path.c_str()) == 0);
 }

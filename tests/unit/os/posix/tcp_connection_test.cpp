@@ -14,8 +14,8 @@
 
 #include "support/catch.hpp"
 
-using strait::posix::Descriptor;
-using strait::posix::TcpConnection;
+using strait::os::Descriptor;
+using strait::os::TcpConnection;
 
 namespace {
 

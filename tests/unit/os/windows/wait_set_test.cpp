@@ -15,8 +15,8 @@
 using namespace std::chrono_literals;
 using strait::Interest;
 using strait::NativeHandle;
-using strait::posix::Descriptor;
-using strait::posix::WaitSet;
+using strait::os::Descriptor;
+using strait::os::WaitSet;
 using strait_test::readable_within;
 
 namespace {
@@ -110,7 +110,7 @@ TEST_CASE("a set is ready at its time, and until that is changed", "[wait_set]")
 }
 
 TEST_CASE("signals last until they are cleared, interrupts until they are taken in", "[wait_set]") {
-  auto set = strait::posix::wait_set_with_signal().value();
+  auto set = strait::os::wait_set_with_signal().value();
   REQUIRE(set.signal());
   std::array<NativeHandle, 1> ready{};
   CHECK(set.ready(ready).value() == 0);

@@ -34,8 +34,8 @@ struct Waiter {
   /// number has gone to another file.
   Result<void> watch(NativeHandle handle) {
     if (descriptor.is_open()) return {};
-    auto copy = posix::duplicate(handle);
-    if (!copy) return posix::last_error();
+    auto copy = os::duplicate(handle);
+    if (!copy) return os::last_error();
     ErrorCode failed;
     descriptor.assign(copy.get(), failed);
     if (failed) return std::error_code(failed);

@@ -109,15 +109,15 @@ struct Traps {
   /// Errors: `EINVAL` for files that can't travel, such as a kqueue; `EAGAIN` without memory.
   static Result<PortName> make_fileport(int descriptor) {
     mach_port_t port = MACH_PORT_NULL;
-    if (::fileport_makeport(descriptor, &port) != 0) return posix::last_error();
+    if (::fileport_makeport(descriptor, &port) != 0) return os::last_error();
     return port;
   }
   /// The file behind such a right, which stays the caller's; closed on exec.
   ///
   /// Errors: `EINVAL` if the right is to anything else; `EMFILE`.
-  static Result<posix::Descriptor> open_fileport(PortName port) {
-    posix::Descriptor file = posix::adopt_new(::fileport_makefd(port));
-    if (!file) return posix::last_error();
+  static Result<os::Descriptor> open_fileport(PortName port) {
+    os::Descriptor file = os::adopt_new(::fileport_makefd(port));
+    if (!file) return os::last_error();
     return file;
   }
 
@@ -128,7 +128,7 @@ struct Traps {
     PortEvents() = default;
 
     static Result<PortEvents> watch(PortName port) {
-      auto queue = posix::Kqueue::create();
+      auto queue = os::Kqueue::create();
       if (!queue) return queue.error();
       PortEvents events;
       events.queue_ = std::move(*queue);
@@ -173,14 +173,14 @@ struct Traps {
       event.filter = filter;
       event.flags = flags;
       event.data = data;
-      if (posix::retry(
-              [&] { return ::kevent64(queue_.get(), &event, 1, nullptr, 0, 0, nullptr); }) < 0) {
-        return posix::last_error();
+      if (os::retry([&] { return ::kevent64(queue_.get(), &event, 1, nullptr, 0, 0, nullptr); }) <
+          0) {
+        return os::last_error();
       }
       return {};
     }
 
-    posix::Kqueue queue_;
+    os::Kqueue queue_;
   };
 };
 
