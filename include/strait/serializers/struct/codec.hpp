@@ -147,8 +147,7 @@ class Encoder {
   }
 
   std::byte* out_;
-  /// Of 64 bits also where the address space is smaller: there views of the same bytes, or bits of
-  /// which each becomes a byte, can be more than it.
+  /// Of 64 bits: views of the same bytes can be more than 32 bits count, where addresses have 32.
   std::uint64_t size_ = 0;
   std::uint32_t depth_ = 0;
   bool refused_ = false;
