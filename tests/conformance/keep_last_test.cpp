@@ -195,7 +195,7 @@ TEMPLATE_TEST_CASE("a channel keeps the last of all its messages", "[queue][conf
   CHECK(ends.seen.commands.size() + 100 == all);
   CHECK(grows(ends.seen.commands));
   // The last five in a row.
-  for (std::uint64_t i = 0; i != 5; ++i) {
+  for (std::size_t i = 0; i != 5; ++i) {
     CHECK(ends.seen.commands[ends.seen.commands.size() - 1 - i] == all - i);
   }
 }

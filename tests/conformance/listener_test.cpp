@@ -15,7 +15,7 @@ namespace {
 template <class T>
 Pair<RawLink<T>> pair_with_five() {
   auto pair = connected_pair<RawLink<T>>();
-  for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(100, i)));
+  for (std::size_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(100, i)));
   REQUIRE(pair.client.flush(long_enough));
   if constexpr (!arrives_at_once<T>) {
     const strait::Interests first{strait::Interest::to_read(pair.server.native_handle().value())};
@@ -32,11 +32,11 @@ TEMPLATE_TEST_CASE("a listener that echoes reaches its peer", "[listener]",
   const std::size_t size = GENERATE(10u, 5'000u, 300'000u);
   std::size_t refused = 0;
   const auto echo = [&](View bytes) { refused += pair.server.send(bytes) ? 0 : 1; };
-  for (std::uint64_t i = 0; i != 200; ++i) REQUIRE(pair.client.send(pattern(size, i)));
+  for (std::size_t i = 0; i != 200; ++i) REQUIRE(pair.client.send(pattern(size, i)));
   REQUIRE(pump_until(pair.server, echo, pair.client, pair.at_client,
                      [&] { return pair.at_client.messages.size() == 200; }));
   CHECK(refused == 0);
-  for (std::uint64_t i = 0; i != 200; ++i) {
+  for (std::size_t i = 0; i != 200; ++i) {
     REQUIRE(same_bytes(pair.at_client.messages[i], pattern(size, i)));
   }
 }
@@ -52,7 +52,7 @@ TEMPLATE_TEST_CASE("stop leaves the rest for the next poll", "[listener]", STRAI
   SECTION("of run") { CHECK(pair.server.run(stop)); }
   CHECK(pair.at_server.messages.size() == 1);
   REQUIRE(pair.deliver_to_server(5));
-  for (std::uint64_t i = 0; i != 5; ++i) {
+  for (std::size_t i = 0; i != 5; ++i) {
     CHECK(same_bytes(pair.at_server.messages[i], pattern(100, i)));
   }
 }
@@ -152,7 +152,7 @@ TEMPLATE_TEST_CASE("a listener that throws loses its message only", "[listener]"
                    STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<RawLink<TestType>>();
   const std::size_t size = GENERATE(100u, 5'000u, 300'000u);
-  for (std::uint64_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(size, i)));
+  for (std::size_t i = 0; i != 5; ++i) REQUIRE(pair.client.send(pattern(size, i)));
   const auto throws = [&](View bytes) {
     if (same_bytes(bytes, pattern(size, 2))) throw std::runtime_error("not this one");
     pair.at_server(bytes);

@@ -199,7 +199,7 @@ TEMPLATE_TEST_CASE("buffers and other messages keep their order", "[out_of_line]
                    STRAIT_TEST_TRANSPORTS) {
   auto pair = connected_pair<RawLink<TestType>>();
   auto again = filled(pair.client, 20'000, 0);
-  for (std::uint64_t i = 0; i != 60; ++i) {
+  for (std::size_t i = 0; i != 60; ++i) {
     switch (i % 3) {
       case 0: REQUIRE(pair.client.send(again)); break;
       case 1: REQUIRE(pair.client.send(filled(pair.client, 50'000, i))); break;
@@ -207,7 +207,7 @@ TEMPLATE_TEST_CASE("buffers and other messages keep their order", "[out_of_line]
     }
   }
   REQUIRE(pair.deliver_to_server(60));
-  for (std::uint64_t i = 0; i != 60; ++i) {
+  for (std::size_t i = 0; i != 60; ++i) {
     CAPTURE(i);
     CHECK(same_bytes(pair.at_server.messages[i], i % 3 == 0   ? pattern(20'000, 0)
                                                  : i % 3 == 1 ? pattern(50'000, i)

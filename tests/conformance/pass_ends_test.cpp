@@ -80,8 +80,8 @@ TEMPLATE_TEST_CASE("unread messages travel with their end, also those that were 
   const int hops = GENERATE(1, 3);
   CAPTURE(handled_before, large, hops);
   auto ends = Ends<Link>::make();
-  constexpr std::uint64_t count = 20;
-  std::uint64_t sent = 0;
+  constexpr std::size_t count = 20;
+  std::size_t sent = 0;
   for (; sent != count; ++sent) {
     REQUIRE(ends.near.send(pattern(sent == 10 ? large : 100 * sent, sent),
                            numbered_rights(10 * sent, sent % 3)));
@@ -92,7 +92,7 @@ TEMPLATE_TEST_CASE("unread messages travel with their end, also those that were 
   REQUIRE(ends.near.send(pattern(1, 99), numbered_rights(990, 1)));
   REQUIRE(pump_until(ends.near, ends.at_near, far, inbox,
                      [&] { return inbox.messages.size() == count + 1; }));
-  for (std::uint64_t i = 0; i != count; ++i) {
+  for (std::size_t i = 0; i != count; ++i) {
     CAPTURE(i);
     CHECK(same_bytes(inbox.messages[i], pattern(i == 10 ? large : 100 * i, i)));
     CHECK(take_numbers(inbox.rights[i], 10 * i, i % 3));

@@ -102,12 +102,12 @@ TEMPLATE_TEST_CASE("many threads send rights through one proxy", "[proxy][rights
                    STRAIT_TEST_RIGHTS) {
   Proxied<TestType> ends(RightsListener{std::make_shared<HeardRights>()});
   constexpr std::size_t count = 60;
-  constexpr std::uint64_t threads = 3;
+  constexpr std::size_t threads = 3;
   std::atomic<int> failed = 0;
   std::vector<std::thread> senders;
   for (std::uint64_t thread = 0; thread != threads; ++thread) {
     senders.emplace_back([&, thread] {
-      for (std::uint64_t i = 0; i != count; ++i) {
+      for (std::size_t i = 0; i != count; ++i) {
         const std::uint64_t number = 1000 * thread + 10 * i;
         Rights rights;
         if (!add_numbered(rights, number, 1 + i % 3)) ++failed;
@@ -122,11 +122,11 @@ TEMPLATE_TEST_CASE("many threads send rights through one proxy", "[proxy][rights
   for (auto& sender : senders) sender.join();
   REQUIRE(all);
   CHECK(failed == 0);
-  std::vector<std::uint64_t> next(threads);
+  std::vector<std::size_t> next(threads);
   for (std::size_t i = 0; i != threads * count; ++i) {
     std::uint64_t number;
     std::memcpy(&number, ends.at_peer.messages[i].data(), sizeof number);
-    const std::uint64_t thread = number / 1000;
+    const auto thread = static_cast<std::size_t>(number / 1000);
     REQUIRE(thread < threads);
     CHECK(number % 1000 == 10 * next[thread]);
     CHECK(take_numbers(ends.at_peer.rights[i], number, 1 + next[thread] % 3));

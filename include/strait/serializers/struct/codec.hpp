@@ -147,7 +147,7 @@ class Encoder {
   }
 
   std::byte* out_;
-  /// 64 bits, also where addresses have 32: several views of the same bytes can be more than those.
+  /// Of 64 bits: views of the same bytes can be more than 32 bits count, where addresses have 32.
   std::uint64_t size_ = 0;
   std::uint32_t depth_ = 0;
   bool refused_ = false;

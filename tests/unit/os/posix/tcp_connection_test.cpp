@@ -30,12 +30,13 @@ struct TcpPair {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    socklen_t address_bytes = sizeof address;
+    REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), address_bytes) == 0);
     REQUIRE(::listen(listening.get(), 1) == 0);
-    REQUIRE(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    REQUIRE(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &address_bytes) ==
+            0);
     port = ntohs(address.sin_port);
-    REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), address_bytes) == 0);
     server = Descriptor(::accept(listening.get(), nullptr, nullptr));
     REQUIRE(server);
   }
