@@ -5,13 +5,12 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <strait/channel_proxy.hpp>
 #include <strait/strait.hpp>
-#include <strait/task_queue.hpp>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
+
 struct Count {
   std::uint32_t from;
   std::uint32_t value;

@@ -13,7 +13,6 @@
 
 #include <strait/serializers/struct.hpp>
 #include <strait/strait.hpp>
-#include <strait/transports/loopback.hpp>
 
 using namespace std::chrono_literals;
 

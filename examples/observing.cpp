@@ -14,7 +14,6 @@
 #include <strait/observers/recorder.hpp>
 #include <strait/observers/trace.hpp>
 #include <strait/strait.hpp>
-#include <strait/transports/loopback.hpp>
 #include <string>
 
 using namespace std::chrono_literals;

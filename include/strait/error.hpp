@@ -145,8 +145,8 @@ constexpr const char* describe(Errc error) noexcept {
       return "more rights with one message than ChannelOptions::max_rights: send fewer at a time, "
              "or raise that on both sides";
     case Errc::rights_lost:
-      return "rights came and this process had no descriptors left (raise RLIMIT_NOFILE, or hold "
-             "fewer), or on Windows their sender had ended; this channel is closed";
+      return "rights came that could not be taken, and the channel is closed: raise "
+             "RLIMIT_NOFILE, or hold fewer; on Windows let their sender live until then";
     case Errc::wrong_right:
       return "a right is of another kind than it was taken for, or there is none: take what was "
              "sent; if both sides agree, do not trust the peer";

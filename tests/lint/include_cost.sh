@@ -29,7 +29,7 @@ done <<'END'
 36600 400 strait/channel.hpp strait/transports/pipe.hpp
 36800 410 strait/channel.hpp strait/transports/socket.hpp
 52900 440 strait/channel.hpp strait/transports/loopback.hpp
-67200 490 strait/strait.hpp
+67200 555 strait/strait.hpp
 88100 420 strait.hpp
 END
 exit "$failed"
