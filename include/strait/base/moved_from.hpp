@@ -27,8 +27,7 @@ class ResetOnMove {
   template <class... Args>
   T& emplace(Args&&... args) {
     reset();
-    ::new (static_cast<void*>(&value_)) T(static_cast<Args&&>(args)...);
-    has_value_ = true;
+    make(static_cast<Args&&>(args)...);
     return value_;
   }
   void reset() noexcept {
@@ -44,9 +43,15 @@ class ResetOnMove {
   const T* operator->() const noexcept { return &value_; }
 
  private:
+  template <class... Args>
+  void make(Args&&... args) {
+    ::new (static_cast<void*>(&value_)) T(static_cast<Args&&>(args)...);
+    has_value_ = true;
+  }
+  /// For an empty one, which is not looked at again: g++ would warn of what it then can't see.
   void take(ResetOnMove& other) noexcept {
     if (!other.has_value_) return;
-    emplace(static_cast<T&&>(other.value_));
+    make(static_cast<T&&>(other.value_));
     other.reset();
   }
 
