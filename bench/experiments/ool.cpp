@@ -65,13 +65,13 @@ void print_ratios(const LatencyGrid& grid, std::span<const Comparison> compariso
   if (shown.empty()) return;
   fmt::print("\nRatios: median over the rounds, 98th percentile\n\n{:>11}", "Packet size");
   for (const Comparison& one : shown) {
-    fmt::print("{:>30}", fmt::format("{} / {}", one.upper, one.lower));
+    fmt::print("{:>38}", fmt::format("{} / {}", one.upper, one.lower));
   }
   fmt::print("\n");
   for (const std::size_t bytes : grid.sizes()) {
     fmt::print("{:>11}", bytes);
     for (const Comparison& one : shown) {
-      fmt::print("{:>30}", cell_text(grid.ratio(bytes, one.upper, one.lower, &Latency::p98_us)));
+      fmt::print("{:>38}", cell_text(grid.ratio(bytes, one.upper, one.lower, &Latency::p98_us)));
     }
     fmt::print("\n");
   }
