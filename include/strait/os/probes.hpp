@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strait/base/user_id.hpp"
 #include "strait/config.hpp"
 
 #if STRAIT_HAS_USDT
@@ -19,7 +20,7 @@ namespace strait::os {
 // they are nothing.
 
 inline void probe_connected([[maybe_unused]] const void* observer,
-                            [[maybe_unused]] std::int32_t pid, [[maybe_unused]] std::uint32_t uid) {
+                            [[maybe_unused]] std::int32_t pid, [[maybe_unused]] UserId uid) {
   STRAIT_PROBE(3, connected, observer, pid, uid);
 }
 inline void probe_ended([[maybe_unused]] const void* observer, [[maybe_unused]] int why,

@@ -2,7 +2,7 @@
 
 #include "strait/os/posix/child.hpp"
 #include "strait/os/posix/process.hpp"
-#include "strait/os/posix/process_end.hpp"
+#include "strait/os/process_status.hpp"
 #include "strait/peer.hpp"
 
 namespace strait::os {

@@ -11,8 +11,8 @@
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/os/posix/process.hpp"
-#include "strait/os/posix/process_end.hpp"
 #include "strait/os/posix/user.hpp"
+#include "strait/os/process_status.hpp"
 #include "strait/peer.hpp"
 
 namespace strait::os {

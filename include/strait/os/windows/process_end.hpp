@@ -1,6 +1,6 @@
 #pragma once
 
-#include "strait/os/posix/process_end.hpp"
+#include "strait/os/process_status.hpp"
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/event_wait.hpp"
 #include "strait/peer.hpp"
