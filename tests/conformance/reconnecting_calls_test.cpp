@@ -77,6 +77,7 @@ TEMPLATE_TEST_CASE("calls end when the server goes, and the next instance answer
     REQUIRE(pump_until(server, answers, caller, events,
                        [&] { return places.size() == times && kept.size() == 2; }));
     CHECK(places.back() == 10 + round);
+    CHECK(asked == 3);
     CHECK(caller.cancel(given_up));
     server.close();
     REQUIRE(poll_until(caller, events, [&] { return events.downs == static_cast<int>(round); }));
