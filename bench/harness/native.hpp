@@ -45,12 +45,13 @@ DescriptorNumber be_second_process();
 
 /// Two connected ends for messages that stay whole, of this process alone.
 std::array<Descriptor, 2> message_sockets();
-#if !STRAIT_HAS_WINDOWS
-/// Two connected Unix sockets, closed on exec: `SOCK_STREAM`.
-std::array<Descriptor, 2> stream_sockets();
+
 /// Gives this process, and those that it starts from now on, a /tmp and a /dev/shm of their own,
 /// which are gone with them, however they end. For a process of one thread.
 void enter_private_place();
+#if !STRAIT_HAS_WINDOWS
+/// Two connected Unix sockets, closed on exec: `SOCK_STREAM`.
+std::array<Descriptor, 2> stream_sockets();
 /// `recvmsg`, with descriptors that come closed on exec.
 ssize_t receive_message(int socket, msghdr& message) noexcept;
 #endif

@@ -138,6 +138,8 @@ void* map_shared(HANDLE section, std::size_t bytes, std::size_t offset, void* wh
   return memory;
 }
 
+void enter_private_place() { throw std::logic_error("no case of this system asks for it"); }
+
 void unmap(void* memory, std::size_t) noexcept { ::UnmapViewOfFile(memory); }
 
 std::byte* map_twice(HANDLE section, std::size_t offset, std::size_t once, std::size_t twice) {

@@ -37,7 +37,7 @@ struct Odd {
 using HalfMessages = strait::TrivialSerializer<Halve, Half, Odd>;
 template <class TransportT>
 using HalfLinkOver = strait::Channel<TransportT, strait::Calls<HalfMessages>>;
-using HalfLink = HalfLinkOver<strait::SocketTransport>;
+using HalfLink = HalfLinkOver<Stream>;
 using HalfCaller = LoopCaller<PollLoop, HalfLink>;
 using HalfReply = std::variant<Half, Odd>;
 
@@ -86,7 +86,7 @@ struct HalfEnds {
 }  // namespace
 
 TEMPLATE_TEST_CASE("coroutines call and answer in one loop, which runs out", "[coroutine][calls]",
-                   strait::SocketTransport, strait::MachTransport<>) {
+                   Stream, strait::MachTransport<>) {
   using Link = HalfLinkOver<TestType>;
   PollLoop loop;
   auto ends = link_pair<Link>();
