@@ -63,7 +63,13 @@ class Daemon {
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) throw std::system_error(error, std::system_category(), "posix_spawn");
     // Its clients would wait for it without an end.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
     while (::access("/tmp/roudi", F_OK) != 0) {
+      if (std::chrono::steady_clock::now() > until) {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+        throw std::runtime_error("iceoryx's daemon has not begun to serve within 20 s");
+      }
       if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
         throw std::runtime_error(
             "iceoryx's daemon has ended at once; it wants a user whose group has a name");

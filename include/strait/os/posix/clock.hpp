@@ -2,18 +2,9 @@
 
 #include <time.h>
 
-namespace strait::os {
+#include "strait/os/utc_time.hpp"
 
-/// A date and the time of the day, of Greenwich.
-struct UtcTime {
-  int year = 0;
-  int month = 0;
-  int day = 0;
-  int hour = 0;
-  int minute = 0;
-  int second = 0;
-  int microsecond = 0;
-};
+namespace strait::os {
 
 inline UtcTime utc_time() {
   timespec now{};

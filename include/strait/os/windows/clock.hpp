@@ -1,19 +1,11 @@
 #pragma once
 
+#include "strait/os/utc_time.hpp"
 #include "strait/os/windows/api.hpp"
 
 namespace strait::windows {
 
-/// A date and the time of the day, of Greenwich.
-struct UtcTime {
-  int year = 0;
-  int month = 0;
-  int day = 0;
-  int hour = 0;
-  int minute = 0;
-  int second = 0;
-  int microsecond = 0;
-};
+using os::UtcTime;
 
 inline UtcTime utc_time() {
   FILETIME now;

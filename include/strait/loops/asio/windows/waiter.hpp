@@ -125,8 +125,8 @@ class HandleWait {
       waiting->timer.cancel();
     });
   }
-  /// What a wait that ended so says to the operation. The timer says the same in each case; who was
-  /// cancelled finds that out by itself.
+  /// What a wait that ended so says to the operation. The timer says the same in each case; an
+  /// operation that was cancelled finds that out by itself.
   ErrorCode end(ErrorCode error) {
     if (!pending_) return error;
     return std::exchange(pending_, nullptr)->failed;
