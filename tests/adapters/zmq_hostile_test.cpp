@@ -3,9 +3,11 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -73,6 +75,18 @@ class FramePeer {
     frame.append(reinterpret_cast<const char*>(hello.bytes().data()), hello.bytes().size());
     return send(frame);
   }
+  void answer_if_asked() {
+    std::array<char, 64> came;
+    const auto size = ::recv(socket_.get(), came.data(), came.size(), MSG_DONTWAIT);
+    if (size <= 0) return;
+    constexpr std::string_view asked("\x07\0hz", 4);
+    const std::string_view bytes(came.data(), static_cast<std::size_t>(size));
+    if (bytes.find(asked) == bytes.npos) return;
+    const strait::detail::ZmqHeader header{ZmqKind::answer, 0, 1};
+    std::string frame("\0\x10", 2);
+    frame.append(reinterpret_cast<const char*>(&header), sizeof header);
+    REQUIRE(send(frame));
+  }
   /// A frame that says that another one follows.
   bool send_unfinished(std::size_t bytes) {
     std::string frame("\x03\0\0\0\0", 5);
@@ -97,19 +111,21 @@ TEST_CASE("a client that speaks as ever over ZeroMQ is understood, and answered 
   RawClient client(serving.endpoint, wire::token());
   // Kind, credit and number come before everything.
   client.send(bytes_of("0100687a000000000000000000000000" + wire::raw_hello()));
+  CHECK(next_from(server, client) == "0700687a000000000000000000000000");
+  client.send(bytes_of("0800687a000000000100000000000000"));
   CHECK(next_from(server, client) ==
-        "0200687a000000000000000000000000" + std::string(wire::good_welcome));
-  client.send(bytes_of("0300687a000000000100000000000000" + std::string(wire::framed_hello)));
+        "0200687a000000000100000000000000" + std::string(wire::good_welcome));
+  client.send(bytes_of("0300687a000000000200000000000000" + std::string(wire::framed_hello)));
   Inbox inbox;
   REQUIRE(poll_until(server, inbox, [&] { return !inbox.messages.empty(); }));
   CHECK(wire::to_hex(inbox.messages[0]) == "68656c6c6f");
   REQUIRE(server.send(std::string("strait")));
   CHECK(next_from(server, client) ==
-        "0300687a000000000100000000000000" + std::string(wire::framed_strait));
+        "0300687a000000000200000000000000" + std::string(wire::framed_strait));
   server.close();
   std::string last;
   REQUIRE(repeat_until([&] { return !(last = client.receive()).empty(); }));
-  CHECK(last == bytes_of("0500687a000000000200000000000000"));
+  CHECK(last == bytes_of("0500687a000000000300000000000000"));
 }
 
 TEST_CASE("memory for a large message grows with what has arrived", "[zmq][hostile]") {
@@ -120,7 +136,9 @@ TEST_CASE("memory for a large message grows with what has arrived", "[zmq][hosti
   bad.hello<RawZmqLink>(token);
   REQUIRE(repeat_until([&] {
     static_cast<void>(server.poll(ignore_bytes));
-    return !server.waiting_connect();
+    if (!server.waiting_connect()) return true;
+    bad.answer_if_asked();
+    return false;
   }));
   // What the frame's header says is all that the channel takes.
   const strait::detail::FrameHeader header{std::uint32_t{256} << 20, 0, 0, 0};
@@ -144,6 +162,47 @@ TEST_CASE("connections on which nothing is said keep nobody out", "[zmq][hostile
   auto& server = serving.server;
   CHECK(pump_until(server, ignore_bytes, client, ignore_bytes,
                    [&] { return !server.waiting_connect() && !client.waiting_connect(); }));
+}
+
+TEST_CASE("a client that does not say that it is still there keeps nobody out, and is sent away",
+          "[zmq][hostile]") {
+  const auto token = new_token();
+  auto serving = serve_zmq<ZmqCountLink>({}, token);
+  auto& server = serving.server;
+  RawClient mute(serving.endpoint, token);
+  mute.hello(token);
+  CHECK(next_from(server, mute).starts_with("0700687a"));
+  SECTION("while another one is let in") {
+    auto client = ZmqCountLink::connect(serving.endpoint, token).value();
+    CHECK(pump_until(server, ignore_bytes, client, ignore_bytes,
+                     [&] { return !server.waiting_connect() && !client.waiting_connect(); }));
+  }
+  SECTION("when no other comes") {
+    CHECK(next_from(server, mute).starts_with("0500687a"));
+    CHECK(server.waiting_connect());
+  }
+}
+
+TEST_CASE("a client that leaves at any moment before it is looked at takes no server with it",
+          "[zmq][hostile]") {
+  for (int round = 0; round != 40; ++round) {
+    const auto token = new_token();
+    auto serving = serve_zmq<ZmqCountLink>({}, token);
+    for (int i = 0; i != 5; ++i) {
+      const auto leaving = ZmqCountLink::connect(serving.endpoint, token).value();
+      std::this_thread::sleep_for(std::chrono::microseconds((round * 5 + i) * 37 % 6000));
+    }
+    auto client = ZmqCountLink::connect(serving.endpoint, token).value();
+    auto& server = serving.server;
+    REQUIRE(pump_until(server, ignore_bytes, client, ignore_bytes,
+                       [&] { return !server.waiting_connect() && !client.waiting_connect(); }));
+    REQUIRE(client.send(Count{42}));
+    std::uint64_t came = 0;
+    REQUIRE(repeat_until([&] {
+      static_cast<void>(server.poll([&](const Count& count) { came = count.value; }));
+      return came == 42;
+    }));
+  }
 }
 
 TEST_CASE("a message of frames without an end is ended before it fills the memory",
@@ -172,6 +231,7 @@ TEST_CASE("a message of frames without an end is ended before it fills the memor
   if (welcomed) REQUIRE(bad.send_hello(token));
   REQUIRE(serve_until([&] {
     static_cast<void>(honest.poll(ignore_bytes));
+    if (welcomed) bad.answer_if_asked();
     return listener.connected == (welcomed ? 2U : 1U);
   }));
   const std::size_t before = resident_bytes();

@@ -66,6 +66,11 @@ class RawClient {
     send(strait::detail::ZmqKind::hello,
          {reinterpret_cast<const char*>(hello.bytes().data()), hello.bytes().size()});
   }
+  /// Says that it is still there if the server has asked.
+  void answer_if_asked() {
+    constexpr std::string_view asked("\x07\0hz", 4);
+    if (receive().starts_with(asked)) send(strait::detail::ZmqKind::answer, {});
+  }
   void skip_a_number() { ++next_; }
 
   /// The next message that has come; empty when there is none.

@@ -526,6 +526,7 @@ TEST_CASE("a client with the keys that breaks the rules is closed, and no other 
   REQUIRE(repeat_until([&] {
     static_cast<void>(server.poll(listener));
     static_cast<void>(honest.poll(ignore));
+    bad.answer_if_asked();
     return listener.connected == 2;
   }));
   const std::string count_frame("\x08\0\0\0\0\0\0\0abcdefgh", 16);
@@ -540,6 +541,8 @@ TEST_CASE("a client with the keys that breaks the rules is closed, and no other 
   }
   SECTION("no kind that there is") { bad.send(static_cast<ZmqKind>(77), count_frame); }
   SECTION("a second Hello") { bad.hello(token); }
+  SECTION("a second answer") { bad.send(ZmqKind::answer, ""); }
+  SECTION("a server's question") { bad.send(ZmqKind::ask, ""); }
   SECTION("a Welcome for a server") { bad.send(ZmqKind::welcome, count_frame); }
   SECTION("data without any") { bad.send(ZmqKind::data, ""); }
   SECTION("a frame that can't be") { bad.send(ZmqKind::data, std::string(64, '\xff')); }

@@ -32,6 +32,7 @@
 #include "strait/transports/zmq/message.hpp"
 #include "strait/transports/zmq/monitor.hpp"
 #include "strait/transports/zmq/send_frame.hpp"
+#include "strait/transports/zmq/waiting_clients.hpp"
 #include "strait/transports/zmq/watch.hpp"
 #include "strait/transports/zmq/wire.hpp"
 
@@ -106,25 +107,23 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   void close() {
     if (!listening_) return;
     listening_ = false;
-    for (const auto& waiting : waiting_) say_bye(*waiting);
-    waiting_.clear();
+    for (const auto& client : waiting_.take_all()) say_bye(*client);
     refused_.clear();
     see_off();
   }
   Interest interest() const { return Interest::to_read(server_wakeup_.native_handle()); }
 
-  /// A client that has said Hello; null when there is none.
+  /// A client that has said Hello, and then that it is still there; null when there is none.
   std::shared_ptr<State> next_waiting() {
     const bool more = pump(nullptr);
+    waiting_.ask([&](State& client) { static_cast<void>(send(client, ZmqKind::ask, {})); });
+    look_after_send();
     if (more) {
       static_cast<void>(server_wakeup_.signal());
-    } else if (waiting_.empty() && refused_.empty()) {
+    } else if (!waiting_.has_next() && refused_.empty()) {
       server_wakeup_.clear();
     }
-    if (waiting_.empty()) return nullptr;
-    auto client = std::move(waiting_.front());
-    waiting_.pop_front();
-    return client;
+    return waiting_.take_next();
   }
   /// Whether a client came that had no key to come in with.
   bool next_refused(PublicKey& key) {
@@ -241,6 +240,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     const auto locked = lock();
     pump(nullptr);
     connections_.check(links_);
+    for (const auto& client : waiting_.take_mute()) say_bye(*client);
     // That a peer has nothing to say must not look to the other side as if it never ended.
     for (const auto& [id, link] : links_) {
       if (link->is_quiet()) static_cast<void>(send(*link, ZmqKind::probe, {}));
@@ -303,6 +303,8 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
     if (!whole || header.number != link.next_in++ || !link.take(header, message, is_client)) {
       return link.end(make_error_code(Errc::malformed));
     }
+    if (header.kind == ZmqKind::ask) static_cast<void>(send(link, ZmqKind::answer, {}));
+    if (header.kind == ZmqKind::answer) static_cast<void>(server_wakeup_.signal());
     if (header.kind == ZmqKind::bye) {
       // What the peer waits for. It is sent but once: see `say_bye`.
       static_cast<void>(send(link, ZmqKind::bye, {}));
@@ -325,7 +327,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       return;
     }
     links_.emplace(client->routing_id, client);
-    waiting_.push_back(std::move(client));
+    waiting_.add(std::move(client));
     static_cast<void>(server_wakeup_.signal());
   }
 
@@ -391,7 +393,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
       // No more of it than its credit, but others go on sending meanwhile.
       for (int turns = 0; !suspect->ended && turns != 4 && receive_all();) ++turns;
       suspect->end(make_error_code(Errc::peer_closed));
-      std::erase(waiting_, suspect);
+      waiting_.remove(suspect);
       const auto found = links_.find(suspect->routing_id);
       if (found != links_.end() && suspect->left) links_.erase(found);
     }
@@ -478,7 +480,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   std::vector<PublicKey> admitted_;
   bool listening_ = false;
   std::size_t max_waiting_ = 0;
-  std::deque<std::shared_ptr<State>> waiting_;
+  ZmqWaitingClients waiting_;
   std::deque<PublicKey> refused_;
   os::WaitSet server_wakeup_;
 

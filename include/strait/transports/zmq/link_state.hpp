@@ -29,6 +29,11 @@ struct ZmqLinkState {
   PublicKey key;
   /// The peer's Hello; then at a client the server's Welcome.
   HandshakeBytes handshake;
+  /// The client was asked whether it is still there, and has answered, so far as this side knows.
+  bool asked = false;
+  bool answered = false;
+  /// For how many checks the server has waited for that.
+  int unanswered_checks = 0;
   bool welcome_came = false;
   bool welcome_taken = false;
   /// Both have said all that comes before data.
@@ -97,6 +102,8 @@ struct ZmqLinkState {
         linked = true;
         signal();
         return true;
+      case ZmqKind::ask: return is_client && !std::exchange(asked, true);
+      case ZmqKind::answer: return !is_client && asked && !std::exchange(answered, true);
       case ZmqKind::bye:
       case ZmqKind::probe: return true;
       case ZmqKind::hello:

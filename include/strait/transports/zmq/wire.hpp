@@ -22,6 +22,9 @@ enum class ZmqKind : std::uint32_t {
   bye,
   /// Says nothing: it is sent to see whether the peer is still there.
   probe,
+  /// A server asks a client that has said Hello whether it is still there, and the client answers.
+  ask,
+  answer,
 };
 
 struct ZmqHeader {
