@@ -18,6 +18,7 @@ std::span<const Case> all_cases() {
     mach_case(),
     mach_block_case(),
     padded_ring_case(),
+    batched_ring_case(),
     shared_buffer_case(),
     cache_line_case(),
     order_raw_case(),

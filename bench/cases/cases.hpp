@@ -9,6 +9,7 @@ Case fifo_case();
 Case unix_stream_case();
 Case ring_case();
 Case padded_ring_case();
+Case batched_ring_case();
 Case shared_buffer_case();
 Case pipe_case();
 Case socket_case();

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include "cases/cases.hpp"
 #include "cases/landing.hpp"
 #include "cases/pause.hpp"
+#include "cases/ring_memory.hpp"
 #include "harness/native.hpp"
 
 // The floor: what two processes that trust each other and never sleep can do with shared memory. A
@@ -24,8 +24,6 @@ namespace bench {
 
 namespace {
 
-constexpr std::size_t page_bytes = largest_page_bytes;
-constexpr std::size_t ring_bytes = 1024 * 1024;
 constexpr std::size_t record_alignment = 8;
 constexpr std::size_t header_bytes = sizeof(std::uint64_t);
 // Larger messages travel in pieces, which the reader takes out while the writer puts in the next.
@@ -33,39 +31,7 @@ constexpr std::size_t max_piece_bytes = 32 * 1024;
 // The reader says how far it is once for this many bytes, which leaves room for a whole piece
 // always.
 constexpr std::size_t publish_bytes = ring_bytes / 8;
-static_assert(std::has_single_bit(ring_bytes) && ring_bytes % page_bytes == 0);
 static_assert(max_piece_bytes + publish_bytes + 2 * record_alignment < ring_bytes);
-
-/// One direction: a page with the reader's position, then the ring, twice.
-class RingMemory {
- public:
-  RingMemory(DescriptorNumber file, std::size_t offset)
-      : base_(map_twice(file, offset, page_bytes, ring_bytes)) {}
-  RingMemory(RingMemory&& other) noexcept : base_(std::exchange(other.base_, nullptr)) {}
-  RingMemory& operator=(RingMemory&&) = delete;
-  ~RingMemory() {
-    if (base_ != nullptr) unmap_twice(base_, page_bytes, ring_bytes);
-  }
-
-  std::byte* at(std::uint64_t position) const noexcept {
-    return data() + (position & (ring_bytes - 1));
-  }
-  std::atomic<std::uint64_t>& header(std::uint64_t position) const noexcept {
-    return word_at(at(position));
-  }
-  std::atomic<std::uint64_t>& reader_position() const noexcept { return word_at(base_); }
-
- private:
-  // Where libc++ has no std::atomic_ref yet.
-  static std::atomic<std::uint64_t>& word_at(std::byte* where) noexcept {
-    return *reinterpret_cast<std::atomic<std::uint64_t>*>(where);
-  }
-  static_assert(sizeof(std::atomic<std::uint64_t>) == sizeof(std::uint64_t) &&
-                std::atomic<std::uint64_t>::is_always_lock_free);
-  std::byte* data() const noexcept { return base_ + page_bytes; }
-
-  std::byte* base_;
-};
 
 // A record's word: complete, more to follow, nothing but padding up to the ring's end, this piece's
 // bytes, and the whole message's bytes.
@@ -189,13 +155,11 @@ class RingLink {
   RingWriter<wrap> writer_;
 };
 
-constexpr std::size_t direction_bytes = page_bytes + ring_bytes;
-
 template <Wrap wrap>
 std::unique_ptr<Endpoint> host(bool, const std::function<void(Invitation)>& invite) {
-  Descriptor file = shared_memory(2 * direction_bytes);
+  Descriptor file = shared_memory(2 * RingMemory::bytes);
   RingMemory there(file.get(), 0);
-  RingMemory back(file.get(), direction_bytes);
+  RingMemory back(file.get(), RingMemory::bytes);
   invite({"", std::move(file)});
   return make_endpoint(RingLink<wrap>(std::move(back), std::move(there)));
 }
@@ -204,7 +168,7 @@ template <Wrap wrap>
 std::unique_ptr<Endpoint> join(bool, Invitation invitation) {
   const DescriptorNumber file = invitation.descriptor.get();
   RingMemory there(file, 0);
-  RingMemory back(file, direction_bytes);
+  RingMemory back(file, RingMemory::bytes);
   return make_endpoint(RingLink<wrap>(std::move(there), std::move(back)));
 }
 

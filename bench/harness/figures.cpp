@@ -32,7 +32,8 @@ Latency percentiles_us(std::span<T> samples, double us_each) {
   if (samples.empty()) throw std::logic_error("latency of nothing");
   std::sort(samples.begin(), samples.end());
   const std::span<const T> sorted = samples;
-  return {percentile(sorted, 0.50) * us_each, percentile(sorted, 0.98) * us_each};
+  return {percentile(sorted, 0.50) * us_each, percentile(sorted, 0.98) * us_each,
+          percentile(sorted, 0.99) * us_each};
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ Latency median_of(const std::vector<Latency>& rounds) {
     for (const Latency& round : rounds) values.push_back(round.*figure);
     return median(std::move(values));
   };
-  return {middle(&Latency::p50_us), middle(&Latency::p98_us)};
+  return {middle(&Latency::p50_us), middle(&Latency::p98_us), middle(&Latency::p99_us)};
 }
 
 std::string short_number(double value) {

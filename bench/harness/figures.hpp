@@ -13,6 +13,7 @@ namespace bench {
 struct Latency {
   double p50_us = 0;
   double p98_us = 0;
+  double p99_us = 0;
 };
 
 /// What only the samples of all rounds together can tell; none where fewer than two lie above.
