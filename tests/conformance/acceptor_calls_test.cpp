@@ -76,7 +76,7 @@ Link present_to(Buyer<Link>& buyer, std::int64_t number) {
   return client;
 }
 
-constexpr auto hears_nothing = [](const Present&) {};
+constexpr auto sells_nothing = [](const Present&) {};
 
 }  // namespace
 
@@ -135,7 +135,7 @@ TEMPLATE_TEST_CASE(
   auto client = present_to(buyer, 1);
   while (client.waiting_connect() || buyer.server.size() != 1) {
     static_cast<void>(buyer.server.poll(buyer).value());
-    static_cast<void>(client.poll(hears_nothing).value());
+    static_cast<void>(client.poll(sells_nothing).value());
   }
   while (buyer.ended() == 0) REQUIRE(buyer.server.wait(buyer, long_enough).value() != 0);
   CHECK(buyer.offers[1].back().error() == Errc::timed_out);
@@ -187,14 +187,14 @@ TEMPLATE_TEST_CASE("a client that answers what another one was asked is malforme
   REQUIRE(pump_until(buyer.server, buyer, honest, keep, [&] { return owed.has_value(); }));
   // Numbers are easy to guess: those of its own first call, and so of the other one's.
   auto rogue = Link::connect(buyer.name, buyer.token).value();
-  REQUIRE(pump_until(buyer.server, buyer, rogue, hears_nothing,
+  REQUIRE(pump_until(buyer.server, buyer, rogue, sells_nothing,
                      [&] { return buyer.server.size() == 2; }));
   constexpr strait::CallId first{std::uint64_t{1} << 24};
   const Offer wrong{-1};
   rogue.send(strait::detail::OutgoingCall<Offer>{wrong, {strait::detail::CallKind::reply, first}})
       .value();
   REQUIRE(
-      pump_until(buyer.server, buyer, rogue, hears_nothing, [&] { return !buyer.closed.empty(); }));
+      pump_until(buyer.server, buyer, rogue, sells_nothing, [&] { return !buyer.closed.empty(); }));
   CHECK(buyer.closed == std::vector{make_error_code(Errc::malformed)});
   CHECK(buyer.ended() == 0);
   owed->send(Offer{2}).value();
@@ -210,7 +210,7 @@ TEMPLATE_TEST_CASE("a client that says what has no callable is closed, and calls
     Buyer<Link> buyer{.timeout = timeout};
     auto client = present_to(buyer, 1);
     client.send(Offer{1}).value();
-    REQUIRE(pump_until(buyer.server, buyer, client, hears_nothing,
+    REQUIRE(pump_until(buyer.server, buyer, client, sells_nothing,
                        [&] { return !buyer.closed.empty(); }));
     CHECK(buyer.closed == std::vector{make_error_code(Errc::unexpected_message)});
     REQUIRE(buyer.offers[1].size() == 1);
@@ -229,7 +229,7 @@ TEMPLATE_TEST_CASE(
   const auto hear = [&](const Offer& offer) { heard.push_back(offer.cents); };
   for (std::int64_t number = 0; number != 2; ++number) {
     clients.push_back(present_to(buyer, number));
-    REQUIRE(pump_until(buyer.server, buyer, clients.back(), hears_nothing, [&] {
+    REQUIRE(pump_until(buyer.server, buyer, clients.back(), sells_nothing, [&] {
       return buyer.server.size() == clients.size() && !clients.back().waiting_connect();
     }));
   }
