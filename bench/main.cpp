@@ -56,7 +56,8 @@ void add_options(CLI::App& app, bench::Options& options, std::string& cores) {
       ->delimiter(',')
       ->check(CLI::Range(std::size_t{1}, std::size_t{256} << 20))
       ->type_name("LIST");
-  app.add_option("--rounds", options.rounds, "rounds over all cases (default: 5)")
+  app.add_option("--rounds", options.rounds,
+                 "rounds over all cases (default: 5, and of some experiments others)")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1000}))
       ->type_name("N");
   app.add_flag("--quick", options.quick, "a smoke run of few messages");

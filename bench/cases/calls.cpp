@@ -48,14 +48,7 @@ class CallEndpoint final : public Endpoint {
 
   void ping(Work, std::size_t, std::size_t warm_up,
             std::span<std::uint64_t> round_trip_ns) override {
-    for (std::size_t i = 0; i < warm_up; ++i) call();
-    std::uint64_t before = now_ns();
-    for (std::uint64_t& sample : round_trip_ns) {
-      call();
-      const std::uint64_t after = now_ns();
-      sample = after - before;
-      before = after;
-    }
+    time_round_trips(warm_up, round_trip_ns, [&] { call(); });
     call();
   }
   void echo(Work, std::size_t, std::size_t count) override {

@@ -50,6 +50,28 @@ struct OrderParts {
   }
 };
 
+/// Orders of a type whose parts are the receiver's own.
+template <class SerializerT, class OrderT>
+struct OwnedCodec : OrderParts {
+  using Serializer = SerializerT;
+
+  void prepare(std::size_t bytes) {
+    OrderParts::prepare(bytes);
+    order = {0, customer, item, lines, discount};
+  }
+  template <class Channel>
+  strait::Result<void> send(Channel& channel, std::uint64_t number) {
+    order.number = number;
+    return channel.send(order);
+  }
+  void check(const OrderT& came, std::uint64_t number) const {
+    OrderParts::check(came.number, number, came.customer, came.item, came.lines,
+                      came.discount.value_or(0));
+  }
+
+  OrderT order;
+};
+
 /// `Wire`: `prepare(bytes)`, `send(number)`, `flush()`, and `receive(next)`, which waits for some
 /// orders, checks them against the numbers from `next` on and returns how many there were.
 template <class Wire>
@@ -64,14 +86,7 @@ class OrderEndpoint final : public Endpoint {
       send();
       receive(1);
     };
-    for (std::size_t i = 0; i < warm_up; ++i) round_trip();
-    std::uint64_t before = now_ns();
-    for (std::uint64_t& sample : round_trip_ns) {
-      round_trip();
-      const std::uint64_t after = now_ns();
-      sample = after - before;
-      before = after;
-    }
+    time_round_trips(warm_up, round_trip_ns, round_trip);
     round_trip();
   }
   void echo(Work, std::size_t bytes, std::size_t count) override {

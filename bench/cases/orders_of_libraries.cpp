@@ -174,26 +174,6 @@ struct OwnedOrder {
     archive(number, customer, item, lines, discount);
   }
 };
-template <class SerializerT>
-struct OwnedCodec : OrderParts {
-  using Serializer = SerializerT;
-
-  void prepare(std::size_t bytes) {
-    OrderParts::prepare(bytes);
-    order = {0, customer, item, lines, discount};
-  }
-  template <class Channel>
-  strait::Result<void> send(Channel& channel, std::uint64_t number) {
-    order.number = number;
-    return channel.send(order);
-  }
-  void check(const OwnedOrder& came, std::uint64_t number) const {
-    OrderParts::check(came.number, number, came.customer, came.item, came.lines,
-                      came.discount.value_or(0));
-  }
-
-  OwnedOrder order;
-};
 
 struct JsonCodec : OrderParts {
   using Serializer = strait::JsonSerializer;
@@ -241,12 +221,12 @@ Case order_capnproto_case() {
   return order_case<CapnpCodec, Mach>("order-capnproto", "Cap'n Proto");
 }
 Case order_msgpack_case() {
-  return order_case<OwnedCodec<strait::MsgpackSerializer<OwnedOrder>>, Mach>("order-msgpack",
-                                                                             "msgpack");
+  return order_case<OwnedCodec<strait::MsgpackSerializer<OwnedOrder>, OwnedOrder>, Mach>(
+      "order-msgpack", "msgpack");
 }
 Case order_cereal_case() {
-  return order_case<OwnedCodec<strait::CerealSerializer<OwnedOrder>>, Mach>("order-cereal",
-                                                                            "cereal");
+  return order_case<OwnedCodec<strait::CerealSerializer<OwnedOrder>, OwnedOrder>, Mach>(
+      "order-cereal", "cereal");
 }
 Case order_json_case() {
   return order_case<JsonCodec, Mach>("order-json", "nlohmann's JSON, as CBOR");

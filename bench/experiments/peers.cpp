@@ -31,28 +31,31 @@ Batch peers_batch(std::size_t bytes, bool quick) {
   return {std::clamp<std::size_t>(timed / 4, 1, 100), timed};
 }
 
+bool has_case(const LatencyGrid& grid, std::string_view name) {
+  return std::ranges::any_of(grid.cases(), [&](const Case* one) { return one->name == name; });
+}
+
+/// Of the cases that ran.
 void print_ahead(const LatencyGrid& latencies, const RateGrid& rates, std::string_view own) {
+  std::vector<std::string_view> peers;
+  for (const std::string_view name : theirs) {
+    if (has_case(latencies, name)) peers.push_back(name);
+  }
+  if (peers.empty() || !has_case(latencies, own)) return;
   fmt::print(
       "\nHow many times as fast {} is: latency (median) and stream, each the median over the "
       "rounds\n\n{:>8}",
       own, "bytes");
-  std::vector<const Case*> found;
-  for (const std::string_view name : theirs) {
-    for (const Case* one : latencies.cases()) {
-      if (one->name == name) found.push_back(one);
-    }
-  }
-  for (const Case* one : found) {
-    fmt::print("{:>21}{:>21}", fmt::format("{} latency", one->name),
-               fmt::format("{} stream", one->name));
+  for (const std::string_view name : peers) {
+    fmt::print("{:>21}{:>21}", fmt::format("{} latency", name), fmt::format("{} stream", name));
   }
   fmt::print("\n");
   for (std::size_t i = 0; i < latencies.sizes().size(); ++i) {
     fmt::print("{:>8}", latencies.sizes()[i]);
-    for (const Case* one : found) {
+    for (const std::string_view name : peers) {
       fmt::print("{:>21}{:>21}",
-                 cell_text(latencies.ratio(latencies.sizes()[i], one->name, own, &Latency::p50_us)),
-                 cell_text(rates.ratio(i, own, one->name)));
+                 cell_text(latencies.ratio(latencies.sizes()[i], name, own, &Latency::p50_us)),
+                 cell_text(rates.ratio(i, own, name)));
     }
     fmt::print("\n");
   }

@@ -151,14 +151,7 @@ class EndpointOver final : public Endpoint {
       send_one<work>(bytes);
       receive_one<work>(bytes);
     };
-    for (std::size_t i = 0; i < warm_up; ++i) round_trip();
-    std::uint64_t before = now_ns();
-    for (std::uint64_t& sample : round_trip_ns) {
-      round_trip();
-      const std::uint64_t after = now_ns();
-      sample = after - before;
-      before = after;
-    }
+    time_round_trips(warm_up, round_trip_ns, round_trip);
     send_last(bytes);
     receive_last(bytes);
   }

@@ -11,11 +11,13 @@
 #include "strait/calls/awaiter.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/calls/table.hpp"
+#include "strait/channel_options.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/rights.hpp"
 #include "strait/serializers/calls.hpp"
+#include "strait/token.hpp"
 
 namespace strait {
 
@@ -120,7 +122,9 @@ struct ResultHandler {
 /// keeps the place of a call that has timed out, of which a caller has a million.
 ///
 /// The channel may be a `Reconnecting` one: then calls end whenever its server goes, and others can
-/// be made when it is there again.
+/// be made when it is there again. A server that calls its clients is an
+/// `Acceptor<Caller<Channel>>`: its listener has the client's caller in front of the message, and
+/// calls to a client that goes end before `on_closed` tells of it.
 ///
 /// It stands for the channel in loops: they take it where they take a channel, and the times of
 /// calls are among what makes its `native_handle` ready. Nothing is allocated for a call whose
@@ -135,6 +139,11 @@ class Caller {
   using Messages = typename ChannelT::serializer::Messages;
 
  public:
+  using serializer = typename ChannelT::serializer;
+  using transport = typename ChannelT::transport;
+  using observer_type = typename ChannelT::observer_type;
+  static constexpr ChannelOptions channel_options = ChannelT::channel_options;
+
   explicit Caller(ChannelT channel) : channel_(std::move(channel)) {}
 
   /// Calls the peer. `on_reply` takes the messages that may be the reply (`const Sum&`), as a
@@ -208,6 +217,10 @@ class Caller {
   Result<void> send(Message&& message) {
     return channel_.send(std::forward<Message>(message));
   }
+  template <class Message>
+  Result<void> send(const Message& message, Rights&& rights) {
+    return channel_.send(message, std::move(rights));
+  }
 
   /// As `Channel::poll`. The listener takes what the peer sends besides; with `answering` also its
   /// calls. Calls that end by their time count as handled.
@@ -265,6 +278,27 @@ class Caller {
   /// The channel, for all else; not to be polled by itself.
   ChannelT& channel() noexcept { return channel_; }
 
+  // As those of the channel, for an acceptor of callers.
+
+  const Peer& peer() const noexcept { return channel_.peer(); }
+  observer_type& observer() noexcept { return channel_.observer(); }
+
+  /// To a client that was let in.
+  template <class Introduced>
+  Caller(Introduced client, bool greeting, observer_type observer)
+      : channel_(std::move(client), greeting, std::move(observer)) {}
+  static auto terms(const Token& token) { return ChannelT::terms(token); }
+  static constexpr auto accept_limits() { return ChannelT::accept_limits(); }
+  void close_because(std::error_code why) noexcept {
+    channel_.close_because(why);
+    calls_.end_all(why);
+  }
+  auto out_of_line_bytes(std::size_t bytes) { return channel_.out_of_line_bytes(bytes); }
+  template <class Message, class Payload>
+  Result<void> send_payload(const Payload& payload) {
+    return channel_.template send_payload<Message>(payload);
+  }
+
  private:
   static detail::NoListener& nobody() {
     static detail::NoListener none;
@@ -310,7 +344,9 @@ class Caller {
     }
     channel_.wake_by(calls_.next_deadline());
     if (handled) return *handled + expired;
-    return expired != 0 ? Result<std::size_t>(expired) : handled;
+    // An error that ends the channel is told again, a message of another type is not.
+    const bool is_told_again = !handled.failed_with(Errc::unexpected_message);
+    return expired != 0 && is_told_again ? Result<std::size_t>(expired) : handled;
   }
 
   struct Waited {

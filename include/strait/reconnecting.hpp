@@ -78,12 +78,14 @@ struct KeptBy<ChannelT, Redeliver<max_bytes>> {
 template <class ChannelT, class Policy = NoRedelivery,
           ReconnectOptions options = ReconnectOptions{}>
 class Reconnecting {
-  using ObserverT = typename ChannelT::observer_type;
   using Kept = typename detail::KeptBy<ChannelT, Policy>::Type;
 
  public:
   using channel_type = ChannelT;
   using serializer = typename ChannelT::serializer;
+  using transport = typename ChannelT::transport;
+  using observer_type = typename ChannelT::observer_type;
+  static constexpr ChannelOptions channel_options = ChannelT::channel_options;
   static constexpr bool redelivers = !std::is_same_v<Policy, NoRedelivery>;
 
   /// Begins to connect in the first `poll`; each channel gets a copy of the observer.
@@ -91,7 +93,7 @@ class Reconnecting {
   /// Errors: the system's. Blocking: never.
   [[nodiscard]] static Result<Reconnecting> connect(
       const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
-      ObserverT observer = {}) {
+      observer_type observer = {}) {
     auto set = os::wait_set_with_signal();
     if (!set) return set.error();
     if (auto signalled = set->signal(); !signalled) return signalled.error();
@@ -223,7 +225,7 @@ class Reconnecting {
   };
 
   Reconnecting(const detail::NameOf<typename ChannelT::transport>& name, const Token& token,
-               os::WaitSet set, Kept kept, ObserverT observer)
+               os::WaitSet set, Kept kept, observer_type observer)
       : name_(name),
         token_(token),
         set_(std::move(set)),
@@ -384,7 +386,7 @@ class Reconnecting {
   detail::StopRequest stop_;
   bool up_ = false;  // on_up was called
   bool in_listener_ = false;
-  [[no_unique_address]] ObserverT observer_;
+  [[no_unique_address]] observer_type observer_;
 };
 
 }  // namespace strait

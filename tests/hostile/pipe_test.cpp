@@ -6,13 +6,11 @@
 #include <strait/serializers/trivial.hpp>
 #include <strait/transports/pipe.hpp>
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "support/hostile_frames.hpp"
-#include "support/wire_bytes.hpp"
 
 using strait::Errc;
 using strait::Token;
@@ -61,6 +59,9 @@ struct RawClient {
     announce(stem + "\n");
   }
   void say(Bytes bytes) const { write_all(out, bytes); }
+  ssize_t receive(std::span<std::byte> into) const {
+    return ::read(in.get(), into.data(), into.size());
+  }
   void leave() { out.reset(); }
 
   std::string directory, stem;
@@ -79,45 +80,12 @@ std::error_code end_of(Bytes bytes, bool and_close) {
 }  // namespace
 
 TEST_CASE("a peer that keeps the rules of FIFOs by hand is heard", "[hostile][pipe]") {
-  Server server;
-  RawClient client(server.name);
-  client.come_with(server.hello());
-  REQUIRE(server.link.poll(deaf));
-  CHECK_FALSE(server.link.waiting_connect());
-  std::array<std::byte, 100> answer;
-  CHECK(::read(client.in.get(), answer.data(), answer.size()) == 8 + 16);
-  const std::array<std::byte, 3> message{};
-  client.say(frame(message));
-  client.say(frame({}));
-  CHECK(server.link.poll(deaf).value() == 2);
+  check_rules_kept_by_hand<Server, RawClient>();
 }
 
 TEST_CASE("a client that speaks as ever through FIFOs is understood, and answered as ever",
           "[wire][pipe]") {
-  namespace wire = strait_test::wire;
-  if (!wire::is_little) return;
-  Server server{.token = wire::token()};
-  RawClient client(server.name);
-  const auto hello = wire::from_hex("7800000000000000" + wire::raw_hello());
-  client.come_with(hello);
-  REQUIRE(server.link.poll(deaf));
-  REQUIRE_FALSE(server.link.waiting_connect());
-  const auto said = [&] {
-    std::array<std::byte, 100> bytes;
-    const auto size = ::read(client.in.get(), bytes.data(), bytes.size());
-    REQUIRE(size > 0);
-    return wire::to_hex(Bytes(bytes).first(static_cast<std::size_t>(size)));
-  };
-  CHECK(said() == "1000000000000000" + std::string(wire::good_welcome));
-  client.say(wire::from_hex(wire::framed_hello));
-  std::string heard;
-  const auto listener = [&](Bytes bytes) {
-    heard.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
-  CHECK(server.link.poll(listener).value() == 1);
-  CHECK(heard == "hello");
-  REQUIRE(server.link.send(std::string("strait")));
-  CHECK(said() == wire::framed_strait);
+  check_wire_bytes<Server, RawClient>();
 }
 
 TEST_CASE("nonsense in the FIFO of announcements is passed over", "[hostile][pipe]") {

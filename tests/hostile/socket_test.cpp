@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "support/hostile_frames.hpp"
-#include "support/wire_bytes.hpp"
 
 using strait::Errc;
 using strait::Token;
@@ -35,6 +34,10 @@ struct RawClient {
     const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
     REQUIRE(strait::os::send_parts(socket.get(), {&part, 1}, descriptors).value() == bytes.size());
   }
+  void come_with(Bytes hello) const { say(hello); }
+  ssize_t receive(std::span<std::byte> into) const {
+    return ::read(socket.get(), into.data(), into.size());
+  }
   void leave() { socket.reset(); }
 
   Descriptor socket = strait::os::stream_socket().value();
@@ -57,43 +60,18 @@ std::error_code end_of(Bytes bytes, bool and_close) {
 }  // namespace
 
 TEST_CASE("a peer that keeps the rules of sockets by hand is heard", "[hostile][socket]") {
+  check_rules_kept_by_hand<Server, RawClient>();
+}
+
+TEST_CASE("a peer at a socket is known by the process it is", "[hostile][socket]") {
   Server server;
   const auto client = welcomed_client(server);
   CHECK(server.link.peer().credentials.pid == ::getpid());
-  std::array<std::byte, 100> answer;
-  CHECK(::read(client.socket.get(), answer.data(), answer.size()) == 8 + 16);
-  const std::array<std::byte, 3> message{};
-  client.say(frame(message));
-  client.say(frame({}));
-  CHECK(server.link.poll(deaf).value() == 2);
 }
 
 TEST_CASE("a client that speaks as ever through a socket is understood, and answered as ever",
           "[wire][socket]") {
-  namespace wire = strait_test::wire;
-  if (!wire::is_little) return;
-  Server server{.token = wire::token()};
-  RawClient client(server.name);
-  const auto hello = wire::from_hex("7800000000000000" + wire::raw_hello());
-  client.say(hello);
-  REQUIRE(server.link.poll(deaf));
-  REQUIRE_FALSE(server.link.waiting_connect());
-  const auto said = [&] {
-    std::array<std::byte, 100> bytes;
-    const auto size = ::read(client.socket.get(), bytes.data(), bytes.size());
-    REQUIRE(size > 0);
-    return wire::to_hex(Bytes(bytes).first(static_cast<std::size_t>(size)));
-  };
-  CHECK(said() == "1000000000000000" + std::string(wire::good_welcome));
-  client.say(wire::from_hex(wire::framed_hello));
-  std::string heard;
-  const auto listener = [&](Bytes bytes) {
-    heard.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
-  CHECK(server.link.poll(listener).value() == 1);
-  CHECK(heard == "hello");
-  REQUIRE(server.link.send(std::string("strait")));
-  CHECK(said() == wire::framed_strait);
+  check_wire_bytes<Server, RawClient>();
 }
 
 TEST_CASE("a Hello of wrong bytes through a socket is malformed", "[hostile][socket]") {

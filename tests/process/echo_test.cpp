@@ -12,24 +12,18 @@ using namespace strait_test;
 namespace {
 
 const ChildRole peer_echo_role("peer.echo", [](const ChildArguments& arguments) {
-  return with_transport(
-      arguments.at(0),
-      []<class T>() {
-        const auto rendezvous = Rendezvous::take_over();
-        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
-        child::require(link.has_value(), "connected");
-        child::write_line("connected");
-        const auto ended = link->run([&](View bytes) {
-          for (auto sent = link->send(bytes); !sent; sent = link->send(bytes)) {
-            if (sent.error() == Errc::peer_closed) return;
-            child::require(sent.error() == Errc::queue_full, "room or none, but nothing else");
-            static_cast<void>(link->flush(10ms));
-          }
-        });
-        child::require(ended.error() == Errc::peer_closed, "the end is the parent's");
-        return 0;
-      },
-      Crossing());
+  return connect_and(arguments, [](auto& link) {
+    child::write_line("connected");
+    const auto ended = link.run([&](View bytes) {
+      for (auto sent = link.send(bytes); !sent; sent = link.send(bytes)) {
+        if (sent.error() == Errc::peer_closed) return;
+        child::require(sent.error() == Errc::queue_full, "room or none, but nothing else");
+        static_cast<void>(link.flush(10ms));
+      }
+    });
+    child::require(ended.error() == Errc::peer_closed, "the end is the parent's");
+    return 0;
+  });
 });
 
 /// Sends messages 0, 1, ... and takes their echoes until `count` have come back.

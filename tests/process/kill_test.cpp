@@ -54,21 +54,15 @@ const ChildRole streaming_server_role("peer.streaming_server", [](const ChildArg
 });
 
 const ChildRole counting_client_role("peer.counting_client", [](const ChildArguments& arguments) {
-  return with_transport(
-      arguments.at(0),
-      []<class T>() {
-        const auto rendezvous = Rendezvous::take_over();
-        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
-        child::require(link.has_value(), "connected");
-        StreamCheck received;
-        child::require(wait_while(*link, received, [&] { return received.count() < 500; }), "500");
-        child::write_line("500");
-        const auto end = wait_until_error(*link, received);
-        child::require(end == Errc::peer_closed, "the server's end");
-        child::require(!received.wrong(), "all right until then");
-        return 0;
-      },
-      Crossing());
+  return connect_and(arguments, [](auto& link) {
+    StreamCheck received;
+    child::require(wait_while(link, received, [&] { return received.count() < 500; }), "500");
+    child::write_line("500");
+    const auto end = wait_until_error(link, received);
+    child::require(end == Errc::peer_closed, "the server's end");
+    child::require(!received.wrong(), "all right until then");
+    return 0;
+  });
 });
 
 }  // namespace

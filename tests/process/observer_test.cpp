@@ -20,20 +20,14 @@ using WatchedLink = RawLink<T, narrow, Events>;
 
 /// Connects, says so, and ends in the way that its parent says.
 const ChildRole ender_role("observer.ender", [](const ChildArguments& arguments) {
-  return with_transport(
-      arguments.at(0),
-      []<class T>() {
-        const auto rendezvous = Rendezvous::take_over();
-        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
-        child::require(link.has_value(), "connected");
-        Inbox inbox;
-        child::require(wait_while(*link, inbox, [&] { return inbox.messages.empty(); }), "told");
-        if (inbox.messages[0].size() == 1) ::_exit(7);  // without closing anything
-        if (inbox.messages[0].size() == 2) link->close();
-        for (;;) ::pause();
-        return 0;
-      },
-      Crossing());
+  return connect_and(arguments, [](auto& link) {
+    Inbox inbox;
+    child::require(wait_while(link, inbox, [&] { return inbox.messages.empty(); }), "told");
+    if (inbox.messages[0].size() == 1) ::_exit(7);  // without closing anything
+    if (inbox.messages[0].size() == 2) link.close();
+    for (;;) ::pause();
+    return 0;
+  });
 });
 
 enum class Parting : std::uint8_t { exit = 1, close = 2, stay = 3 };

@@ -62,6 +62,21 @@ inline constexpr strait::ChannelOptions narrow{.max_queued_bytes = 64 << 10};
 template <class T>
 using ProcessLink = RawLink<T, narrow>;
 
+/// What a child's role does: connects over the transport of its first argument, to where its parent
+/// says, and then `body(link)`.
+template <class Body, class Among = Crossing>
+int connect_and(const ChildArguments& arguments, Body body, Among among = {}) {
+  return with_transport(
+      arguments.at(0),
+      [&]<class T>() {
+        const auto rendezvous = Rendezvous::take_over();
+        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
+        child::require(link.has_value(), "connected");
+        return body(*link);
+      },
+      among);
+}
+
 /// A child that plays a role over transport `T`.
 template <class T>
 Child spawn_peer(std::string_view role, const Rendezvous& rendezvous) {

@@ -110,16 +110,13 @@ void kill_one(bool server_survives, std::mt19937& random) {
 
 /// What is sent back.
 const ChildRole echo_role("streams.echo", [](const ChildArguments& arguments) {
-  return with_transport(
-      arguments.at(0),
-      []<class T>() {
-        const auto rendezvous = Rendezvous::take_over();
-        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
-        child::require(link.has_value(), "connected");
-        const auto ended = link->run([&](View bytes) {
-          for (auto sent = link->send(bytes); !sent; sent = link->send(bytes)) {
+  return connect_and(
+      arguments,
+      [](auto& link) {
+        const auto ended = link.run([&](View bytes) {
+          for (auto sent = link.send(bytes); !sent; sent = link.send(bytes)) {
             child::require(sent.error() == Errc::queue_full, sent.error().message());
-            static_cast<void>(link->flush(10ms));
+            static_cast<void>(link.flush(10ms));
           }
         });
         child::require(ended.error() == Errc::peer_closed, ended.error().message());

@@ -18,6 +18,7 @@
 #include "support/catch.hpp"
 #include "support/refusals.hpp"
 #include "support/runtime_dir.hpp"
+#include "support/wire_bytes.hpp"
 
 namespace strait_test::frames {
 
@@ -105,8 +106,55 @@ struct FrameServer {
   }
 };
 
-/// `end_of(bytes, and_close)` says how the channel ends of a peer that sends these bytes: both of
-/// the tests that every transport of frames passes.
+// What every transport of frames passes. A `Client` speaks by hand to the server of a name: it
+// comes with a Hello by `come_with`, and then sends by `say` and reads by `receive`.
+
+/// What the client gets in one piece.
+template <class Client>
+std::vector<std::byte> received(const Client& client) {
+  std::vector<std::byte> bytes(100);
+  const auto size = client.receive(bytes);
+  REQUIRE(size > 0);
+  bytes.resize(static_cast<std::size_t>(size));
+  return bytes;
+}
+
+template <class Server, class Client>
+void check_rules_kept_by_hand() {
+  Server server;
+  Client client(server.name);
+  client.come_with(server.hello());
+  REQUIRE(server.link.poll(deaf));
+  CHECK_FALSE(server.link.waiting_connect());
+  CHECK(received(client).size() == 8 + 16);
+  const std::array<std::byte, 3> message{};
+  client.say(frame(message));
+  client.say(frame({}));
+  CHECK(server.link.poll(deaf).value() == 2);
+}
+
+/// The bytes of a whole conversation: see support/wire_bytes.hpp.
+template <class Server, class Client>
+void check_wire_bytes() {
+  if (!wire::is_little) return;
+  Server server{.token = wire::token()};
+  Client client(server.name);
+  client.come_with(wire::from_hex("7800000000000000" + wire::raw_hello()));
+  REQUIRE(server.link.poll(deaf));
+  REQUIRE_FALSE(server.link.waiting_connect());
+  CHECK(wire::to_hex(received(client)) == "1000000000000000" + std::string(wire::good_welcome));
+  client.say(wire::from_hex(wire::framed_hello));
+  std::string heard;
+  const auto listener = [&](Bytes bytes) {
+    heard.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  CHECK(server.link.poll(listener).value() == 1);
+  CHECK(heard == "hello");
+  REQUIRE(server.link.send(std::string("strait")));
+  CHECK(wire::to_hex(received(client)) == wire::framed_strait);
+}
+
+/// `end_of(bytes, and_close)` says how the channel ends of a peer that sends these bytes.
 template <class EndOf>
 void check_senseless_frames(EndOf end_of) {
   const std::array<std::byte, 8> body{};

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/message_kinds.hpp"
 #include "support/refusals.hpp"
 
 // A peer that speaks the protocol of Linux's Mach ports by hand, and so may break any rule of it.
@@ -91,19 +92,6 @@ class RawRing {
  private:
   strait::os::Mapping mapping_;
   std::uint64_t position_ = 0;
-};
-
-/// The kinds of records, as they are on the wire.
-enum RecordKind : std::uint8_t {
-  whole = 1,
-  fragment,
-  last_fragment,
-  region,
-  welcome,
-  refusal,
-  loan,
-  forget,
-  patch
 };
 
 /// One lane that this peer made: it receives there.

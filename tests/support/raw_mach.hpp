@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/message_kinds.hpp"
 #include "support/scripted_mach.hpp"
 
 namespace strait_test {
@@ -17,18 +18,6 @@ namespace mach = strait::darwin_mach;
 
 using OwnedSend = mach::OwnedSend<ScriptedTraps>;
 using OwnedReceive = mach::OwnedReceive<ScriptedTraps>;
-
-/// The kinds of message that `BasicMachTransport` knows.
-enum MachKind : std::uint8_t {
-  whole = 1,
-  fragment,
-  last_fragment,
-  region,
-  welcome,
-  refusal,
-  loan,
-  forget
-};
 
 /// A message written part by part. Nothing is put right.
 class RawMessage {

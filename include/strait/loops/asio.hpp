@@ -34,11 +34,7 @@
 #include "strait/token.hpp"
 
 namespace strait {
-#if defined(STRAIT_BOOST_ASIO)
-inline namespace boost_asio {
-#else
-inline namespace standalone_asio {
-#endif
+inline namespace STRAIT_ASIO_NAMESPACE {
 
 /// A channel in an Asio executor; or an acceptor, or whatever else has `poll(listener)` and
 /// `native_handle()`.
@@ -212,5 +208,5 @@ class AsioServer {
     std::shared_ptr<State> state_;
 };
 
-}  // inline namespace
+}  // namespace STRAIT_ASIO_NAMESPACE
 }  // namespace strait

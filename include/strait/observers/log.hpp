@@ -102,7 +102,7 @@ struct Log {
 
 /// An observer that prints a line to standard error for each thing that happens:
 ///
-///     2026-11-28T02:31:05.123456Z info  strait[4242] renderer peer=4711: connected uid=1000
+///     2026-11-28T02:31:05.123456Z info  strait[42] renderer peer=47: connected uid=1000 gid=1000
 ///
 /// Off by default: the environment variable STRAIT_LOG is a level (`error`, `warn`, `info`,
 /// `debug`) and turns it on for a run of the program. A line has 512 bytes at the most and is

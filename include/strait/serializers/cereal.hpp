@@ -202,14 +202,6 @@ class CerealSerializer : public detail::ListedMessages<detail::cereals::Library,
                 "strait: a message type of CerealSerializer has a default constructor.");
 
  public:
-  template <class T>
-  static constexpr bool accepts = detail::PlacedIn<T, List>;
-
-  template <detail::PlacedIn<List> T>
-  static constexpr std::uint16_t tag(const T&) {
-    return detail::index_in<T, List>;
-  }
-
   template <detail::PlacedIn<List> T>
   static void encode(const T& message, EncodeBuffer& out) {
     const auto saved = detail::without_exceptions(Errc::invalid_message, [&]() -> Result<void> {

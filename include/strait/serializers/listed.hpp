@@ -60,6 +60,16 @@ class ListedMessages {
 
   static std::string_view name(std::uint16_t tag) { return name_in_list<Ts...>(tag); }
 
+  // Of a library whose messages are the types of the list.
+
+  template <class T>
+  static constexpr bool accepts = PlacedIn<T, List>;
+
+  template <PlacedIn<List> T>
+  static constexpr std::uint16_t tag(const T&) {
+    return index_in<T, List>;
+  }
+
   template <class Listener>
   static Result<void> read(std::uint16_t tag, std::span<const std::byte> bytes,
                            Listener& listener) {

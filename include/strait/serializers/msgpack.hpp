@@ -99,14 +99,6 @@ class MsgpackSerializer : public detail::ListedMessages<detail::msgpacks::Librar
                 "strait: a message type of MsgpackSerializer has a default constructor.");
 
  public:
-  template <class T>
-  static constexpr bool accepts = detail::PlacedIn<T, List>;
-
-  template <detail::PlacedIn<List> T>
-  static constexpr std::uint16_t tag(const T&) {
-    return detail::index_in<T, List>;
-  }
-
   template <detail::PlacedIn<List> T>
   static void encode(const T& message, EncodeBuffer& out) {
     const auto packed = detail::without_exceptions(Errc::invalid_message, [&]() -> Result<void> {

@@ -69,14 +69,6 @@ class ProtobufSerializer : public detail::ListedMessages<detail::ProtobufLibrary
                 "strait: ProtobufSerializer takes the classes that protoc makes of a .proto file.");
 
  public:
-  template <class T>
-  static constexpr bool accepts = detail::PlacedIn<T, List>;
-
-  template <detail::PlacedIn<List> T>
-  static constexpr std::uint16_t tag(const T&) {
-    return detail::index_in<T, List>;
-  }
-
   template <detail::PlacedIn<List> T>
   static Result<void> check(const T& message) {
     return message.IsInitialized() ? Result<void>() : Errc::invalid_message;

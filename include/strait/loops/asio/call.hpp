@@ -11,18 +11,8 @@
 #include "strait/loops/asio/operation.hpp"
 #include "strait/result.hpp"
 
-#if defined(STRAIT_BOOST_ASIO)
-#include <boost/asio/associated_allocator.hpp>
-#else
-#include <asio/associated_allocator.hpp>
-#endif
-
 namespace strait {
-#if defined(STRAIT_BOOST_ASIO)
-inline namespace boost_asio {
-#else
-inline namespace standalone_asio {
-#endif
+inline namespace STRAIT_ASIO_NAMESPACE {
 
 namespace asio_detail {
 
@@ -181,5 +171,5 @@ class CallOperation {
 
 }  // namespace asio_detail
 
-}  // inline namespace
+}  // namespace STRAIT_ASIO_NAMESPACE
 }  // namespace strait

@@ -21,11 +21,7 @@
 #include "strait/loops/steps.hpp"
 
 namespace strait {
-#if defined(STRAIT_BOOST_ASIO)
-inline namespace boost_asio {
-#else
-inline namespace standalone_asio {
-#endif
+inline namespace STRAIT_ASIO_NAMESPACE {
 
 /// A `Caller` in an Asio executor.
 ///
@@ -123,5 +119,5 @@ class AsioCaller : public AsioChannel<Caller<ChannelT>, Executor> {
     std::shared_ptr<Intake> intake_;
 };
 
-}  // inline namespace
+}  // namespace STRAIT_ASIO_NAMESPACE
 }  // namespace strait

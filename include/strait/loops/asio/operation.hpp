@@ -5,28 +5,6 @@
 #include <optional>
 #include <utility>
 
-#if defined(STRAIT_BOOST_ASIO)
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/compose.hpp>
-#include <boost/asio/execution_context.hpp>
-#include <boost/asio/post.hpp>
-#if __has_include(<boost/asio/cancellation_state.hpp>)
-#include <boost/asio/cancellation_state.hpp>
-#define STRAIT_ASIO_CANCELS 1
-#endif
-#else
-#include <asio/any_io_executor.hpp>
-#include <asio/async_result.hpp>
-#include <asio/compose.hpp>
-#include <asio/execution_context.hpp>
-#include <asio/post.hpp>
-#if __has_include(<asio/cancellation_state.hpp>)
-#include <asio/cancellation_state.hpp>
-#define STRAIT_ASIO_CANCELS 1
-#endif
-#endif
-
 #include "strait/base/chrono.hpp"
 #include "strait/config.hpp"
 #include "strait/loops/asio/net.hpp"
@@ -41,11 +19,7 @@
 #endif
 
 namespace strait {
-#if defined(STRAIT_BOOST_ASIO)
-inline namespace boost_asio {
-#else
-inline namespace standalone_asio {
-#endif
+inline namespace STRAIT_ASIO_NAMESPACE {
 
 namespace asio_detail {
 
@@ -57,23 +31,6 @@ struct State : Waiter<Executor> {
 
   Source source;
 };
-
-/// Has a composed operation be cancelled by every type of cancellation.
-template <class Self>
-void allow_cancellation([[maybe_unused]] Self& self) {
-#if defined(STRAIT_ASIO_CANCELS)
-  self.reset_cancellation_state(net::enable_total_cancellation());
-#endif
-}
-/// Whether it was, also since its wait had ended.
-template <class Self>
-bool is_cancelled([[maybe_unused]] Self& self) {
-#if defined(STRAIT_ASIO_CANCELS)
-  return self.get_cancellation_state().cancelled() != net::cancellation_type::none;
-#else
-  return false;
-#endif
-}
 
 /// A step, made a composed operation.
 template <class Executor, class Step, class Complete>
@@ -164,7 +121,5 @@ auto start(std::shared_ptr<Waiter<Executor>> waiter, Step step, Complete complet
 
 }  // namespace asio_detail
 
-}  // inline namespace
+}  // namespace STRAIT_ASIO_NAMESPACE
 }  // namespace strait
-
-#undef STRAIT_ASIO_CANCELS

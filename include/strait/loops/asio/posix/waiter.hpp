@@ -4,12 +4,6 @@
 #include <system_error>
 #include <utility>
 
-#if defined(STRAIT_BOOST_ASIO)
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-#else
-#include <asio/posix/basic_stream_descriptor.hpp>
-#endif
-
 #include "strait/loops/asio/net.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/posix/descriptor.hpp"
@@ -17,11 +11,7 @@
 #include "strait/result.hpp"
 
 namespace strait {
-#if defined(STRAIT_BOOST_ASIO)
-inline namespace boost_asio {
-#else
-inline namespace standalone_asio {
-#endif
+inline namespace STRAIT_ASIO_NAMESPACE {
 
 namespace asio_detail {
 
@@ -80,5 +70,5 @@ class HandleWait {
 
 }  // namespace asio_detail
 
-}  // inline namespace
+}  // namespace STRAIT_ASIO_NAMESPACE
 }  // namespace strait

@@ -6,12 +6,6 @@
 #include <utility>
 #include <vector>
 
-#if defined(STRAIT_BOOST_ASIO)
-#include <boost/asio/windows/basic_object_handle.hpp>
-#else
-#include <asio/windows/basic_object_handle.hpp>
-#endif
-
 #include "strait/base/chrono.hpp"
 #include "strait/loops/asio/net.hpp"
 #include "strait/os/native_handle.hpp"
@@ -20,11 +14,7 @@
 #include "strait/result.hpp"
 
 namespace strait {
-#if defined(STRAIT_BOOST_ASIO)
-inline namespace boost_asio {
-#else
-inline namespace standalone_asio {
-#endif
+inline namespace STRAIT_ASIO_NAMESPACE {
 
 namespace asio_detail {
 
@@ -138,5 +128,5 @@ class HandleWait {
 
 }  // namespace asio_detail
 
-}  // inline namespace
+}  // namespace STRAIT_ASIO_NAMESPACE
 }  // namespace strait
