@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/base/fair_mutex.hpp"
@@ -320,7 +320,7 @@ class ProxyCore {
 
   Result<void> handle_batch() {
     // Relaxed: set by this very thread, inside a listener, or by one that waits for this to end.
-    while (!batch_.empty() && !abandoned_.load(std::memory_order_relaxed)) {
+    while (!batch_.empty() && !abandoned_.load(MemoryOrder::relaxed)) {
       const auto frame = batch_.front();
       current_.clear();
       std::byte* copy = current_.extend(frame.header.bytes);
@@ -360,7 +360,7 @@ class ProxyCore {
   bool paused_ = false;  // the inbox is full
   bool told_ = false;    // the listener knows of the end
   bool closing_ = false;
-  std::atomic<bool> abandoned_ = false;  // nothing is to be heard any more
+  Atomic<bool> abandoned_ = false;  // nothing is to be heard any more
 
   // Of the task alone:
   FrameQueue batch_;

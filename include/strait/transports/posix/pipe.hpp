@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "strait/base/channel_name.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/framing/frame_reader.hpp"
 #include "strait/framing/frame_stream.hpp"
@@ -308,7 +309,7 @@ class BasicPipeTransport {
     return [&](std::span<std::byte> room) { return os::read_some(from, room); };
   }
   static auto writing(const os::Descriptor& to) {
-    return [&](std::span<const os::GatheredPart> parts) {
+    return [&](detail::Slice<const os::GatheredPart> parts) {
       if (parts.size() != 1) return os::write_some(to, parts);
       return os::write_some(
           to, std::span(static_cast<const std::byte*>(parts[0].iov_base), parts[0].iov_len));
@@ -317,7 +318,7 @@ class BasicPipeTransport {
 
   /// As `writing(out_)`. What does not fit shows load, and only under load is a FIFO large.
   auto writing_growing() {
-    return [this](std::span<const os::GatheredPart> parts) {
+    return [this](detail::Slice<const os::GatheredPart> parts) {
       auto written = writing(out_)(parts);
       if (!written) return written;
       std::size_t due = 0;
