@@ -112,7 +112,7 @@ Result<void> send_frame(const Payload& payload, FrameQueue& queue, Out& out, Wri
     std::memcpy(frame, &header, sizeof header);
     payload.write_to(frame + sizeof header);
     const os::GatheredPart part{frame, sizeof header + size};
-    written = write(std::span(&part, 1));
+    written = write(Slice<const os::GatheredPart>(&part, 1));
   } else if constexpr (Payload::contiguous) {
     written = write(FrameParts(payload.tag(), payload.bytes()).get());
   } else {

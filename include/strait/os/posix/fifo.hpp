@@ -143,7 +143,7 @@ inline Result<std::size_t> read_some(const Descriptor& from, std::span<std::byte
 /// Writes what there is room for and returns how much that was.
 ///
 /// Errors: those of `writev`; that there is no room is none.
-inline Result<std::size_t> write_some(const Descriptor& to, detail::Slice<const iovec> parts) {
+inline Result<std::size_t> write_parts(const Descriptor& to, detail::Slice<const iovec> parts) {
   const ssize_t written =
       retry([&] { return ::writev(to.get(), parts.data(), static_cast<int>(parts.size())); });
   if (written >= 0) return static_cast<std::size_t>(written);
