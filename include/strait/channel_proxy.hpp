@@ -73,7 +73,7 @@ class ChannelProxy {
     auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     if (const auto handle = channel.native_handle(); !handle) return handle.error();
-    auto made = detail::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
+    auto made = detail::Shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>::make(
         std::move(channel), std::move(*wakeup), std::move(listener), std::move(executor));
     detail::Shared<Core> core(made);
     made->attach(core);

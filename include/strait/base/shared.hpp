@@ -65,6 +65,12 @@ template <class T>
 class Shared {
  public:
   Shared() = default;
+  /// As `std::make_shared`.
+  template <class... Args>
+  static Shared make(Args&&... args) {
+    auto* made = new SharedObject<T>(static_cast<Args&&>(args)...);
+    return Shared(&made->object, made);
+  }
   /// Adopts one owner that is counted already.
   Shared(T* object, SharedCount* count) noexcept : object_(object), count_(count) {}
   Shared(const Shared& other) noexcept : Shared(other.object_, other.count_) {
@@ -104,13 +110,6 @@ class Shared {
   T* object_ = nullptr;
   SharedCount* count_ = nullptr;
 };
-
-/// As `std::make_shared`.
-template <class T, class... Args>
-Shared<T> make_shared(Args&&... args) {
-  auto* made = new SharedObject<T>(static_cast<Args&&>(args)...);
-  return Shared<T>(&made->object, made);
-}
 
 /// As `std::weak_ptr`.
 template <class T>

@@ -73,7 +73,7 @@ class Bridge {
     signal_out_ = std::move((*pipe)[1]);
     set_ = std::move(*set);
     room_ = std::move(*room);
-    const auto thread = os::start_thread(make_shared<Runner>(Runner{*this, max_message_bytes}));
+    const auto thread = os::start_thread(Shared<Runner>::make(Runner{*this, max_message_bytes}));
     if (!thread) return thread.error();
     thread_ = *thread;
     started_ = true;

@@ -44,7 +44,7 @@ struct LoopbackWire {
   };
 
   static Result<Shared<LoopbackWire>> create() {
-    auto wire = make_shared<LoopbackWire>();
+    auto wire = Shared<LoopbackWire>::make();
     for (End& end : wire->ends) {
       auto wakeup = os::WaitSet::create();
       if (!wakeup) return wakeup.error();
@@ -229,7 +229,7 @@ class LoopbackTransport {
     auto& registry = detail::LoopbackNames::instance();
     const detail::Lock locked(registry.mutex);
     if (registry.find(name)) return Errc::name_taken;
-    auto server = detail::make_shared<detail::LoopbackName>();
+    auto server = detail::Shared<detail::LoopbackName>::make();
     server->wakeup = std::move(*wakeup);
     registry.claims.push({std::string(name), server});
     return Server(std::move(server));
