@@ -30,6 +30,7 @@ done <<'END'
 36800 410 strait/channel.hpp strait/transports/socket.hpp
 52900 440 strait/channel.hpp strait/transports/loopback.hpp
 67200 555 strait/strait.hpp
-88100 420 strait.hpp
+48500 320 strait.hpp
+90000 500 strait_extras.hpp
 END
 exit "$failed"

@@ -65,7 +65,7 @@ class GatheredReader {
   void read(std::span<std::byte> room) {
     left_ -= room.size();
     while (!room.empty()) {
-      const auto& part = parts_.front();
+      const auto& part = parts_[0];
       const std::size_t size = (min)(room.size(), part.iov_len - offset_);
       if (size != 0) {
         std::memcpy(room.data(), static_cast<const std::byte*>(part.iov_base) + offset_, size);
