@@ -1,7 +1,5 @@
 #pragma once
 
-#include <utility>
-
 namespace strait::detail {
 
 struct Delete {
@@ -29,9 +27,17 @@ class Owner {
   T* operator->() const noexcept { return owned_; }
   T& operator*() const noexcept { return *owned_; }
   explicit operator bool() const noexcept { return owned_ != nullptr; }
-  T* release() noexcept { return std::exchange(owned_, nullptr); }
+  // Here and in others of this folder plain assignments: `std::exchange` and `std::swap` prove, for
+  // each type, that it moves without throwing.
+  T* release() noexcept {
+    T* const owned = owned_;
+    owned_ = nullptr;
+    return owned;
+  }
   void reset(T* owned = nullptr) noexcept {
-    if (T* old = std::exchange(owned_, owned)) Drop()(old);
+    T* const old = owned_;
+    owned_ = owned;
+    if (old != nullptr) Drop()(old);
   }
 
   /// Becomes a `std::unique_ptr` or a `std::shared_ptr` of a program that uses those.

@@ -10,14 +10,15 @@ template <class T>
 class Queue {
  public:
   Queue() = default;
-  Queue(Queue&& other) noexcept { swap(other); }
+  Queue(Queue&& other) noexcept { take(other); }
   Queue& operator=(Queue&& other) noexcept {
-    swap(other);
+    if (this != &other) {
+      clear();
+      take(other);
+    }
     return *this;
   }
-  ~Queue() {
-    while (!empty()) pop();
-  }
+  ~Queue() { clear(); }
 
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
@@ -43,10 +44,14 @@ class Queue {
     Node* next;
   };
 
-  void swap(Queue& other) noexcept {
-    std::swap(first_, other.first_);
-    std::swap(last_, other.last_);
-    std::swap(size_, other.size_);
+  void clear() noexcept {
+    while (!empty()) pop();
+  }
+  void take(Queue& other) noexcept {
+    first_ = other.first_;
+    last_ = other.last_;
+    size_ = other.size_;
+    other.size_ = 0;
   }
 
   Node* first_ = nullptr;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 
 #include "strait/base/atomic.hpp"
 
@@ -76,19 +75,19 @@ class Shared {
   Shared(const Shared& other) noexcept : Shared(other.object_, other.count_) {
     if (count_ != nullptr) count_->add_owner();
   }
-  Shared(Shared&& other) noexcept
-      : object_(std::exchange(other.object_, nullptr)),
-        count_(std::exchange(other.count_, nullptr)) {}
+  Shared(Shared&& other) noexcept : Shared(other.object_, other.count_) { other.forget(); }
   template <class Derived>
-  Shared(Shared<Derived>&& other) noexcept : object_(other.object_), count_(other.count_) {
-    other.object_ = nullptr;
-    other.count_ = nullptr;
+  Shared(Shared<Derived>&& other) noexcept : Shared(other.object_, other.count_) {
+    other.forget();
   }
   template <class Derived>
   Shared(const Shared<Derived>& other) noexcept : Shared(Shared<Derived>(other)) {}
   Shared& operator=(Shared other) noexcept {
-    std::swap(object_, other.object_);
-    std::swap(count_, other.count_);
+    SharedCount* const dropped = count_;
+    object_ = other.object_;
+    count_ = other.count_;
+    other.forget();
+    if (dropped != nullptr) dropped->drop_owner();
     return *this;
   }
   ~Shared() {
@@ -107,6 +106,11 @@ class Shared {
   template <class>
   friend class Weak;
 
+  void forget() noexcept {
+    object_ = nullptr;
+    count_ = nullptr;
+  }
+
   T* object_ = nullptr;
   SharedCount* count_ = nullptr;
 };
@@ -122,11 +126,15 @@ class Weak {
   Weak(const Weak& other) noexcept : object_(other.object_), count_(other.count_) {
     if (count_ != nullptr) count_->add_observer();
   }
-  Weak(Weak&& other) noexcept
-      : object_(other.object_), count_(std::exchange(other.count_, nullptr)) {}
+  Weak(Weak&& other) noexcept : object_(other.object_), count_(other.count_) {
+    other.count_ = nullptr;
+  }
   Weak& operator=(Weak other) noexcept {
-    std::swap(object_, other.object_);
-    std::swap(count_, other.count_);
+    SharedCount* const dropped = count_;
+    object_ = other.object_;
+    count_ = other.count_;
+    other.count_ = nullptr;
+    if (dropped != nullptr) dropped->drop_observer();
     return *this;
   }
   ~Weak() {

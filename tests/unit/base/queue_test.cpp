@@ -33,7 +33,7 @@ TEST_CASE("a queue that was moved from is empty, and what it had is dropped once
     first.push(counted);
     first = std::move(second);
     CHECK(first.size() == 2);
-    CHECK(counted.use_count() == 4);
+    CHECK(counted.use_count() == 3);
   }
   CHECK(counted.use_count() == 1);
 }

@@ -11,7 +11,7 @@ namespace strait::os {
 /// it; of any other one only that it is gone.
 inline ProcessEnd look_at_end(const PeerCredentials& process) {
   if (process.pid <= 0) return {};
-  if (const auto end = look_at_child(process.pid); end && *end) {
+  if (const auto end = look_at_child(process.pid); end && end->ended) {
     const bool killed = (*end)->signal != 0;
     return {killed ? ProcessEnd::How::killed : ProcessEnd::How::exited,
             killed ? (*end)->signal : (*end)->code};
