@@ -11,7 +11,8 @@ trap 'rm -rf "$directory"' EXIT
 
 # The header with the model's atomics, as text: it is the code itself that runs.
 modelled() {
-  sed -E -e 's|#include "strait/base/atomic.hpp"|#include "model.hpp"|' -e '/"strait\/os\/futex.hpp"/d' \
+  sed -E -e 's|#include "strait/base/atomic.hpp"|#include "model.hpp"|' \
+    -e '/"strait\/os\/futex.hpp"/d' \
     -e '/^static_assert\(offsetof/,/;$/d' \
     -e '/^using strait::detail::/d' \
     -e 's/return \*reinterpret_cast<Atomic<.*$/return model::word_at(at);/' \
