@@ -2,12 +2,12 @@
 
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <system_error>
 #include <utility>
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/base/shared.hpp"
 #include "strait/channel.hpp"
 #include "strait/channel/proxy_core.hpp"
 #include "strait/channel/proxy_listener.hpp"
@@ -73,10 +73,11 @@ class ChannelProxy {
     auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
     if (const auto handle = channel.native_handle(); !handle) return handle.error();
-    auto core = std::make_shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>(
+    auto made = detail::Shared<detail::ProxyCoreFor<ChannelT, options, Listener, Executor>>::make(
         std::move(channel), std::move(*wakeup), std::move(listener), std::move(executor));
-    core->attach();
-    const auto thread = os::start_thread<Core>(core);
+    detail::Shared<Core> core(made);
+    made->attach(core);
+    const auto thread = os::start_thread(core);
     if (!thread) return thread.error();
     return ChannelProxy(std::move(core), *thread);
   }
@@ -147,10 +148,10 @@ class ChannelProxy {
  private:
   using Core = detail::ProxyCore<ChannelT, options>;
 
-  ChannelProxy(std::shared_ptr<Core> core, os::Thread thread)
+  ChannelProxy(detail::Shared<Core> core, os::Thread thread)
       : core_(std::move(core)), thread_(thread) {}
 
-  std::shared_ptr<Core> core_;
+  detail::Shared<Core> core_;
   os::Thread thread_;
   os::OwnerProcess owner_;
 };

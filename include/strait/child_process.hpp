@@ -105,8 +105,8 @@ class ChildProcess {
         if (os::is_no_child(end.error())) forget(end.error());
         return end.error();
       }
-      if (*end) {
-        forget(ExitStatus{(*end)->code, (*end)->signal});
+      if (end->ended) {
+        forget(ExitStatus{end->code, end->signal});
         return ended_;
       }
       if (deadline.passed()) return Errc::timed_out;

@@ -153,7 +153,9 @@ struct Launcher {
                                     std::array<os::Descriptor, 2>& ends) {
     const std::string line = std::string(name) + ' ' + token.to_hex() + '\n';
     // There is room for so little, so it is sent whole.
-    if (auto sent = os::send_packet(ends[0].get(), std::as_bytes(std::span(line))); !sent) {
+    if (auto sent = os::send_packet(ends[0].get(),
+                                    {reinterpret_cast<const std::byte*>(line.data()), line.size()});
+        !sent) {
       return sent.error();
     }
     auto child = ChildProcess::start(program, arguments, ends[1]);

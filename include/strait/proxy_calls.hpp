@@ -13,6 +13,7 @@
 #include "strait/answering.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/base/shared.hpp"
 #include "strait/caller.hpp"
 #include "strait/calls/frame.hpp"
 #include "strait/calls/table.hpp"
@@ -38,10 +39,10 @@ template <class ChannelT, ProxyOptions options>
 struct ReplyTarget<ChannelProxy<ChannelT, options>> {
   using Core = ProxyCore<ChannelT, options>;
 
-  std::weak_ptr<Core> core = {};
+  Weak<Core> core = {};
   os::OwnerProcess owner = {};
 
-  std::shared_ptr<Core> find() const { return owner.is_this() ? core.lock() : nullptr; }
+  Shared<Core> find() const { return owner.is_this() ? core.lock() : Shared<Core>(); }
 };
 
 template <class ProxyT, class Handlers>
@@ -54,9 +55,7 @@ class ProxyAnswering
  public:
   explicit ProxyAnswering(Handlers handlers) : Base({}, std::move(handlers)) {}
 
-  void attach(const std::shared_ptr<typename ReplyTarget<ProxyT>::Core>& core) {
-    this->target_.core = core;
-  }
+  void attach(const Shared<typename ReplyTarget<ProxyT>::Core>& core) { this->target_.core = core; }
 };
 
 }  // namespace detail
@@ -84,7 +83,7 @@ class ProxyCalls {
   using Messages = typename ChannelT::serializer::Messages;
 
  public:
-  void attach(const std::shared_ptr<Core>& core) { core_ = core; }
+  void attach(const Shared<Core>& core) { core_ = core; }
 
   template <class Reply, class Message, class OnReply>
   Result<CallId> call(const Message& request, Deadline deadline, OnReply on_reply) {
@@ -118,7 +117,7 @@ class ProxyCalls {
     CallTable calls;
     std::deque<std::unique_ptr<Ended>> ended;
     const std::lock_guard locked(mutex_);
-    core_.reset();
+    core_ = {};
     std::swap(calls, table_);
     ended.swap(ended_);
   }
@@ -204,7 +203,7 @@ class ProxyCalls {
     }
   }
 
-  std::weak_ptr<Core> core_;
+  Weak<Core> core_;
   std::mutex mutex_;
   std::deque<std::unique_ptr<Ended>> ended_;
   CallTable table_;
@@ -219,7 +218,7 @@ struct ProxyReplies {
   std::shared_ptr<ProxyCalls<ChannelT, options>> calls;
   Listener listener;
 
-  void attach(const std::shared_ptr<ProxyCore<ChannelT, options>>& core) {
+  void attach(const Shared<ProxyCore<ChannelT, options>>& core) {
     calls->attach(core);
     if constexpr (requires { listener.attach(core); }) listener.attach(core);
   }

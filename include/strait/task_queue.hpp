@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <memory>
-#include <mutex>
 #include <utility>
 
+#include "strait/base/owner.hpp"
+#include "strait/base/queue.hpp"
+#include "strait/os/mutex.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/owner_process.hpp"
 #include "strait/os/wait_set.hpp"
@@ -20,16 +20,16 @@ namespace strait {
 class TaskQueue {
  public:
   /// Errors: the system's.
-  static Result<std::unique_ptr<TaskQueue>> create() {
+  static Result<detail::Owner<TaskQueue>> create() {
     auto wakeup = os::wait_set_with_signal();
     if (!wakeup) return wakeup.error();
-    return std::unique_ptr<TaskQueue>(new TaskQueue(std::move(*wakeup)));
+    return detail::Owner<TaskQueue>(new TaskQueue(std::move(*wakeup)));
   }
   ~TaskQueue() {
-    if (owner_.is_this() || std::unique_lock(mutex_, std::try_to_lock)) return;
+    if (owner_.is_this() || detail::Lock(mutex_, detail::TryToLock())) return;
     // A thread that this forked process has not was posting: its change may be half done.
-    static auto& kept = *new std::deque<Tasks>;
-    kept.push_back(std::move(tasks_));
+    static auto& kept = *new detail::Queue<Tasks>;
+    kept.push(std::move(tasks_));
   }
   TaskQueue(const TaskQueue&) = delete;
   TaskQueue& operator=(const TaskQueue&) = delete;
@@ -37,9 +37,9 @@ class TaskQueue {
   /// Has `task()` be called by a later `run`. Blocking: never for long.
   template <class Task>
   void post(Task task) {
-    auto entry = std::make_unique<Entry<Task>>(std::move(task));
-    const std::lock_guard locked(mutex_);
-    tasks_.push_back(std::move(entry));
+    detail::Owner<AnyEntry> entry(new Entry<Task>(std::move(task)));
+    const detail::Lock locked(mutex_);
+    tasks_.push(std::move(entry));
     static_cast<void>(wakeup_.signal());
   }
 
@@ -76,13 +76,13 @@ class TaskQueue {
     Task task;
   };
 
-  using Tasks = std::deque<std::unique_ptr<AnyEntry>>;
+  using Tasks = detail::Queue<detail::Owner<AnyEntry>>;
 
   /// An edge-triggered loop has to hear again of what is left, also when a task throws.
   struct Renewal {
     TaskQueue& queue;
     ~Renewal() {
-      const std::lock_guard locked(queue.mutex_);
+      const detail::Lock locked(queue.mutex_);
       if (!queue.tasks_.empty()) static_cast<void>(queue.wakeup_.renew());
     }
   };
@@ -90,19 +90,18 @@ class TaskQueue {
   explicit TaskQueue(os::WaitSet wakeup) : wakeup_(std::move(wakeup)) {}
 
   std::size_t size() {
-    const std::lock_guard locked(mutex_);
+    const detail::Lock locked(mutex_);
     return tasks_.size();
   }
-  std::unique_ptr<AnyEntry> take() {
-    const std::lock_guard locked(mutex_);
-    if (tasks_.empty()) return nullptr;
-    auto entry = std::move(tasks_.front());
-    tasks_.pop_front();
+  detail::Owner<AnyEntry> take() {
+    const detail::Lock locked(mutex_);
+    if (tasks_.empty()) return {};
+    auto entry = tasks_.pop();
     if (tasks_.empty()) wakeup_.clear();
     return entry;
   }
 
-  std::mutex mutex_;
+  os::Mutex mutex_;
   Tasks tasks_;
   os::WaitSet wakeup_;
   os::OwnerProcess owner_;

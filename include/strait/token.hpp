@@ -45,7 +45,7 @@ class Token {
       char hex[2 * size_bytes];
       const auto read = os::read_secret(path.c_str(), hex, sizeof hex);
       if (read) {
-        const auto token = from_hex({hex, sizeof hex});
+        const auto token = from_hex({static_cast<const char*>(hex), sizeof hex});
         return token ? token : Errc::garbled_token_file;
       }
       if (read.error() != std::errc::no_such_file_or_directory) return read.error();

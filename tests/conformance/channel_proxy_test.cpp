@@ -3,6 +3,7 @@
 #include "strait/channel_proxy.hpp"
 
 #include <atomic>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <thread>

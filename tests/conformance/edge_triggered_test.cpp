@@ -2,6 +2,7 @@
 // whatever a poll leaves behind has to be told anew.
 
 #include <map>
+#include <thread>
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"

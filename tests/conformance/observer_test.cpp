@@ -2,6 +2,7 @@
 
 #include "strait/observer.hpp"
 
+#include <memory>
 #include <optional>
 #include <thread>
 

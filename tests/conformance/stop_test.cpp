@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 
 #include "conformance/channels.hpp"
 #include "conformance/transports.hpp"

@@ -544,7 +544,7 @@ void answer(Input& input) {
       const std::array file{a_file()};
       const iovec part{answer.data(), answer.size()};
       const auto sent = with_file ? strait::os::send_parts(server.out.get(), {&part, 1}, file)
-                                  : strait::os::write_some(server.out, {&part, 1});
+                                  : strait::os::write_parts(server.out, {&part, 1});
       require(sent && *sent == answer.size(), "a server can answer");
       files = files || with_file;
       said.insert(said.end(), answer.begin(), answer.end());

@@ -8,6 +8,7 @@
 #include <strait/mach/linux/kernel.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <span>

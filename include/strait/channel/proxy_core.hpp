@@ -1,28 +1,26 @@
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <mutex>
 #include <new>
-#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
-#include <vector>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
-#include "strait/base/fair_mutex.hpp"
+#include "strait/base/moved_from.hpp"
+#include "strait/base/queue.hpp"
+#include "strait/base/shared.hpp"
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/frame_sink.hpp"
 #include "strait/error.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/observer.hpp"
+#include "strait/os/fair_mutex.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/thread.hpp"
@@ -51,7 +49,7 @@ class ProxyCore {
 
   template <class Message, class... List>
   Result<void> send(const Message& message, List&&... rights) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     if (closing_) return Errc::closed;
     if (ended_) return ended_;
     auto sent = channel_.send(message, std::forward<List>(rights)...);
@@ -62,24 +60,24 @@ class ProxyCore {
 
   /// Tries to send what is queued. Errors: `timed_out`.
   Result<void> flush() {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     if (ended_) return ended_;
     return channel_.flush(std::chrono::milliseconds{0});
   }
 
   std::size_t queued_bytes() {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     return channel_.queued_bytes();
   }
 
   void close() {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     begin_closing();
   }
 
   /// Has `on_due` be called at that time, or at an earlier one that was asked for before.
   void call_by(Deadline due) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     if (Deadline::earlier(due, due_) == due_) return;
     due_ = due;
     static_cast<void>(wakeup_.signal());
@@ -88,7 +86,7 @@ class ProxyCore {
   /// For the proxy's destructor: after this no listener is called, and none is running but one that
   /// this very thread is in.
   void finish(os::Thread thread) {
-    std::unique_lock locked(mutex_);
+    Lock locked(mutex_);
     begin_closing();
     if (thread.is_current()) {
       // From inside its own listener: it goes on by itself and comes to its end.
@@ -96,10 +94,10 @@ class ProxyCore {
       thread.detach();
       return;
     }
-    changed_.wait(locked, [&] { return static_cast<bool>(ended_); });
+    while (!ended_) mutex_.wait(changed_);
     abandoned_ = true;
     static_cast<void>(wakeup_.signal());
-    changed_.wait(locked, [&] { return !dispatching_ || dispatching_->is_current(); });
+    while (dispatching_ && !dispatching_->is_current()) mutex_.wait(changed_);
     locked.unlock();
     thread.join();
   }
@@ -108,10 +106,10 @@ class ProxyCore {
   /// that may have had the mutex: then the channel may be in the middle of a change, and is left
   /// alone. The rest is kept for ever, as threads may have waited for it that are not there,
   /// either.
-  static void end_copy(std::shared_ptr<ProxyCore> core) {
-    static auto& kept = *new std::vector<std::shared_ptr<ProxyCore>>;
-    if (std::unique_lock whole(core->mutex_, std::try_to_lock); whole) core->channel_.close();
-    kept.push_back(std::move(core));
+  static void end_copy(Shared<ProxyCore> core) {
+    static auto& kept = *new Queue<Shared<ProxyCore>>;
+    if (const Lock whole(core->mutex_, TryToLock()); whole) core->channel_.close();
+    kept.push(std::move(core));
   }
 
   /// The proxy's thread.
@@ -122,7 +120,7 @@ class ProxyCore {
       bool post = false;
       {
         mutex_.lock_in_turn();
-        const std::lock_guard locked(mutex_, std::adopt_lock);
+        const Lock locked(mutex_, AlreadyLocked());
         wakeup_.clear();
         if (!ended_) step(interests, until);
         if (ended_ && (told_ || abandoned_)) return;
@@ -151,13 +149,14 @@ class ProxyCore {
   /// Calls the listener with all there is, up to a fair share. One at a time: the second
   /// finds nothing posted.
   void dispatch() {
-    std::unique_lock locked(mutex_);
+    Lock locked(mutex_);
     if (!posted_ || dispatching_) return;
-    dispatching_ = os::Thread::current();
+    dispatching_.emplace(os::Thread::current());
     const Dispatching dispatching(*this, locked);
     for (int i = 0; i != max_batches && !abandoned_ && has_news(); ++i) {
       if (connected_) {
-        const Peer peer = *std::exchange(connected_, std::nullopt);
+        const Peer peer = *connected_;
+        connected_.reset();
         locked.unlock();
         on_connected(peer);
       } else if (batch_bytes_ != 0 || !inbox_.empty()) {
@@ -199,7 +198,7 @@ class ProxyCore {
     ProxyCore& core;
 
     explicit Sink(ProxyCore& owner) : core(owner) {}
-    void on_connected(const Peer& peer) { core.connected_ = peer; }
+    void on_connected(const Peer& peer) { core.connected_.emplace(peer); }
     Result<void> take(const Incoming& message) {
       const auto& [tag, bytes, rights, memory] = message;
       std::byte* out = core.inbox_.push(tag, bytes.size(), false, rights);
@@ -213,10 +212,9 @@ class ProxyCore {
   /// The end of a dispatch, also when a listener throws.
   class Dispatching {
    public:
-    Dispatching(ProxyCore& core, std::unique_lock<FairMutex>& locked)
-        : core_(core), locked_(locked) {}
+    Dispatching(ProxyCore& core, Lock<os::FairMutex>& locked) : core_(core), locked_(locked) {}
     ~Dispatching() {
-      if (!locked_.owns_lock()) locked_.lock();
+      if (!locked_) locked_.lock();
       core_.took();
       core_.dispatching_.reset();
       core_.posted_ = false;
@@ -229,7 +227,7 @@ class ProxyCore {
 
    private:
     ProxyCore& core_;
-    std::unique_lock<FairMutex>& locked_;
+    Lock<os::FairMutex>& locked_;
   };
 
   bool full() const {
@@ -287,7 +285,7 @@ class ProxyCore {
       why = no_memory();
     } catch (...) {
     }
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     // An executor that has not taken a task is asked once more, with the end.
     if (std::exchange(posted_, false) && ended_) told_ = true;
     if (!told_) fail(why);
@@ -320,7 +318,7 @@ class ProxyCore {
 
   Result<void> handle_batch() {
     // Relaxed: set by this very thread, inside a listener, or by one that waits for this to end.
-    while (!batch_.empty() && !abandoned_.load(std::memory_order_relaxed)) {
+    while (!batch_.empty() && !abandoned_.load(MemoryOrder::relaxed)) {
       const auto frame = batch_.front();
       current_.clear();
       std::byte* copy = current_.extend(frame.header.bytes);
@@ -338,29 +336,29 @@ class ProxyCore {
   }
 
   void observe_unexpected(std::uint16_t tag) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     detail::observe_unexpected(channel_.observer(),
                                message_name<typename ChannelT::serializer>(tag), tag,
                                current_.size());
   }
 
-  FairMutex mutex_;
-  std::condition_variable_any changed_;  // ended_, dispatching_
+  os::FairMutex mutex_;
+  os::Condition changed_;  // ended_, dispatching_
   ChannelT channel_;
   os::WaitSet wakeup_;
   FrameQueue inbox_;
   std::size_t batch_bytes_ = 0;
   std::size_t batch_rights_ = 0;
-  std::optional<Peer> connected_;
+  ResetOnMove<Peer> connected_;
   std::error_code ended_;
   Deadline linger_ = Deadline::never();
   Deadline due_ = Deadline::never();
-  std::optional<os::Thread> dispatching_;
+  ResetOnMove<os::Thread> dispatching_;
   bool posted_ = false;  // a task is with the executor
   bool paused_ = false;  // the inbox is full
   bool told_ = false;    // the listener knows of the end
   bool closing_ = false;
-  std::atomic<bool> abandoned_ = false;  // nothing is to be heard any more
+  Atomic<bool> abandoned_ = false;  // nothing is to be heard any more
 
   // Of the task alone:
   FrameQueue batch_;

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "strait/base/shared.hpp"
 #include "strait/channel/delivery.hpp"
 #include "strait/channel/proxy_core.hpp"
 #include "strait/os/wait_set.hpp"
@@ -20,33 +20,31 @@ namespace strait::detail {
 template <class ChannelT, ProxyOptions options>
 class ProxyTask {
  public:
-  explicit ProxyTask(std::shared_ptr<ProxyCore<ChannelT, options>> core) : core_(std::move(core)) {}
+  explicit ProxyTask(Shared<ProxyCore<ChannelT, options>> core) : core_(std::move(core)) {}
   void operator()() const { core_->dispatch(); }
 
  private:
-  std::shared_ptr<ProxyCore<ChannelT, options>> core_;
+  Shared<ProxyCore<ChannelT, options>> core_;
 };
 
 /// With the user's types.
 template <class ChannelT, ProxyOptions options, class Listener, class Executor>
-class ProxyCoreFor final
-    : public ProxyCore<ChannelT, options>,
-      public std::enable_shared_from_this<ProxyCoreFor<ChannelT, options, Listener, Executor>> {
+class ProxyCoreFor final : public ProxyCore<ChannelT, options> {
  public:
   ProxyCoreFor(ChannelT channel, os::WaitSet wakeup, Listener listener, Executor executor)
       : ProxyCore<ChannelT, options>(std::move(channel), std::move(wakeup)),
         listener_(std::move(listener)),
         executor_(std::move(executor)) {}
 
-  /// Before the thread starts: a listener may want to know for what it hears.
-  void attach() {
-    if constexpr (requires { listener_.attach(this->shared_from_this()); }) {
-      listener_.attach(this->shared_from_this());
-    }
+  /// Before the thread starts: of what this is, also for a listener that wants to know for what it
+  /// hears.
+  void attach(const Shared<ProxyCore<ChannelT, options>>& self) {
+    self_ = self;
+    if constexpr (requires { listener_.attach(self); }) listener_.attach(self);
   }
 
  private:
-  void post() override { executor_(ProxyTask<ChannelT, options>(this->shared_from_this())); }
+  void post() override { executor_(ProxyTask<ChannelT, options>(self_.lock())); }
   void on_connected(const Peer& peer) override {
     if constexpr (requires { listener_.on_connected(peer); }) listener_.on_connected(peer);
   }
@@ -63,6 +61,7 @@ class ProxyCoreFor final
     if constexpr (requires { listener_.on_closed(why); }) listener_.on_closed(why);
   }
 
+  Weak<ProxyCore<ChannelT, options>> self_;
   Listener listener_;
   Executor executor_;
 };

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/moved_from.hpp"
 #include "strait/os/wakeup.hpp"
 
@@ -21,7 +21,7 @@ class StopFlag {
   }
 
   void raise() noexcept { raised_ = 1; }
-  bool raised() const noexcept { return raised_.load(std::memory_order_relaxed) != 0; }
+  bool raised() const noexcept { return raised_.load(MemoryOrder::relaxed) != 0; }
   bool take() noexcept {
     if (!raised()) [[likely]]
       return false;
@@ -29,9 +29,9 @@ class StopFlag {
   }
 
  private:
-  static_assert(std::atomic<int>::is_always_lock_free, "strait: signal handlers need it.");
+  static_assert(Atomic<int>::is_always_lock_free, "strait: signal handlers need it.");
   // A word, because some processors have no atomic bytes.
-  std::atomic<int> raised_ = 0;
+  Atomic<int> raised_ = 0;
 };
 
 /// The same with a wake-up for a thread that is about to sleep: `prepare`, ask `raised`, then sleep
@@ -58,13 +58,13 @@ class StopRequest {
   /// False if the system has no descriptor left. The wake-up stays as long as this, for a handler
   /// may be about to use it at any time.
   bool prepare() {
-    if (prepared_.load(std::memory_order_relaxed) != 0) return true;
+    if (prepared_.load(MemoryOrder::relaxed) != 0) return true;
     auto created = os::Wakeup::create();
     if (!created) return false;
     wakeup_.emplace(std::move(*created));
     prepared_ = 1;
     // Partner: `raise`. What it had raised before it saw this is seen by the next `raised`.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return true;
   }
   /// Null before `prepare`.
@@ -72,7 +72,7 @@ class StopRequest {
 
  private:
   StopFlag flag_;
-  std::atomic<int> prepared_ = 0;
+  Atomic<int> prepared_ = 0;
   ResetOnMove<os::Wakeup> wakeup_;
 };
 

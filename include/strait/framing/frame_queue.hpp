@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <span>
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/gathered.hpp"
 #include "strait/rights/right_list.hpp"
 
@@ -167,7 +167,7 @@ class FrameQueue {
 
   /// The waiting bytes as one stream, up to the next ones with rights that are not due yet; returns
   /// how many of `parts` were filled in.
-  std::size_t gather(std::span<os::GatheredPart> parts) const {
+  std::size_t gather(Slice<os::GatheredPart> parts) const {
     const std::uint64_t end = rights_.position_after(rights_due());
     std::size_t left = end != UINT64_MAX ? static_cast<std::size_t>(end - sent_) : bytes_;
     std::size_t count = 0;

@@ -7,6 +7,7 @@
 #include <span>
 #include <system_error>
 
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/os/descriptor.hpp"
@@ -31,7 +32,7 @@ class FrameParts {
   FrameParts(const FrameParts&) = delete;
   FrameParts& operator=(const FrameParts&) = delete;
 
-  std::span<const os::GatheredPart> get() const { return parts_; }
+  Slice<const os::GatheredPart> get() const { return parts_; }
   std::size_t size() const { return sizeof header_ + header_.bytes; }
 
  private:
@@ -77,7 +78,7 @@ Result<void> flush_frames(FrameQueue& queue, Write&& write) {
   while (!queue.empty()) {
     std::array<os::GatheredPart, 16> parts;
     const std::size_t count = queue.gather(parts);
-    const auto filled = std::span<const os::GatheredPart>(parts).first(count);
+    const auto filled = Slice<const os::GatheredPart>(parts).first(count);
     const std::size_t due = queue.rights_due();
     const Result<std::size_t> written = [&] {
       if constexpr (requires { write(filled, queue.rights(), due); }) {
@@ -111,7 +112,7 @@ Result<void> send_frame(const Payload& payload, FrameQueue& queue, Out& out, Wri
     std::memcpy(frame, &header, sizeof header);
     payload.write_to(frame + sizeof header);
     const os::GatheredPart part{frame, sizeof header + size};
-    written = write(std::span(&part, 1));
+    written = write(Slice<const os::GatheredPart>(&part, 1));
   } else if constexpr (Payload::contiguous) {
     written = write(FrameParts(payload.tag(), payload.bytes()).get());
   } else {

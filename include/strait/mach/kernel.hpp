@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "strait/base/deadline.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/os/close_unseen.hpp"
@@ -189,8 +190,8 @@ concept MachKernelWithInheritance = MachKernel<K> &&
 template <class K>
 concept MachKernelWithDescriptors = MachKernel<K> &&
     requires(typename K::SendRight right, typename K::ReceiveRight receive, MessageHeader header,
-             std::span<const std::byte> body, std::span<const NativeHandle> descriptors,
-             std::span<os::UnseenDescriptor> out) {
+             std::span<const std::byte> body, detail::Slice<const NativeHandle> descriptors,
+             detail::Slice<os::UnseenDescriptor> out) {
   { right.send(header, body, descriptors) } -> std::same_as<Result<void>>;
   { receive.take_descriptors(out) } -> std::same_as<Result<void>>;
 };

@@ -9,6 +9,7 @@
 #include "strait/base/deadline.hpp"
 #include "strait/base/fair_share.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/ool_method.hpp"
@@ -267,7 +268,7 @@ class LinkReceiver {
   Result<void> take_rights(std::size_t count) {
     if (count > max_rights) return Errc::malformed;
     os::UnseenDescriptor taken[max_rights];
-    const std::span<os::UnseenDescriptor> all(taken);
+    const Slice<os::UnseenDescriptor> all(taken);
     if (auto found = in_.take_descriptors(all.first(count)); !found) return found;
     for (std::size_t i = 0; i != count; ++i) {
       if (!rights_.push(Right::from_peer(std::move(taken[i])))) {

@@ -11,6 +11,7 @@
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/message_header.hpp"
@@ -339,7 +340,7 @@ class LinkSender {
     queue.rights().for_each(
         [&](const Right& right) { descriptors[count++] = right.descriptor.get(); },
         queue.front().header.rights);
-    auto sent = out_.send(header, part, std::span<const NativeHandle>(descriptors).first(count));
+    auto sent = out_.send(header, part, Slice<const NativeHandle>(descriptors).first(count));
     if (sent) give_up(queue.take_rights(count));
     return sent;
   }

@@ -3,7 +3,6 @@
 // Memory that is lent with a message and comes back when its receiver has read it.
 
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/min_max.hpp"
 #include "strait/mach/loan_state.hpp"
 #include "strait/mach/message_header.hpp"
@@ -70,13 +70,13 @@ class LoanSegment final : public Memory {
 
   /// Another use of the mapping, which has nothing to give back.
   LoanSegment* share() {
-    references_.fetch_add(1, std::memory_order_relaxed);  // the caller has one already
+    references_.fetch_add(1, MemoryOrder::relaxed);  // the caller has one already
     return this;
   }
   void release() noexcept {
     // Release: what was done here was done before the mapping goes; acquire: for the thread that
     // unmaps it.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(1, MemoryOrder::acq_rel) == 1) delete this;
   }
 
   /// See `LoanState`.
@@ -114,7 +114,7 @@ class LoanSegment final : public Memory {
 
   os::Mapping mapping_;
   os::Descriptor file_;
-  std::atomic<std::uint32_t> references_ = 1;
+  Atomic<std::uint32_t> references_ = 1;
   LoanState state_;
   os::ForkMark process_;
 };

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/min_max.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/memory/write_log.hpp"
@@ -37,21 +37,21 @@ class RegionMemory final : public Memory {
   using Kept = Owner<RegionMemory, DropKept>;
 
   Lease share() {
-    references_.fetch_add(one_user, std::memory_order_relaxed);  // the caller has one already
+    references_.fetch_add(one_user, MemoryOrder::relaxed);  // the caller has one already
     return Lease(this);
   }
   Kept keep_to_send() {
-    references_.fetch_add(one_keeper, std::memory_order_relaxed);  // as `share`
+    references_.fetch_add(one_keeper, MemoryOrder::relaxed);  // as `share`
     return Kept(this);
   }
   bool is_shared() const {
     // Acquire: pairs with `release` by the others.
-    return references_.load(std::memory_order_acquire) != one_user;
+    return references_.load(MemoryOrder::acquire) != one_user;
   }
   /// Whether there is a buffer that can be sent again; for one that keeps it.
   bool has_users() const {
     // Acquire: as in `is_shared`.
-    return references_.load(std::memory_order_acquire) % one_keeper != 0;
+    return references_.load(MemoryOrder::acquire) % one_keeper != 0;
   }
 
   std::size_t size() const { return region_.bytes().size(); }
@@ -158,8 +158,8 @@ class RegionMemory final : public Memory {
   static constexpr std::uint64_t one_keeper = std::uint64_t{1} << 32;
 
   static std::uint64_t new_id() {
-    static constinit std::atomic<std::uint64_t> last = 0;
-    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+    static constinit Atomic<std::uint64_t> last = 0;
+    return last.fetch_add(1, MemoryOrder::relaxed) + 1;
   }
 
   void drop() noexcept override { release(one_user); }
@@ -167,7 +167,7 @@ class RegionMemory final : public Memory {
   void release(std::uint64_t one) noexcept {
     // Release: what was done here was done before the memory goes; acquire: for the thread that
     // lets it go.
-    if (references_.fetch_sub(one, std::memory_order_acq_rel) == one) delete this;
+    if (references_.fetch_sub(one, MemoryOrder::acq_rel) == one) delete this;
   }
 
   /// A received region may be here without what it takes to send it on.
@@ -233,7 +233,7 @@ class RegionMemory final : public Memory {
   WriteLog writes_;
   std::uint64_t version_ = 1;
   std::uint64_t id_ = new_id();
-  std::atomic<std::uint64_t> references_ = one_user;
+  Atomic<std::uint64_t> references_ = one_user;
   bool frozen_;
   /// Whether nothing changes what the region was when it was frozen: not if freezing failed.
   bool sealed_;

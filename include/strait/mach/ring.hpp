@@ -1,11 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/min_max.hpp"
 #include "strait/config.hpp"
@@ -18,6 +18,9 @@
 #endif
 
 namespace strait::mach_ring {
+
+using strait::detail::Atomic;
+using strait::detail::MemoryOrder;
 
 /// A bounded queue of records in memory that two processes share, with one writer and one reader.
 ///
@@ -39,16 +42,14 @@ struct RingControl {
   static constexpr std::size_t line_bytes = 128;
 
   /// How many bytes the reader has left behind. Written by the reader alone.
-  alignas(line_bytes) std::atomic<std::uint64_t> head;
+  alignas(line_bytes) Atomic<std::uint64_t> head;
   /// Which `Doorbell` the reader wants for the next record. The writer takes it back to `none`.
-  alignas(line_bytes) std::atomic<std::uint32_t> reader_asleep;
+  alignas(line_bytes) Atomic<std::uint32_t> reader_asleep;
   /// 1: the writer wants a doorbell for the next room. The reader takes it back to 0.
-  alignas(line_bytes) std::atomic<std::uint32_t> writer_asleep;
+  alignas(line_bytes) Atomic<std::uint32_t> writer_asleep;
 };
 static_assert(offsetof(RingControl, head) == 0 && offsetof(RingControl, reader_asleep) == 128 &&
               offsetof(RingControl, writer_asleep) == 256 && sizeof(RingControl) == 384);
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
-              std::atomic<std::uint32_t>::is_always_lock_free);
 
 namespace detail {
 
@@ -72,8 +73,8 @@ constexpr MessageHeader unpack(std::uint64_t word) {
   return std::bit_cast<MessageHeader>(word & ~published_bit);
 }
 
-inline std::atomic_ref<std::uint64_t> header_word(std::byte* at) {
-  return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(at));
+inline Atomic<std::uint64_t>& header_word(std::byte* at) {
+  return *reinterpret_cast<Atomic<std::uint64_t>*>(at);
 }
 
 }  // namespace detail
@@ -115,7 +116,7 @@ class RingWriter {
   /// Up to where the reader says that it has read, as far as that is possible.
   std::uint64_t reader_position() const {
     // Partner: RingReader::release_space.
-    const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+    const std::uint64_t head = control_->head.load(MemoryOrder::acquire);
     return is_possible(head) ? head : seen_head_;
   }
 
@@ -159,7 +160,7 @@ class RingWriter {
     } else {
       // Relaxed: the reader does not look here before the first staged header is published, with
       // release.
-      detail::header_word(record).store(detail::pack(header), std::memory_order_relaxed);
+      detail::header_word(record).store(detail::pack(header), MemoryOrder::relaxed);
     }
   }
 
@@ -177,7 +178,7 @@ class RingWriter {
   /// Asks for a doorbell when there is room for a record of `bytes`. True when there is already.
   bool arm(std::size_t bytes) {
     // Partner: RingReader::release_space, as publish() and RingReader::arm.
-    control_->writer_asleep.exchange(1, std::memory_order_acquire);
+    control_->writer_asleep.exchange(1, MemoryOrder::acquire);
     return reserve(bytes).error() != Errc::would_block;
   }
 
@@ -186,17 +187,17 @@ class RingWriter {
   void step_over(std::byte* record, const MessageHeader& header) {
     const std::size_t size = detail::word_bytes + detail::round_up(header.bytes);
     // The ring is mapped twice in a row, so this is its place also behind the end.
-    detail::header_word(record + size).store(0, std::memory_order_relaxed);
+    detail::header_word(record + size).store(0, MemoryOrder::relaxed);
     tail_ += size;
     room_ -= size;
   }
 
   Doorbell show(std::byte* record, std::uint64_t word) {
     // Partner: RingReader::peek, whose acquire sees every byte written before this.
-    detail::header_word(record).store(word, std::memory_order_release);
+    detail::header_word(record).store(word, MemoryOrder::release);
     // Partner: RingReader::arm. Both sides change this one word, so one of them comes second and
     // sees what the other did before: the writer the wish for a doorbell, or the reader the record.
-    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, std::memory_order_release));
+    return static_cast<Doorbell>(control_->reader_asleep.exchange(0, MemoryOrder::release));
   }
 
   /// Learns how much the reader has left behind, and has memory brought in for a record of
@@ -205,7 +206,7 @@ class RingWriter {
   /// Errors: `malformed`.
   [[gnu::noinline]] Result<void> see_reader(std::size_t needed) {
     // Partner: RingReader::release_space. What the reader has read may be overwritten after this.
-    const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+    const std::uint64_t head = control_->head.load(MemoryOrder::acquire);
     if (!is_possible(head)) return Errc::malformed;
     seen_head_ = head;
     room_ = static_cast<std::size_t>(mask_ + 1 - (tail_ - head));
@@ -306,7 +307,7 @@ class RingReader {
   /// Asks for a doorbell by the socket with the next record. True when there is one already.
   bool arm() {
     // Partner: RingWriter::publish.
-    control_->reader_asleep.exchange(word_of(Doorbell::socket), std::memory_order_acquire);
+    control_->reader_asleep.exchange(word_of(Doorbell::socket), MemoryOrder::acquire);
     return readable();
   }
 
@@ -315,7 +316,7 @@ class RingReader {
     std::uint32_t expected = word_of(from);
     // Relaxed: nothing is read on account of it. What was rung for is seen by the next arm().
     return control_->reader_asleep.compare_exchange_strong(expected, word_of(to),
-                                                           std::memory_order_relaxed);
+                                                           MemoryOrder::relaxed);
   }
 
 #if !STRAIT_HAS_WINDOWS
@@ -328,7 +329,7 @@ class RingReader {
   /// Takes the wish back. True when it had been granted: a doorbell was or will be rung.
   bool disarm() {
     // Relaxed: as in change_doorbell().
-    return control_->reader_asleep.exchange(0, std::memory_order_relaxed) == 0;
+    return control_->reader_asleep.exchange(0, MemoryOrder::relaxed) == 0;
   }
 
  private:
@@ -340,14 +341,14 @@ class RingReader {
     // An eighth is little enough: a writer that waits has half of the ring or more to wait for.
     show_at_ = head_ + mask_ / 8 + 1;
     // Partner: RingWriter::reserve. Every read of the bodies before comes first.
-    control_->head.store(head_, std::memory_order_release);
+    control_->head.store(head_, MemoryOrder::release);
     // Partner: RingWriter::arm.
-    return control_->writer_asleep.exchange(0, std::memory_order_release) != 0;
+    return control_->writer_asleep.exchange(0, MemoryOrder::release) != 0;
   }
 
   std::uint64_t word() const {
     // Partner: RingWriter::publish.
-    return detail::header_word(next_).load(std::memory_order_acquire);
+    return detail::header_word(next_).load(MemoryOrder::acquire);
   }
 
   std::byte* at(std::uint64_t position) const { return data_ + (position & mask_); }

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/base/owner.hpp"
 #include "strait/os/mapping.hpp"
 #include "strait/result.hpp"
 
@@ -15,32 +16,6 @@ class Memory;
 
 struct DropLease {
   void operator()(Memory* memory) const noexcept;
-};
-
-/// As `std::unique_ptr`, without <memory>, which would be a seventh of what a transport costs to
-/// compile.
-template <class T, class Drop>
-class Owner {
- public:
-  Owner() = default;
-  explicit Owner(T* owned) noexcept : owned_(owned) {}
-  Owner(Owner&& other) noexcept : owned_(other.release()) {}
-  Owner& operator=(Owner&& other) noexcept {
-    reset(other.release());
-    return *this;
-  }
-  ~Owner() { reset(); }
-
-  T* get() const noexcept { return owned_; }
-  T* operator->() const noexcept { return owned_; }
-  explicit operator bool() const noexcept { return owned_ != nullptr; }
-  T* release() noexcept { return std::exchange(owned_, nullptr); }
-  void reset(T* owned = nullptr) noexcept {
-    if (T* old = std::exchange(owned_, owned)) Drop()(old);
-  }
-
- private:
-  T* owned_ = nullptr;
 };
 
 /// The right to use some memory, which is given up when this goes. On any thread.

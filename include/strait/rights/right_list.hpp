@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <span>
 #include <utility>
 
+#include "strait/base/slice.hpp"
 #include "strait/os/close_unseen.hpp"
 #include "strait/os/descriptor.hpp"
 #include "strait/os/native_handle.hpp"
@@ -118,7 +118,7 @@ class RightList {
       std::array<NativeHandle, max_rights> closing;
       std::size_t count = 0;
       while (first_ != nullptr && count != closing.size()) closing[count++] = drop_first();
-      os::close_unseen(std::span<NativeHandle>(closing).first(count));
+      os::close_unseen(Slice<NativeHandle>(closing).first(count));
     }
   }
 

@@ -4,18 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <mutex>
 #include <span>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "strait/base/deadline.hpp"
-#include "strait/base/fair_mutex.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/shared.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/os/descriptors.hpp"
+#include "strait/os/fair_mutex.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/posix/fifo.hpp"
@@ -37,7 +35,7 @@ class Bridge {
   ~Bridge() {
     if (!started_ || !owner_.is_this()) return;
     {
-      const std::lock_guard locked(mutex_);
+      const Lock locked(mutex_);
       stopping_ = true;
       static_cast<void>(set_.signal());
     }
@@ -48,10 +46,11 @@ class Bridge {
   /// a change: then this copy is kept for ever.
   struct End {
     void operator()(Bridge* bridge) const {
-      static auto& kept = *new std::vector<Bridge*>;
-      const bool whole = !bridge->started_ || bridge->owner_.is_this() ||
-                         std::unique_lock(bridge->mutex_, std::try_to_lock);
-      whole ? delete bridge : kept.push_back(bridge);
+      static Bridge* kept = nullptr;
+      const bool whole =
+          !bridge->started_ || bridge->owner_.is_this() || Lock(bridge->mutex_, TryToLock());
+      if (whole) return delete bridge;
+      bridge->kept_before_ = std::exchange(kept, bridge);
     }
   };
 
@@ -74,8 +73,7 @@ class Bridge {
     signal_out_ = std::move((*pipe)[1]);
     set_ = std::move(*set);
     room_ = std::move(*room);
-    const auto thread =
-        os::start_thread(std::make_shared<Runner>(Runner{*this, max_message_bytes}));
+    const auto thread = os::start_thread(Shared<Runner>::make(Runner{*this, max_message_bytes}));
     if (!thread) return thread.error();
     thread_ = *thread;
     started_ = true;
@@ -84,12 +82,12 @@ class Bridge {
 
   template <class Payload>
   Result<void> send(const Payload& payload, FrameQueue& queue) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     return link_.send(payload, queue);
   }
 
   Result<void> flush(FrameQueue& queue) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     return link_.flush(queue);
   }
 
@@ -98,7 +96,7 @@ class Bridge {
   ///
   /// Errors: `empty`; why there will be no more.
   Result<void> take(FrameQueue& taken, std::size_t max_message_bytes) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     if (inbox_.empty() && !ended_) receive(max_message_bytes);
     take_signals();
     if (inbox_.empty()) return ended_ ? ended_ : make_error_code(Errc::empty);
@@ -110,14 +108,14 @@ class Bridge {
   }
 
   bool readable() const {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     return !inbox_.empty() || ended_;
   }
 
   /// Asks for a signal when there may be room for what is in the queue; of messages the thread
   /// tells without being asked.
   Armed arm(const FrameQueue& queue) {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     Armed armed{{Interest::to_read(signal_in_.get()), {}}, !inbox_.empty() || ended_};
     if (queue.empty()) return armed;
     armed.out = Interest::to_read(room_.native_handle());
@@ -131,7 +129,7 @@ class Bridge {
   }
 
   void take_room_signal() {
-    const std::lock_guard locked(mutex_);
+    const Lock locked(mutex_);
     room_.clear();
   }
 
@@ -149,7 +147,7 @@ class Bridge {
 
   void run(std::size_t max_message_bytes) {
     const FrameQueue nothing;
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     while (!stopping_) {
       if (!full() && receive(max_message_bytes)) {
         mutex_.yield();  // there is more, but a sender has waited
@@ -216,10 +214,9 @@ class Bridge {
 
   /// Writes one byte a message; there is always room for them.
   void signal(std::size_t count) {
-    static constexpr std::array<char, 256> bytes{};
+    static constexpr std::array<std::byte, 256> bytes{};
     while (count != 0) {
-      const auto written = os::write_some(
-          signal_out_, std::as_bytes(std::span(bytes).first((min)(count, bytes.size()))));
+      const auto written = os::write_some(signal_out_, {bytes.data(), (min)(count, bytes.size())});
       if (!written || *written == 0) return;
       signals_ += *written;
       count -= *written;
@@ -228,11 +225,10 @@ class Bridge {
 
   /// Reads them all, but for the last.
   void take_signals() {
-    std::array<char, 1024> bytes;
+    std::array<std::byte, 1024> bytes;
     std::size_t left = signals_ - (ended_ && signals_ != 0 ? 1 : 0);
     while (left != 0) {
-      const auto got = os::read_some(
-          signal_in_, std::as_writable_bytes(std::span(bytes).first((min)(left, bytes.size()))));
+      const auto got = os::read_some(signal_in_, {bytes.data(), (min)(left, bytes.size())});
       if (!got) break;
       left -= *got;
       signals_ -= *got;
@@ -251,7 +247,7 @@ class Bridge {
   }
 
   /// Guards all but what `start` sets before there is a thread.
-  mutable FairMutex mutex_;
+  mutable os::FairMutex mutex_;
   T link_;
   FrameQueue inbox_;
   std::size_t messages_ = 0;
@@ -266,6 +262,7 @@ class Bridge {
   os::Descriptor signal_out_;
   bool started_ = false;
   os::Thread thread_;
+  Bridge* kept_before_ = nullptr;
   os::OwnerProcess owner_;
 };
 

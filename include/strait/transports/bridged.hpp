@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "strait/base/owner.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/hello.hpp"
@@ -171,7 +171,7 @@ class BridgedTransport {
   BridgedTransport(T link, bool welcomed)
       : bridge_(new detail::Bridge<T>(std::move(link))), welcomed_(welcomed) {}
 
-  std::unique_ptr<detail::Bridge<T>, typename detail::Bridge<T>::End> bridge_;
+  detail::Owner<detail::Bridge<T>, typename detail::Bridge<T>::End> bridge_;
   detail::FrameQueue taken_;
   detail::ByteBuffer incoming_;
   bool welcomed_;

@@ -3,10 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <list>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <new>
 #include <span>
 #include <string>
@@ -15,12 +11,15 @@
 #include <utility>
 
 #include "strait/base/channel_name.hpp"
+#include "strait/base/queue.hpp"
+#include "strait/base/shared.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/fwd.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/mutex.hpp"
 #include "strait/os/owner_process.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/os/process.hpp"
@@ -44,8 +43,8 @@ struct LoopbackWire {
     bool wants_room = false;
   };
 
-  static Result<std::shared_ptr<LoopbackWire>> create() {
-    auto wire = std::make_shared<LoopbackWire>();
+  static Result<Shared<LoopbackWire>> create() {
+    auto wire = Shared<LoopbackWire>::make();
     for (End& end : wire->ends) {
       auto wakeup = os::WaitSet::create();
       if (!wakeup) return wakeup.error();
@@ -54,14 +53,14 @@ struct LoopbackWire {
     return wire;
   }
 
-  std::mutex mutex;
+  os::Mutex mutex;
   End ends[2];
 };
 
 /// One end of a wire, which closes it.
 class LoopbackEnd {
  public:
-  LoopbackEnd(std::shared_ptr<LoopbackWire> wire, int side) : wire_(std::move(wire)), side_(side) {}
+  LoopbackEnd(Shared<LoopbackWire> wire, int side) : wire_(std::move(wire)), side_(side) {}
   LoopbackEnd(LoopbackEnd&&) = default;
   LoopbackEnd& operator=(LoopbackEnd&& other) noexcept {
     close();
@@ -72,7 +71,7 @@ class LoopbackEnd {
   }
   ~LoopbackEnd() { close(); }
 
-  std::unique_lock<std::mutex> lock() const { return std::unique_lock(wire_->mutex); }
+  Lock<os::Mutex> lock() const { return Lock(wire_->mutex); }
   LoopbackWire::End& mine() const { return wire_->ends[side_]; }
   LoopbackWire::End& other() const { return wire_->ends[1 - side_]; }
   /// Whether both ends are of one wire.
@@ -90,7 +89,7 @@ class LoopbackEnd {
     static_cast<void>(other().wakeup.signal());
   }
 
-  std::shared_ptr<LoopbackWire> wire_;
+  Shared<LoopbackWire> wire_;
   int side_;
   os::OwnerProcess owner_;
 };
@@ -114,19 +113,37 @@ struct LoopbackName {
     LoopbackEnd end;
   };
 
-  std::mutex mutex;
-  std::list<Call> calls;
+  os::Mutex mutex;
+  Queue<Call> calls;
   os::WaitSet wakeup;
 };
 
 struct LoopbackNames {
+  struct Claim {
+    std::string name;
+    Weak<LoopbackName> server;
+  };
+
   static LoopbackNames& instance() {
     static LoopbackNames names;
     return names;
   }
 
-  std::mutex mutex;
-  std::map<std::string, std::weak_ptr<LoopbackName>, std::less<>> names;
+  /// Null when there is none of this name. Drops the claims of servers that are gone.
+  Shared<LoopbackName> find(std::string_view name) {
+    Shared<LoopbackName> found;
+    for (std::size_t left = claims.size(); left != 0; --left) {
+      Claim claim = claims.pop();
+      auto server = claim.server.lock();
+      if (!server) continue;
+      if (claim.name == name) found = std::move(server);
+      claims.push(std::move(claim));
+    }
+    return found;
+  }
+
+  os::Mutex mutex;
+  Queue<Claim> claims;
 };
 
 }  // namespace detail
@@ -169,42 +186,40 @@ class LoopbackTransport {
 
   class Server {
    public:
-    explicit Server(std::shared_ptr<detail::LoopbackName> name) : name_(std::move(name)) {}
+    explicit Server(detail::Shared<detail::LoopbackName> name) : name_(std::move(name)) {}
 
     Result<Request> accept() {
-      const std::lock_guard locked(name_->mutex);
+      const detail::Lock locked(name_->mutex);
       if (name_->calls.empty()) {
         name_->wakeup.clear();
         return Errc::empty;
       }
-      Request request(std::move(name_->calls.front()));
-      name_->calls.pop_front();
-      return request;
+      return Request(name_->calls.pop());
     }
     Interest interest() const { return Interest::to_read(name_->wakeup.native_handle()); }
     detail::Deadline deadline() const { return detail::Deadline::never(); }
 
    private:
-    std::shared_ptr<detail::LoopbackName> name_;
+    detail::Shared<detail::LoopbackName> name_;
   };
 
   class Connector {
    public:
-    explicit Connector(std::shared_ptr<detail::LoopbackName> name) : name_(std::move(name)) {}
+    explicit Connector(detail::Shared<detail::LoopbackName> name) : name_(std::move(name)) {}
 
     PeerCredentials credentials() const { return own_credentials(); }
 
     Result<LoopbackTransport> hello(std::span<const std::byte> bytes) && {
       auto wire = detail::LoopbackWire::create();
       if (!wire) return wire.error();
-      const std::lock_guard locked(name_->mutex);
-      name_->calls.push_back({detail::HandshakeBytes(bytes), detail::LoopbackEnd(*wire, 0)});
+      const detail::Lock locked(name_->mutex);
+      name_->calls.push({detail::HandshakeBytes(bytes), detail::LoopbackEnd(*wire, 0)});
       if (auto rung = name_->wakeup.signal(); !rung) return rung.error();
       return LoopbackTransport(detail::LoopbackEnd(std::move(*wire), 1));
     }
 
    private:
-    std::shared_ptr<detail::LoopbackName> name_;
+    detail::Shared<detail::LoopbackName> name_;
   };
 
   static Result<Server> listen(std::string_view name, detail::AcceptLimits) {
@@ -212,23 +227,19 @@ class LoopbackTransport {
     auto wakeup = os::WaitSet::create();
     if (!wakeup) return wakeup.error();
     auto& registry = detail::LoopbackNames::instance();
-    const std::lock_guard locked(registry.mutex);
-    std::erase_if(registry.names, [](const auto& entry) { return entry.second.expired(); });
-    auto& claimed = registry.names[std::string(name)];
-    if (!claimed.expired()) return Errc::name_taken;
-    auto server = std::make_shared<detail::LoopbackName>();
+    const detail::Lock locked(registry.mutex);
+    if (registry.find(name)) return Errc::name_taken;
+    auto server = detail::Shared<detail::LoopbackName>::make();
     server->wakeup = std::move(*wakeup);
-    claimed = server;
+    registry.claims.push({std::string(name), server});
     return Server(std::move(server));
   }
 
   static Result<Connector> look_up(std::string_view name) {
     if (auto checked = detail::check_name(name); !checked) return checked.error();
     auto& registry = detail::LoopbackNames::instance();
-    const std::lock_guard locked(registry.mutex);
-    const auto found = registry.names.find(name);
-    if (found == registry.names.end()) return Errc::not_found;
-    auto server = found->second.lock();
+    const detail::Lock locked(registry.mutex);
+    auto server = registry.find(name);
     if (!server) return Errc::not_found;
     return Connector(std::move(server));
   }

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/framing/frame_reader.hpp"
 #include "strait/framing/frame_stream.hpp"
@@ -384,7 +385,7 @@ class BasicZmqTransport {
   }
 
   auto writer() {
-    return [this](std::span<const os::GatheredPart> parts) { return link_.write(parts); };
+    return [this](detail::Slice<const os::GatheredPart> parts) { return link_.write(parts); };
   }
 
   detail::ZmqLink link_;

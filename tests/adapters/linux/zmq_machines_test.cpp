@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <iostream>
+#include <map>
 #include <string>
 
 #include "adapters/zmq_links.hpp"

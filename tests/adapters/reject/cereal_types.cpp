@@ -4,6 +4,8 @@
 // expect: strait: this listener takes none of the channel's message types.
 #include <strait/serializers/cereal.hpp>
 
+#include <memory>
+
 #include <cereal/types/memory.hpp>
 
 #include "adapters/reject/use.hpp"

@@ -6,6 +6,7 @@
 #include <strait/serializers/trivial.hpp>
 #include <strait/transports/mach.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>

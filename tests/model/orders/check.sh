@@ -11,11 +11,12 @@ trap 'rm -rf "$directory"' EXIT
 
 # The header with the model's atomics, as text: it is the code itself that runs.
 modelled() {
-  sed -E -e 's|#include <atomic>|#include "model.hpp"|' -e '/"strait\/os\/futex.hpp"/d' \
+  sed -E -e 's|#include "strait/base/atomic.hpp"|#include "model.hpp"|' \
+    -e '/"strait\/os\/futex.hpp"/d' \
     -e '/^static_assert\(offsetof/,/;$/d' \
-    -e 's/return std::atomic_ref<std::uint64_t>\(.*$/return model::word_at(at);/' \
-    -e 's/std::atomic_ref<std::uint64_t>/model::Atomic<std::uint64_t>\&/' \
-    -e 's/std::atomic</model::Atomic</g' -e 's/std::memory_order_/rl::mo_/g' \
+    -e '/^using strait::detail::/d' \
+    -e 's/return \*reinterpret_cast<Atomic<.*$/return model::word_at(at);/' \
+    -e 's/\<Atomic</model::Atomic</g' -e 's/MemoryOrder::/rl::mo_/g' \
     -e 's/os::futex/model::futex/'
 }
 
@@ -43,16 +44,16 @@ fi
 failed=0
 weaker() { [[ $1 == acq_rel ]] && echo acquire release || echo relaxed; }
 while IFS=: read -r line text; do
-  order=$(sed -E 's/.*memory_order_([a-z_]+).*/\1/' <<<"$text")
+  order=$(sed -E 's/.*MemoryOrder::([a-z_]+).*/\1/' <<<"$text")
   for weak in $(weaker "$order"); do
     name="line $line, $order made $weak"
     if runs "${name// /_}" "$@" \
-      < <(sed -E "${line}s/memory_order_$order/memory_order_$weak/" "$source"); then
+      < <(sed -E "${line}s/MemoryOrder::$order/MemoryOrder::$weak/" "$source"); then
       echo "$name: not found"
       failed=1
     else
       echo "$name: $(grep -aoE '^[A-Z ]+ \(' "$directory/${name// /_}/output" | head -n 1)found)"
     fi
   done
-done < <(grep -nE 'memory_order_(acquire|release|acq_rel)' "$source")
+done < <(grep -nE 'MemoryOrder::(acquire|release|acq_rel)' "$source")
 exit "$failed"

@@ -5,12 +5,15 @@
 #include <cstring>
 #include <span>
 
+#include "strait/base/slice.hpp"
 #include "strait/mach/darwin/abi.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
 
 namespace strait::darwin_mach {
+
+using strait::detail::Slice;
 
 /// `msgh_id` of all that strait sends: "strt", far from the kernel's own numbers.
 inline constexpr std::int32_t message_id = 0x7374'7274;
@@ -216,7 +219,7 @@ inline PortDescriptor copy_of_right(PortName name) {
 
 /// One with rights, of which there must be some and not too many, and which stay the caller's.
 inline std::size_t lay_out_rights(std::byte* message, PortName to, MessageHeader header,
-                                  std::span<const PortName> rights) {
+                                  Slice<const PortName> rights) {
   write_at(message, sizeof(Header), Body{static_cast<std::uint32_t>(rights.size())});
   std::size_t at = sizeof(Header) + sizeof(Body);
   for (const PortName right : rights) {

@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <system_error>
 #include <utility>
 
 #include "strait/base/deadline.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/mach/darwin/receive_buffer.hpp"
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_right.hpp"
@@ -20,6 +20,8 @@
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {
+
+using strait::detail::Slice;
 
 inline PeerCredentials credentials_of(const AuditToken& sender) {
   return {sender.user(), sender.group(), sender.process()};
@@ -109,7 +111,7 @@ class ReceiveRight {
   ///
   /// Errors: `malformed` if there are not so many, or one is no file but another port, or an object
   /// of the kernel's; `rights_lost` without room for them.
-  Result<void> take_descriptors(std::span<os::UnseenDescriptor> out) {
+  Result<void> take_descriptors(Slice<os::UnseenDescriptor> out) {
     const auto rights = std::move(arrived_rights_);
     if (rights.names().size() != out.size()) return Errc::malformed;
     for (std::size_t i = 0; i != out.size(); ++i) {

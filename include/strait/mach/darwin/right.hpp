@@ -6,11 +6,14 @@
 #include <span>
 #include <utility>
 
+#include "strait/base/slice.hpp"
 #include "strait/mach/darwin/message.hpp"
 #include "strait/os/posix/owner_process.hpp"
 #include "strait/result.hpp"
 
 namespace strait::darwin_mach {
+
+using strait::detail::Slice;
 
 // A forked process is another task and has no right of its parent's: there the names are free, or
 // stand for rights of its own, so that copies of what is here leave them alone.
@@ -60,7 +63,7 @@ class OwnedSends {
 
   /// As many as one message has at the most.
   void push(PortName name) noexcept { names_[size_++] = name; }
-  std::span<const PortName> names() const noexcept { return {names_.data(), size_}; }
+  Slice<const PortName> names() const noexcept { return {names_.data(), size_}; }
   /// The only one; none if there are none or several, which are all given back.
   OwnedSend<Traps> take_only() noexcept {
     if (size_ != 1) clear();

@@ -10,6 +10,7 @@
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/mach/darwin/receive_buffer.hpp"
 #include "strait/mach/darwin/region.hpp"
 #include "strait/mach/darwin/send_possible_request.hpp"
@@ -19,6 +20,8 @@
 #include "strait/os/posix/error.hpp"
 
 namespace strait::darwin_mach {
+
+using strait::detail::Slice;
 
 /// No message of ours has a larger body: the kernel copies it into memory that it can't page out.
 inline constexpr std::size_t max_body_bytes = std::size_t{64} << 10;
@@ -117,7 +120,7 @@ class SendRight {
   ///
   /// Errors: as `stage`; those of the descriptors.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
-                    std::span<const int> descriptors) {
+                    Slice<const int> descriptors) {
     header.bytes = static_cast<std::uint32_t>(body.size());
     const auto room = reserve_at(body_behind_rights(descriptors.size()), body.size());
     if (!room) return room.error();

@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "strait/base/chrono.hpp"
+#include "strait/base/object_bytes.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/mach/linux/descriptors_under_way.hpp"
 #include "strait/mach/linux/region.hpp"
 #include "strait/mach/linux/ring_memory.hpp"
@@ -21,6 +23,8 @@
 #include "strait/rights/right_list.hpp"
 
 namespace strait::linux_mach {
+
+using strait::detail::Slice;
 
 /// A lane carries messages one way: bytes through a ring in shared memory; descriptors, doorbells
 /// and the end of either side through a socket pair. The receiver makes it and hands the sending
@@ -131,7 +135,7 @@ class SendRight {
   /// Errors: `would_block`, also when too many descriptors are under way, here or in all that this
   /// user has sent; `peer_closed`; those of `sendmsg`.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
-                    std::span<const int> descriptors, std::size_t region_bytes = 0) {
+                    Slice<const int> descriptors, std::size_t region_bytes = 0) {
     header.bytes = static_cast<std::uint32_t>(body.size());
     header.descriptors = static_cast<std::uint8_t>(descriptors.size());
     const auto room = reserve(body.size());
@@ -141,7 +145,8 @@ class SendRight {
       return Errc::would_block;
     }
     // The descriptors first: a reader that sees the record finds them.
-    const auto sent = os::send_packet(end_.socket.get(), {&doorbell, 1}, descriptors);
+    const auto sent =
+        os::send_packet(end_.socket.get(), strait::detail::object_bytes(doorbell), descriptors);
     if (!sent) {
       if (sent.error() == Errc::would_block) blocked_by_ = Blocked::by_socket;
       if (sent.error() != os::system_error(ETOOMANYREFS)) return sent;
@@ -302,7 +307,7 @@ class ReceiveRight {
   /// The descriptors that came with a record.
   ///
   /// Errors: `malformed` if there are fewer; `rights_lost` if this process had no room for them.
-  Result<void> take_descriptors(std::span<os::UnseenDescriptor> wanted) {
+  Result<void> take_descriptors(Slice<os::UnseenDescriptor> wanted) {
     for (int i = 0; descriptors_.size() < wanted.size(); ++i) {
       // They were sent before the record, so either they are here or there are none.
       if (i == max_packets || !take_packet()) return ended_ ? ended_ : Errc::malformed;

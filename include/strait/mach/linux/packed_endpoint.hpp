@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <system_error>
 #include <utility>
 
 #include "strait/base/object_bytes.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/mach/linux/lane.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/linux/shared_memory_file.hpp"
@@ -19,6 +19,8 @@
 #include "strait/rights/right_list.hpp"
 
 namespace strait::linux_mach {
+
+using strait::detail::Slice;
 
 /// The two ports of a link that came from another process; and of a message that had come in part a
 /// sealed file of its bytes, and all its rights.
@@ -66,13 +68,13 @@ inline Result<os::Descriptor> pack(ReceiveRight& in, const SendRight& out,
   const PackedEndpointLabel label{PackedEndpointLabel::own_magic, in.position(), out.position(),
                                   begun ? 1u : 0u, static_cast<std::uint32_t>(rights.size())};
   auto put = os::send_packet(way_in, strait::detail::object_bytes(label),
-                             std::span<const int>(contents).first(4 + label.begun));
+                             Slice<const int>(contents).first(4 + label.begun));
   std::array<int, os::max_descriptors> some;
   std::size_t count = 0;
   const auto add = [&](int descriptor) {
     some[count++] = descriptor;
     if (count == some.size() && put) {
-      put = os::send_packet(way_in, {&doorbell, 1}, some);
+      put = os::send_packet(way_in, strait::detail::object_bytes(doorbell), some);
       count = 0;
     }
   };
@@ -80,7 +82,8 @@ inline Result<os::Descriptor> pack(ReceiveRight& in, const SendRight& out,
   const os::DescriptorQueue& unread = in.descriptors();
   for (std::size_t i = 0; i != unread.size() && put; ++i) add(unread.at(i));
   if (put && count != 0) {
-    put = os::send_packet(way_in, {&doorbell, 1}, std::span<const int>(some).first(count));
+    put = os::send_packet(way_in, strait::detail::object_bytes(doorbell),
+                          Slice<const int>(some).first(count));
   }
   if (!put) return put.error();
   return std::move((*packed)[1]);

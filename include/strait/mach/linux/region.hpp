@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstddef>
 #include <span>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/os/linux/shared_memory_file.hpp"
 #include "strait/os/linux/written_pages.hpp"
 #include "strait/os/posix/mapping.hpp"
@@ -28,19 +28,19 @@ class OpenFileShare {
     return *this;
   }
   ~OpenFileShare() {
-    if (held_) open_files().fetch_sub(1, std::memory_order_relaxed);
+    if (held_) open_files().fetch_sub(1, detail::MemoryOrder::relaxed);
   }
 
   /// False when there are as many as there may be.
   bool acquire() {
-    held_ = open_files().fetch_add(1, std::memory_order_relaxed) < max_files;
-    if (!held_) open_files().fetch_sub(1, std::memory_order_relaxed);
+    held_ = open_files().fetch_add(1, detail::MemoryOrder::relaxed) < max_files;
+    if (!held_) open_files().fetch_sub(1, detail::MemoryOrder::relaxed);
     return held_;
   }
 
  private:
-  static std::atomic<int>& open_files() {
-    static constinit std::atomic<int> count = 0;
+  static detail::Atomic<int>& open_files() {
+    static constinit detail::Atomic<int> count = 0;
     return count;
   }
 

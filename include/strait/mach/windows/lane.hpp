@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "strait/base/deadline.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/ring.hpp"
 #include "strait/mach/windows/ring_memory.hpp"
@@ -25,6 +26,8 @@
 #include "strait/rights/windows/handle_transfer.hpp"
 
 namespace strait::windows_mach {
+
+using strait::detail::Slice;
 
 /// What both lanes of a link have in common: an event of each side, which the other one sets, and a
 /// pipe, over which nothing comes any more but its end. That is when the peer closes it, or dies,
@@ -112,7 +115,7 @@ class SendRight {
   ///
   /// Errors: as `reserve`; the system's.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
-                    std::span<const NativeHandle> handles) {
+                    Slice<const NativeHandle> handles) {
     // The system is asked, as it is for every handle elsewhere: what is sent now is not lost.
     if (gone() || !os::is_whole(wire_->pipe.get())) return Errc::peer_closed;
     const auto numbers = handles_.numbers_of(handles);
@@ -198,7 +201,7 @@ class ReceiveRight {
   /// The handles that came with the record that was popped last, all of them.
   ///
   /// Errors: as `HandleReceiver::take`.
-  Result<void> take_descriptors(std::span<os::UnseenDescriptor> handles) {
+  Result<void> take_descriptors(Slice<os::UnseenDescriptor> handles) {
     const std::size_t count = handles_.numbers_for(handles.size());
     return handles_.take(std::span(numbers_).first(count), handles);
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 
@@ -18,8 +17,8 @@ inline constexpr std::uint32_t ulock_shared = 3;
 
 /// Sleeps while `word`, in memory that processes share, is `expected`, and no longer than `limit`.
 /// May end early. Whatever the other side does to the word, that is all it can do to this one.
-inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                       std::chrono::nanoseconds limit) {
+template <class Word>
+void futex_wait(Word& word, std::uint32_t expected, std::chrono::nanoseconds limit) {
   constexpr std::int64_t longest = std::numeric_limits<std::uint32_t>::max();
   const std::int64_t us = limit.count() / 1000 + 1;  // 0 would be for ever
   __ulock_wait(ulock_shared, &word, expected,
@@ -27,6 +26,9 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }
 
 /// Wakes the thread that sleeps on `word`.
-inline void futex_wake(std::atomic<std::uint32_t>& word) { __ulock_wake(ulock_shared, &word, 0); }
+template <class Word>
+void futex_wake(Word& word) {
+  __ulock_wake(ulock_shared, &word, 0);
+}
 
 }  // namespace strait::os

@@ -7,12 +7,12 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <utility>
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/darwin/kqueue.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/error.hpp"
@@ -77,7 +77,7 @@ class WaitSet {
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
   /// What is left out comes in a later call. The set's own signal is none of them; an
   /// `interrupt` is taken in.
-  Result<std::size_t> ready(std::span<int> ready) {
+  Result<std::size_t> ready(detail::Slice<int> ready) {
     struct kevent events[64];
     const timespec now{};
     const int wanted = static_cast<int>(strait::detail::min(ready.size(), 64));

@@ -11,10 +11,10 @@ namespace strait::os {
 /// it; of any other one only that it is gone.
 inline ProcessEnd look_at_end(const PeerCredentials& process) {
   if (process.pid <= 0) return {};
-  if (const auto end = look_at_child(process.pid); end && *end) {
-    const bool killed = (*end)->signal != 0;
+  if (const auto end = look_at_child(process.pid); end && end->ended) {
+    const bool killed = end->signal != 0;
     return {killed ? ProcessEnd::How::killed : ProcessEnd::How::exited,
-            killed ? (*end)->signal : (*end)->code};
+            killed ? end->signal : end->code};
   }
   return {has_ended(process.pid) ? ProcessEnd::How::gone : ProcessEnd::How::none, 0};
 }

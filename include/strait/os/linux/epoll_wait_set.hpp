@@ -11,10 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <span>
 
 #include "strait/base/deadline.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/linux/poll_wait.hpp"
 #include "strait/os/posix/descriptor.hpp"
@@ -60,7 +60,7 @@ class WaitSet {
   /// Fills `ready` with members that are ready, without waiting, and returns how many there are.
   /// What is left out comes in a later call. The set's own signal is none of them; an
   /// `interrupt` is taken in.
-  Result<std::size_t> ready(std::span<int> ready) const {
+  Result<std::size_t> ready(detail::Slice<int> ready) const {
     std::array<epoll_event, 64> events;
     const int wanted = static_cast<int>(strait::detail::min(ready.size(), events.size()));
     std::size_t found = 0;

@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include "strait/base/chrono.hpp"
 
@@ -22,8 +21,8 @@ using FutexTime = std::int64_t;
 
 /// Sleeps while `word`, in memory that processes share, is `expected`, and no longer than `limit`.
 /// May end early. Whatever the other side does to the word, that is all it can do to this one.
-inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                       std::chrono::nanoseconds limit) {
+template <class Word>
+void futex_wait(Word& word, std::uint32_t expected, std::chrono::nanoseconds limit) {
   constexpr std::int64_t second = 1'000'000'000;
   const FutexTime left[] = {static_cast<FutexTime>(limit.count() / second),
                             static_cast<FutexTime>(limit.count() % second)};
@@ -31,7 +30,8 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }
 
 /// Wakes the thread that sleeps on `word`.
-inline void futex_wake(std::atomic<std::uint32_t>& word) {
+template <class Word>
+void futex_wake(Word& word) {
   ::syscall(futex_call, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "strait/base/slice.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/os/posix/mapping.hpp"
@@ -33,7 +34,7 @@ class PageMap {
   }
 
   /// Reads the entries of as many pages, from the one at `address` on.
-  bool read(std::uintptr_t address, std::span<std::uint64_t> entries) const {
+  bool read(std::uintptr_t address, detail::Slice<std::uint64_t> entries) const {
     const auto offset = static_cast<off_t>(address / os::page_size() * sizeof(std::uint64_t));
     const ssize_t got = os::retry(
         [&] { return ::pread(file_.get(), entries.data(), entries.size_bytes(), offset); });

@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/result.hpp"
@@ -59,7 +59,7 @@ class ActivatedSocket {
       if (!name.empty() && its != name) continue;
       const std::uint64_t bit = std::uint64_t{1} << i;
       // Relaxed: nothing is read on account of it.
-      if ((taken_.fetch_or(bit, std::memory_order_relaxed) & bit) != 0) continue;
+      if ((taken_.fetch_or(bit, detail::MemoryOrder::relaxed) & bit) != 0) continue;
       return adopt(first_descriptor + i);
     }
     return Errc::not_found;
@@ -121,7 +121,7 @@ class ActivatedSocket {
   }
 
   /// A bit for each socket: its number may be another file's later.
-  static inline std::atomic<std::uint64_t> taken_{0};
+  static inline detail::Atomic<std::uint64_t> taken_{0};
 
   os::Descriptor socket_;
 };

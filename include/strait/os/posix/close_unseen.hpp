@@ -5,15 +5,15 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <span>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/signals_blocked.hpp"
 
@@ -35,13 +35,13 @@ class BackgroundCloser {
   /// That of this process: a forked copy has none of its parent's threads. A null pointer when
   /// there is no memory.
   static BackgroundCloser* instance() {
-    static std::atomic<BackgroundCloser*> current = nullptr;
-    BackgroundCloser* found = current.load(std::memory_order_acquire);
+    static detail::Atomic<BackgroundCloser*> current = nullptr;
+    BackgroundCloser* found = current.load(detail::MemoryOrder::acquire);
     if (found != nullptr && found->process_ == ::getpid()) return found;
     auto* fresh = new (std::nothrow) BackgroundCloser;
     if (fresh == nullptr) return nullptr;
     // Lost to another thread, or kept as long as the process: threads may look at it to the end.
-    if (current.compare_exchange_strong(found, fresh, std::memory_order_acq_rel)) return fresh;
+    if (current.compare_exchange_strong(found, fresh, detail::MemoryOrder::acq_rel)) return fresh;
     delete fresh;
     return found;
   }
@@ -53,7 +53,7 @@ class BackgroundCloser {
 
   /// Returns after a moment at the most. When nothing hinders them, the descriptors are closed by
   /// then. Without memory to remember one, it is closed here and now.
-  void close(std::span<const int> descriptors) {
+  void close(detail::Slice<const int> descriptors) {
     std::uint64_t last = 0;
     bool idle = false;
     {
@@ -160,7 +160,7 @@ inline bool closes_at_once(int fd) {
 }
 
 /// Closes descriptors that came from a peer and that nothing is known of. Blocking: never.
-inline void close_unseen(std::span<int> descriptors) {
+inline void close_unseen(detail::Slice<int> descriptors) {
   bool others = false;
   for (std::size_t i = 0; i != descriptors.size(); ++i) {
     if (descriptors[i] < 0) continue;

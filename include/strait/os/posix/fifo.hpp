@@ -5,12 +5,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/posix/descriptor.hpp"
 #include "strait/os/posix/error.hpp"
@@ -54,7 +55,7 @@ inline Result<Descriptor> open_fifo(int directory, const char* name, FifoEnd end
 }
 
 /// What the FIFOs of this process hold more than they were made for.
-inline std::atomic<std::size_t> grown_fifo_bytes = 0;
+inline detail::Atomic<std::size_t> grown_fifo_bytes = 0;
 
 /// What they may: a quarter of what the system lets all pipes of a user hold. Beyond the whole,
 /// every new pipe of that user, in any program, holds 8 KiB.
@@ -87,7 +88,7 @@ class FifoGrowth {
 #if defined(F_SETPIPE_SZ)
     constexpr std::size_t grown = 1 << 20;
     if (bytes_ != 0 || refused_) return false;
-    if (grown_fifo_bytes.load(std::memory_order_relaxed) + grown > max_grown_fifo_bytes()) {
+    if (grown_fifo_bytes.load(detail::MemoryOrder::relaxed) + grown > max_grown_fifo_bytes()) {
       return false;  // until another channel ends
     }
     const int before = ::fcntl(fifo.get(), F_GETPIPE_SZ);
@@ -95,7 +96,7 @@ class FifoGrowth {
     if (refused_) return false;
     bytes_ = grown - static_cast<std::size_t>(before);
     // A counter of its own: no other memory is published with it.
-    const std::size_t others = grown_fifo_bytes.fetch_add(bytes_, std::memory_order_relaxed);
+    const std::size_t others = grown_fifo_bytes.fetch_add(bytes_, detail::MemoryOrder::relaxed);
     if (others + bytes_ <= max_grown_fifo_bytes()) {
       if (::fcntl(fifo.get(), F_SETPIPE_SZ, static_cast<int>(grown)) > 0) {
         if (new_pipe_holds(before)) return true;
@@ -120,7 +121,7 @@ class FifoGrowth {
 #endif
 
   void give_back() {
-    grown_fifo_bytes.fetch_sub(std::exchange(bytes_, 0), std::memory_order_relaxed);
+    grown_fifo_bytes.fetch_sub(std::exchange(bytes_, 0), detail::MemoryOrder::relaxed);
   }
 
   std::size_t bytes_ = 0;
@@ -142,7 +143,7 @@ inline Result<std::size_t> read_some(const Descriptor& from, std::span<std::byte
 /// Writes what there is room for and returns how much that was.
 ///
 /// Errors: those of `writev`; that there is no room is none.
-inline Result<std::size_t> write_some(const Descriptor& to, std::span<const iovec> parts) {
+inline Result<std::size_t> write_parts(const Descriptor& to, detail::Slice<const iovec> parts) {
   const ssize_t written =
       retry([&] { return ::writev(to.get(), parts.data(), static_cast<int>(parts.size())); });
   if (written >= 0) return static_cast<std::size_t>(written);

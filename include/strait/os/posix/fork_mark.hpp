@@ -3,10 +3,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
+
+#include "strait/base/atomic.hpp"
 
 namespace strait::os {
 
@@ -20,27 +21,27 @@ class ForkMark {
   static std::uint32_t mark() noexcept {
     const auto& page = wiped_page();
     if (page == nullptr) return static_cast<std::uint32_t>(::getpid());
-    std::uint32_t found = page->load(std::memory_order_relaxed);
+    std::uint32_t found = page->load(detail::MemoryOrder::relaxed);
     if (found == 0) {
       found = static_cast<std::uint32_t>(::getpid());
-      page->store(found, std::memory_order_relaxed);
+      page->store(found, detail::MemoryOrder::relaxed);
     }
     return found;
   }
 
-  static std::atomic<std::uint32_t>* const& wiped_page() noexcept {
-    static std::atomic<std::uint32_t>* const page = make();
+  static detail::Atomic<std::uint32_t>* const& wiped_page() noexcept {
+    static detail::Atomic<std::uint32_t>* const page = make();
     return page;
   }
 
-  static std::atomic<std::uint32_t>* make() noexcept {
+  static detail::Atomic<std::uint32_t>* make() noexcept {
 #if defined(MADV_WIPEONFORK)
     const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     void* memory =
         ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
     if (::madvise(memory, size, MADV_WIPEONFORK) == 0) {
-      return ::new (memory) std::atomic<std::uint32_t>(0);
+      return ::new (memory) detail::Atomic<std::uint32_t>(0);
     }
     ::munmap(memory, size);
 #endif

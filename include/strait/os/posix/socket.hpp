@@ -12,6 +12,7 @@
 #include <span>
 #include <utility>
 
+#include "strait/base/slice.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/posix/close_unseen.hpp"
 #include "strait/os/posix/descriptor.hpp"
@@ -55,7 +56,7 @@ class DescriptorQueue {
     while (size_ > size) {
       closing[count++] = descriptors_[(first_ + --size_) % capacity].release();
     }
-    close_unseen(std::span<int>(closing).first(count));
+    close_unseen(detail::Slice<int>(closing).first(count));
   }
 
  private:
@@ -76,7 +77,7 @@ class DescriptorQueue {
 /// Errors: `would_block` when the socket is full; `peer_closed`; those of `sendmsg`, among them
 /// that this user has too many descriptors under way (`ETOOMANYREFS`).
 inline Result<std::size_t> send_parts(int socket, const iovec* parts, std::size_t part_count,
-                                      std::span<const int> descriptors = {}) {
+                                      detail::Slice<const int> descriptors = {}) {
   if (descriptors.size() > max_descriptors) return system_error(EINVAL);
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * max_descriptors)];
   msghdr message{};
@@ -106,14 +107,14 @@ inline Result<std::size_t> send_parts(int socket, const iovec* parts, std::size_
     default: return last_error();
   }
 }
-inline Result<std::size_t> send_parts(int socket, std::span<const iovec> parts,
-                                      std::span<const int> descriptors = {}) {
+inline Result<std::size_t> send_parts(int socket, detail::Slice<const iovec> parts,
+                                      detail::Slice<const int> descriptors = {}) {
   return send_parts(socket, parts.data(), parts.size(), descriptors);
 }
 
 /// As `send_parts`, one packet, whole or not at all.
 inline Result<void> send_packet(int socket, std::span<const std::byte> bytes,
-                                std::span<const int> descriptors = {}) {
+                                detail::Slice<const int> descriptors = {}) {
   const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
   const auto sent = send_parts(socket, &part, 1, descriptors);
   return sent ? Result<void>() : sent.error();
@@ -210,7 +211,7 @@ inline ssize_t receive_plain(int socket, std::span<std::byte> bytes) {
   const auto received = receive_message(
       socket, bytes, 0, [&](int fd) { unwanted[count++] = adopt_received(fd).release(); });
   if (count != 0) [[unlikely]]
-    close_unseen(std::span<int>(unwanted).first(count));
+    close_unseen(detail::Slice<int>(unwanted).first(count));
   return received.bytes;
 }
 

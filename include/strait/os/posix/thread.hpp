@@ -2,9 +2,9 @@
 
 #include <pthread.h>
 
-#include <memory>
 #include <utility>
 
+#include "strait/base/owner.hpp"
 #include "strait/os/posix/error.hpp"
 #include "strait/os/posix/signals_blocked.hpp"
 #include "strait/result.hpp"
@@ -27,16 +27,16 @@ class Thread {
   pthread_t thread_{};
 };
 
-/// Starts a thread that calls `body->run()`, and keeps `body` until then. No signal is handled on
+/// Starts a thread that calls `body->run()`, and keeps `body`, a pointer of shared ownership, until
+/// then. No signal is handled on
 /// it: they are all for the threads of the program's own.
 ///
 /// Errors: those of `pthread_create`.
 template <class Body>
-Result<Thread> start_thread(std::shared_ptr<Body> body) {
-  auto kept = std::make_unique<std::shared_ptr<Body>>(std::move(body));
+Result<Thread> start_thread(Body body) {
+  detail::Owner<Body> kept(new Body(std::move(body)));
   const auto enter = [](void* argument) -> void* {
-    const std::unique_ptr<std::shared_ptr<Body>> owned(
-        static_cast<std::shared_ptr<Body>*>(argument));
+    const detail::Owner<Body> owned(static_cast<Body*>(argument));
     (*owned)->run();
     return nullptr;
   };

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 
+#include "strait/base/slice.hpp"
 #include "strait/os/windows/descriptor.hpp"
 
 namespace strait::windows {
@@ -12,7 +12,7 @@ namespace strait::windows {
 inline void close_unseen(HANDLE handle) {
   if (handle != nullptr) ::CloseHandle(handle);
 }
-inline void close_unseen(std::span<HANDLE> handles) {
+inline void close_unseen(detail::Slice<HANDLE> handles) {
   for (const HANDLE handle : handles) close_unseen(handle);
 }
 

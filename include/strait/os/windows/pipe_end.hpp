@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/event_wait.hpp"
@@ -164,7 +165,7 @@ class PipeEnd {
   /// It counts when it is through, in a later call, which has to begin with the same bytes.
   ///
   /// Errors: `peer_closed`; the system's.
-  Result<std::size_t> write(std::span<const GatheredPart> parts) {
+  Result<std::size_t> write(detail::Slice<const GatheredPart> parts) {
     if (out_ == nullptr) return Errc::peer_closed;
     if (!out_->started) {
       out_->size = 0;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <memory>
 #include <utility>
 
+#include "strait/base/owner.hpp"
 #include "strait/os/windows/error.hpp"
 #include "strait/result.hpp"
 
@@ -28,20 +28,20 @@ class Thread {
   HANDLE handle_ = nullptr;
 };
 
-/// Starts a thread that calls `body->run()`, and keeps `body` until then.
+/// Starts a thread that calls `body->run()`, and keeps `body`, a pointer of shared ownership, until
+/// then.
 ///
 /// Errors: those of `CreateThread`.
 template <class Body>
-Result<Thread> start_thread(std::shared_ptr<Body> body) {
+Result<Thread> start_thread(Body body) {
   struct Enter {
     static DWORD WINAPI run(void* argument) {
-      const std::unique_ptr<std::shared_ptr<Body>> owned(
-          static_cast<std::shared_ptr<Body>*>(argument));
+      const detail::Owner<Body> owned(static_cast<Body*>(argument));
       (*owned)->run();
       return 0;
     }
   };
-  auto kept = std::make_unique<std::shared_ptr<Body>>(std::move(body));
+  detail::Owner<Body> kept(new Body(std::move(body)));
   DWORD id = 0;
   const HANDLE thread = ::CreateThread(nullptr, 0, &Enter::run, kept.get(), 0, &id);
   if (thread == nullptr) return last_error();

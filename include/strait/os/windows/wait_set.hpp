@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <new>
 #include <ratio>
-#include <span>
 #include <utility>
 
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/windows/event_wait.hpp"
 #include "strait/os/windows/owner_process.hpp"
@@ -86,7 +86,7 @@ class WaitSet {
   /// Fills `ready` with members that are set, without waiting, and returns how many there are.
   /// What is left out comes in a later call. The set's own signal is none of them; an
   /// `interrupt` is taken in.
-  Result<std::size_t> ready(std::span<NativeHandle> ready) {
+  Result<std::size_t> ready(detail::Slice<NativeHandle> ready) {
     state_->interrupted.store(false, std::memory_order_relaxed);
     return look(ready);
   }
@@ -222,7 +222,7 @@ class WaitSet {
 
   /// Has the event show what is set now, and gives that. What comes meanwhile sets it after this
   /// has reset it.
-  std::size_t look(std::span<NativeHandle> ready) {
+  std::size_t look(detail::Slice<NativeHandle> ready) {
     ::ResetEvent(event());
     std::size_t found = 0;
     Member** last_found = nullptr;

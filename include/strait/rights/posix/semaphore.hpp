@@ -1,10 +1,10 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include "strait/base/atomic.hpp"
 #include "strait/base/chrono.hpp"
 #include "strait/base/deadline.hpp"
 #include "strait/os/futex.hpp"
@@ -42,7 +42,7 @@ class Semaphore {
     std::uint32_t count = words_->count.load();
     // Each turn another thread got on, unless a process scribbles.
     for (int turn = 0; turn != 1000 && count != 0; ++turn) {
-      if (words_->count.compare_exchange_weak(count, count - 1)) return {};
+      if (words_->count.compare_exchange_strong(count, count - 1)) return {};
     }
     return Errc::would_block;
   }
@@ -91,9 +91,9 @@ class Semaphore {
 
  private:
   struct Words {
-    std::atomic<std::uint32_t> count;
+    detail::Atomic<std::uint32_t> count;
     /// At least as many as sleep; one that was killed in its sleep stays counted.
-    std::atomic<std::uint32_t> sleepers;
+    detail::Atomic<std::uint32_t> sleepers;
   };
 
   Semaphore(SharedMemory memory, Mapped<Words> words)

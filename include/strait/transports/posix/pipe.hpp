@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "strait/base/channel_name.hpp"
+#include "strait/base/object_bytes.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/framing/frame_reader.hpp"
 #include "strait/framing/frame_stream.hpp"
@@ -98,9 +100,8 @@ class BasicPipeTransport {
         // rest.
         if (++reads > max_reads) return {};
         if (line_size_ == line_.size()) line_size_ = 0;
-        const auto got =
-            os::read_some(pending_clients_.listening(),
-                          std::as_writable_bytes(std::span(line_).subspan(line_size_)));
+        const auto got = os::read_some(pending_clients_.listening(),
+                                       detail::writable_object_bytes(line_).subspan(line_size_));
         if (!got) return got.error() == Errc::would_block ? Result<void>() : got.error();
         line_size_ += *got;
       }
@@ -180,7 +181,7 @@ class BasicPipeTransport {
       std::memcpy(line.data(), pair.stem().data(), pair.stem().size());
       line.back() = '\n';
       const os::GatheredPart part[] = {{line.data(), line.size()}};
-      const auto written = os::write_some(hello_, part);
+      const auto written = os::write_parts(hello_, part);
       if (!written) return written.error();
       return *written == 0 ? Errc::would_block : Result<void>();
     }
@@ -308,16 +309,16 @@ class BasicPipeTransport {
     return [&](std::span<std::byte> room) { return os::read_some(from, room); };
   }
   static auto writing(const os::Descriptor& to) {
-    return [&](std::span<const os::GatheredPart> parts) {
-      if (parts.size() != 1) return os::write_some(to, parts);
-      return os::write_some(
-          to, std::span(static_cast<const std::byte*>(parts[0].iov_base), parts[0].iov_len));
+    return [&](detail::Slice<const os::GatheredPart> parts) {
+      if (parts.size() != 1) return os::write_parts(to, parts);
+      return os::write_some(to,
+                            {static_cast<const std::byte*>(parts[0].iov_base), parts[0].iov_len});
     };
   }
 
   /// As `writing(out_)`. What does not fit shows load, and only under load is a FIFO large.
   auto writing_growing() {
-    return [this](std::span<const os::GatheredPart> parts) {
+    return [this](detail::Slice<const os::GatheredPart> parts) {
       auto written = writing(out_)(parts);
       if (!written) return written;
       std::size_t due = 0;

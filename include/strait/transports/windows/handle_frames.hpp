@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/os/gathered.hpp"
 #include "strait/os/native_handle.hpp"
@@ -25,13 +26,13 @@ class HandleFrameWriter {
  public:
   HandleFrameWriter(os::PipeEnd& to, os::HandleSender& handles) : to_(to), handles_(handles) {}
 
-  Result<std::size_t> operator()(std::span<const os::GatheredPart> parts) const {
+  Result<std::size_t> operator()(Slice<const os::GatheredPart> parts) const {
     return to_.write(parts);
   }
 
   /// With the first `count` of the rights, which are those of the first frame in `parts`. How many
   /// bytes of the parts were written.
-  Result<std::size_t> operator()(std::span<const os::GatheredPart> parts, const RightList& rights,
+  Result<std::size_t> operator()(Slice<const os::GatheredPart> parts, const RightList& rights,
                                  std::size_t count) const {
     std::array<NativeHandle, max_rights> handles;
     std::size_t known = 0;
@@ -47,7 +48,7 @@ class HandleFrameWriter {
     for (const os::GatheredPart& part : parts.first((min)(parts.size(), max_parts))) {
       all[used++] = part;
     }
-    auto written = to_.write(std::span<const os::GatheredPart>(all).first(used));
+    auto written = to_.write(Slice<const os::GatheredPart>(all).first(used));
     // What tells of the rights is so short that it goes in one piece with what comes behind.
     if (written && *written != 0) *written -= sizeof header + header.bytes;
     return written;

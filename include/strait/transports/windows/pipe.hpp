@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "strait/base/deadline.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/framing/frame_queue.hpp"
 #include "strait/framing/frame_reader.hpp"
 #include "strait/framing/frame_stream.hpp"
@@ -231,7 +232,7 @@ class BasicPipeTransport {
     return [&](std::span<std::byte> room) { return from.read(room); };
   }
   static auto writing(os::PipeEnd& to) {
-    return [&](std::span<const os::GatheredPart> parts) { return to.write(parts); };
+    return [&](detail::Slice<const os::GatheredPart> parts) { return to.write(parts); };
   }
 
   os::PipeEnd end_;

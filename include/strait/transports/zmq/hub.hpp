@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "strait/base/slice.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/fork_mark.hpp"
@@ -184,7 +185,7 @@ class ZmqHub final : public ZmqServed, public std::enable_shared_from_this<ZmqHu
   /// Sends as much of the stream as there is credit for, and says how much that was.
   ///
   /// Errors: why the link has ended; `not_enough_memory`, and nothing was sent.
-  Result<std::size_t> write(State& link, std::span<const os::GatheredPart> parts) {
+  Result<std::size_t> write(State& link, Slice<const os::GatheredPart> parts) {
     // A link that only sends takes in here what gives room.
     if (link.credit < zmq_min_cost) pump(&link);
     if (link.ended) return link.ended;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/posix/gathered.hpp"
 #include "strait/peer.hpp"
@@ -60,7 +61,7 @@ class ZmqLink {
     return state_->ended ? state_->ended : make_error_code(Errc::empty);
   }
 
-  Result<std::size_t> write(std::span<const os::GatheredPart> parts) {
+  Result<std::size_t> write(Slice<const os::GatheredPart> parts) {
     if (gone()) return Errc::closed;
     const auto locked = hub_->lock();
     return hub_->write(*state_, parts);

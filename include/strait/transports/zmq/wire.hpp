@@ -6,6 +6,7 @@
 #include <span>
 
 #include "strait/base/min_max.hpp"
+#include "strait/base/slice.hpp"
 #include "strait/os/posix/gathered.hpp"
 
 namespace strait::detail {
@@ -55,7 +56,7 @@ inline constexpr int zmq_queue_limit = 4 * static_cast<int>(zmq_credit / zmq_min
 /// Gathered parts, read as one.
 class GatheredReader {
  public:
-  explicit GatheredReader(std::span<const os::GatheredPart> parts) : parts_(parts) {
+  explicit GatheredReader(Slice<const os::GatheredPart> parts) : parts_(parts) {
     for (const auto& part : parts) left_ += part.iov_len;
   }
 
@@ -64,7 +65,7 @@ class GatheredReader {
   void read(std::span<std::byte> room) {
     left_ -= room.size();
     while (!room.empty()) {
-      const auto& part = parts_.front();
+      const auto& part = parts_[0];
       const std::size_t size = (min)(room.size(), part.iov_len - offset_);
       if (size != 0) {
         std::memcpy(room.data(), static_cast<const std::byte*>(part.iov_base) + offset_, size);
@@ -79,7 +80,7 @@ class GatheredReader {
   }
 
  private:
-  std::span<const os::GatheredPart> parts_;
+  Slice<const os::GatheredPart> parts_;
   std::size_t offset_ = 0;
   std::size_t left_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <strait/transports/mach.hpp>
 
 #include <array>
+#include <atomic>
 #include <fstream>
 #include <functional>
 #include <set>

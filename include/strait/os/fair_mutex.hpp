@@ -1,8 +1,8 @@
 #pragma once
 
-#include <mutex>
+#include "strait/os/mutex.hpp"
 
-namespace strait::detail {
+namespace strait::os {
 
 /// A mutex for a thread that has it most of the time, over and over again, and others that need it
 /// now and then. A plain mutex is had again by the thread that has just let it go long before a
@@ -16,7 +16,7 @@ class FairMutex {
   }
   /// Behind those that wait already.
   void lock_in_turn() {
-    const std::lock_guard turn(turn_);
+    const detail::Lock turn(turn_);
     mutex_.lock();
   }
   /// For the thread that has it: lets those that wait go first.
@@ -26,10 +26,12 @@ class FairMutex {
   }
   bool try_lock() { return mutex_.try_lock(); }
   void unlock() { mutex_.unlock(); }
+  /// For the thread that has it: until another one notifies. May return early.
+  void wait(Condition& condition) { condition.wait(mutex_); }
 
  private:
-  std::mutex mutex_;
-  std::mutex turn_;  // of the one that gets the mutex next
+  Mutex mutex_;
+  Mutex turn_;  // of the one that gets the mutex next
 };
 
-}  // namespace strait::detail
+}  // namespace strait::os

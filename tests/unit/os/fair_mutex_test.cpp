@@ -1,4 +1,4 @@
-#include <strait/base/fair_mutex.hpp>
+#include <strait/os/fair_mutex.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 
 #include "support/catch.hpp"
 
-using strait::detail::FairMutex;
+using strait::os::FairMutex;
 
 TEST_CASE("who waits for a mutex has it before the thread that always has it", "[fair_mutex]") {
   for (const bool yields : {false, true}) {
