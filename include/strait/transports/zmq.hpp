@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -155,7 +156,8 @@ class BasicZmqTransport {
   class Connector {
    public:
     Result<BasicZmqTransport> hello(std::span<const std::byte> bytes) && {
-      auto hub = make_hub(name_, detail::ZmqHub::Role::client);
+      // The channel says when its server has taken too long.
+      auto hub = make_hub(name_, detail::ZmqHub::Role::client, no_handshake_limit);
       if (!hub) return hub.error();
       if (auto configured = configure((*hub)->socket()); !configured) return configured.error();
       constexpr int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
@@ -210,7 +212,7 @@ class BasicZmqTransport {
   /// CURVE, and for `Plaintext` past this machine; the system's.
   static Result<Server> listen(const ZmqName& name, detail::AcceptLimits limits,
                                const Token& token) {
-    auto hub = make_hub(name, detail::ZmqHub::Role::server);
+    auto hub = make_hub(name, detail::ZmqHub::Role::server, handshake_limit(limits));
     if (!hub) return hub.error();
     auto& socket = (*hub)->socket();
     if (encrypts(name)) {
@@ -352,8 +354,19 @@ class BasicZmqTransport {
     }
   }
 
+  /// What libzmq takes for none.
+  static constexpr int no_handshake_limit = 0;
+  /// How many milliseconds libzmq gives a client's connection until it can say Hello. No less than
+  /// five seconds, whatever the channel's limit: many may be at it at once.
+  static int handshake_limit(const detail::AcceptLimits& limits) {
+    constexpr std::chrono::milliseconds min{5000};
+    constexpr std::chrono::milliseconds max{(std::numeric_limits<int>::max)()};
+    return static_cast<int>(std::clamp(limits.timeout, min, max).count());
+  }
+
   static Result<std::shared_ptr<detail::ZmqHub>> make_hub(const ZmqName& name,
-                                                          detail::ZmqHub::Role role) {
+                                                          detail::ZmqHub::Role role,
+                                                          int handshake_limit) {
     if (auto checked = check(name); !checked) return checked.error();
     auto context = detail::ZmqContext::get();
     if (!context) return context.error();
@@ -369,7 +382,7 @@ class BasicZmqTransport {
         {ZMQ_RCVHWM, detail::zmq_queue_limit},
         {ZMQ_BACKLOG, 1024},
         {ZMQ_IPV6, 1},
-        {ZMQ_HANDSHAKE_IVL, 5000},
+        {ZMQ_HANDSHAKE_IVL, handshake_limit},
         {ZMQ_HEARTBEAT_IVL, silence / 3},
         {ZMQ_HEARTBEAT_TIMEOUT, silence - silence / 3},
     };
