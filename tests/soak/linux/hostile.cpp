@@ -422,8 +422,8 @@ TEMPLATE_TEST_CASE("honest clients are served beside hostile ones", "[soak][host
   short_lived.clear();
 
   // The ends of clients that were in the middle of something take the server some seconds, and more
-  // where a sanitizer and other tests share its core.
-  for (const auto end = Clock::now() + (soak::sanitized ? 90s : 20s);
+  // where other programs share its core.
+  for (const auto end = Clock::now() + 90s;
        descriptors_of(server) != descriptors && Clock::now() < end;) {
     static_cast<void>(server.wait(50ms));
   }
