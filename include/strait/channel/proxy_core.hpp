@@ -298,7 +298,9 @@ class ProxyCore {
   void step(Interests& interests, Deadline& until) {
     if (closing_) {
       const auto flushed = channel_.flush(std::chrono::milliseconds{0});
-      if (flushed || flushed.error() != Errc::timed_out || linger_.passed()) {
+      // All is on its way also when there would be no room for more.
+      const bool unsent = channel_.has_unsent();
+      if (!unsent || flushed.error() != Errc::timed_out || linger_.passed()) {
         return end(make_error_code(Errc::closed));
       }
       until = linger_;

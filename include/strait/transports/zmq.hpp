@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -157,7 +156,7 @@ class BasicZmqTransport {
    public:
     Result<BasicZmqTransport> hello(std::span<const std::byte> bytes) && {
       // The channel says when its server has taken too long.
-      auto hub = make_hub(name_, detail::ZmqHub::Role::client, no_handshake_limit);
+      auto hub = make_hub(name_, detail::ZmqHub::Role::client, detail::zmq_no_limit);
       if (!hub) return hub.error();
       if (auto configured = configure((*hub)->socket()); !configured) return configured.error();
       constexpr int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
@@ -212,7 +211,8 @@ class BasicZmqTransport {
   /// CURVE, and for `Plaintext` past this machine; the system's.
   static Result<Server> listen(const ZmqName& name, detail::AcceptLimits limits,
                                const Token& token) {
-    auto hub = make_hub(name, detail::ZmqHub::Role::server, handshake_limit(limits));
+    auto hub =
+        make_hub(name, detail::ZmqHub::Role::server, detail::zmq_handshake_limit(limits.timeout));
     if (!hub) return hub.error();
     auto& socket = (*hub)->socket();
     if (encrypts(name)) {
@@ -352,16 +352,6 @@ class BasicZmqTransport {
       case EPROTONOSUPPORT: return make_error_code(Errc::invalid_name);
       default: return detail::zmq_failure();
     }
-  }
-
-  /// What libzmq takes for none.
-  static constexpr int no_handshake_limit = 0;
-  /// How many milliseconds libzmq gives a client's connection until it can say Hello. No less than
-  /// five seconds, whatever the channel's limit: many may be at it at once.
-  static int handshake_limit(const detail::AcceptLimits& limits) {
-    constexpr std::chrono::milliseconds min{5000};
-    constexpr std::chrono::milliseconds max{(std::numeric_limits<int>::max)()};
-    return static_cast<int>(std::clamp(limits.timeout, min, max).count());
   }
 
   static Result<std::shared_ptr<detail::ZmqHub>> make_hub(const ZmqName& name,
