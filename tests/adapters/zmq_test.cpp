@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <thread>
@@ -422,6 +423,14 @@ TEST_CASE("200 clients are served, each by itself, and come and go", "[zmq][acce
     static_cast<void>(server.poll(listener));
     return ended == many / 2;
   }));
+}
+
+TEST_CASE("libzmq gives a handshake as long as the channel, and some seconds at least", "[zmq]") {
+  using strait::detail::zmq_handshake_limit;
+  CHECK(zmq_handshake_limit(0ms) == 5000);
+  CHECK(zmq_handshake_limit(5001ms) == 5001);
+  CHECK(zmq_handshake_limit(1h) == 3'600'000);
+  CHECK(zmq_handshake_limit(10'000h) == std::numeric_limits<int>::max());
 }
 
 TEST_CASE("a million messages arrive, in order and once", "[zmq][slow]") {
