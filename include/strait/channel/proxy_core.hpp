@@ -298,9 +298,7 @@ class ProxyCore {
   void step(Interests& interests, Deadline& until) {
     if (closing_) {
       const auto flushed = channel_.flush(std::chrono::milliseconds{0});
-      // All is on its way also when there would be no room for more.
-      const bool unsent = channel_.has_unsent();
-      if (!unsent || flushed.error() != Errc::timed_out || linger_.passed()) {
+      if (flushed || flushed.error() != Errc::timed_out || linger_.passed()) {
         return end(make_error_code(Errc::closed));
       }
       until = linger_;
@@ -318,6 +316,9 @@ class ProxyCore {
       // The channel's descriptor would tell of messages, too, for which there is no room.
       interests.in = channel_.await_room();
     }
+    // Nothing wakes this when what comes before has sent the last of it, nor, with all on its way,
+    // when there is room for a message that was refused.
+    if (closing_ && !channel_.has_unsent()) end(make_error_code(Errc::closed));
   }
 
   Result<void> handle_batch() {
