@@ -307,7 +307,6 @@ class Channel {
   ObserverT& observer() noexcept { return core_.observer(); }
 
   // For the library's own parts.
-
   /// Sends what was serialized and checked already.
   template <class Message, class Payload>
   Result<void> send_payload(const Payload& payload) {
@@ -342,6 +341,7 @@ class Channel {
   }
   detail::Deadline handshake_deadline() const { return core_.handshake_deadline(); }
   Interest await_room() { return core_.await_room(); }
+  bool has_unsent() const { return core_.has_unsent(); }
   /// Has `native_handle` become ready at this time, too.
   void wake_by(detail::Deadline deadline) { core_.wake_by(deadline); }
 

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <thread>
@@ -381,22 +382,25 @@ TEST_CASE("a forked process's copy ends nothing and sends nothing", "[zmq][fork]
 
 TEST_CASE("200 clients are served, each by itself, and come and go", "[zmq][acceptor]") {
   const auto token = new_token();
-  using Server = strait::Acceptor<ZmqCountLink>;
+  // So many handshakes may take a busy machine longer than a channel waits for one.
+  using Link = strait::Channel<strait::ZmqTransport, strait::TrivialSerializer<Count>,
+                               strait::ChannelOptions{.handshake_timeout_ms = 60'000}>;
+  using Server = strait::Acceptor<Link>;
   auto serving = serve_zmq<Server>({}, token);
   auto& server = serving.server;
   const std::string& endpoint = serving.endpoint;
   std::size_t ended = 0;
   struct Listener {
     std::size_t& ended;
-    void operator()(ZmqCountLink& client, const Count& count) {
+    void operator()(Link& client, const Count& count) {
       client.send(Count{count.value + 1}).value();
     }
-    void on_closed(ZmqCountLink&, std::error_code why) { ended += why == Errc::peer_closed; }
+    void on_closed(Link&, std::error_code why) { ended += why == Errc::peer_closed; }
   } listener{ended};
   constexpr std::size_t many = 200;
-  std::vector<ZmqCountLink> clients;
+  std::vector<Link> clients;
   for (std::size_t i = 0; i != many; ++i) {
-    clients.push_back(ZmqCountLink::connect(endpoint, token).value());
+    clients.push_back(Link::connect(endpoint, token).value());
     REQUIRE(clients.back().send(Count{1000 * i}));
   }
   std::vector<std::uint64_t> heard(many);
@@ -419,6 +423,14 @@ TEST_CASE("200 clients are served, each by itself, and come and go", "[zmq][acce
     static_cast<void>(server.poll(listener));
     return ended == many / 2;
   }));
+}
+
+TEST_CASE("libzmq gives a handshake as long as the channel, and some seconds at least", "[zmq]") {
+  using strait::detail::zmq_handshake_limit;
+  CHECK(zmq_handshake_limit(0ms) == 5000);
+  CHECK(zmq_handshake_limit(5001ms) == 5001);
+  CHECK(zmq_handshake_limit(1h) == 3'600'000);
+  CHECK(zmq_handshake_limit(10'000h) == std::numeric_limits<int>::max());
 }
 
 TEST_CASE("a million messages arrive, in order and once", "[zmq][slow]") {

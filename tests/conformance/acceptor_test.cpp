@@ -20,7 +20,7 @@ using namespace strait_test;
 namespace {
 
 template <class T>
-using ManyLink = RawLink<T, strait::ChannelOptions{.handshake_timeout_ms = 100}, SharedRefusals>;
+using ManyLink = RawLink<T, strait::ChannelOptions{}, SharedRefusals>;
 
 /// Sends back what it gets and keeps account of who is there.
 template <class Link>

@@ -81,8 +81,9 @@ struct KeepingListener {
 
 template <class T>
 using Link = RawLink<T, strait::ChannelOptions{.max_queued_bytes = 256 << 10}>;
+/// On a busy machine it may take its thread more than a second to send what it had taken.
 template <class T>
-using Proxy = strait::ChannelProxy<Link<T>>;
+using Proxy = strait::ChannelProxy<Link<T>, strait::ProxyOptions{.linger_ms = 60'000}>;
 
 /// A proxy and at the other end a plain channel, which the test's thread polls.
 template <class T>

@@ -80,8 +80,10 @@ TEMPLATE_TEST_CASE("a message of 256 MiB arrives unchanged, and one more byte is
     received = bytes.size();
     same = same_bytes(bytes, message);
   };
-  REQUIRE(
-      pump_until(pair.server, compare, pair.client, pair.at_client, [&] { return received != 0; }));
+  // Encrypted, it takes a busy machine longer than any other one.
+  for (int times = 0; received == 0 && times != 5; ++times) {
+    pump_until(pair.server, compare, pair.client, pair.at_client, [&] { return received != 0; });
+  }
   CHECK(received == 256ul << 20);
   CHECK(same);
 }

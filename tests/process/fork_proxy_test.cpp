@@ -72,7 +72,7 @@ template <class T>
 int run_global_proxy() {
   const auto rendezvous = Rendezvous::take_over();
   static ForkAccount account;
-  auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, 10s).value();
+  auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough).value();
   global_proxy<T>.emplace(
       strait::ChannelProxy<ProcessLink<T>>::start(std::move(link), ForkListener{&account}).value());
   Fork exits([] { std::exit(0); });

@@ -87,7 +87,7 @@ const ChildRole daemon_role("fork.daemon", [](const ChildArguments& arguments) {
 /// Asks the server at a name for an answer.
 template <class T>
 bool is_answered(const Rendezvous& rendezvous) {
-  auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, 20s);
+  auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
   if (!link) {
     UNSCOPED_INFO("connect: " << link.error().message());
     return false;

@@ -87,8 +87,9 @@ const ChildRole stranger_role("launch.stranger", [](const ChildArguments& argume
 });
 
 /// Is given anything but what a parent gives, and says what it makes of it.
-const ChildRole misled_role("launch.misled", [](const ChildArguments&) {
-  const auto link = strait::connect_to_parent<ProcessLink<Pipe>>(200ms);
+const ChildRole misled_role("launch.misled", [](const ChildArguments& arguments) {
+  const milliseconds limit(std::stoi(arguments.at(0)));
+  const auto link = strait::connect_to_parent<ProcessLink<Pipe>>(limit);
   child::write_line(link.error().message());
   return link.has_value() ? 1 : 0;
 });
@@ -293,8 +294,8 @@ TEST_CASE("a parent without standard input can launch", "[process][launch]") {
 }
 
 TEST_CASE("a process that was not launched is told so", "[process][launch]") {
-  const auto answer_to = [](auto act) {
-    auto child = Child::spawn("launch.misled");
+  const auto answer_to = [](auto act, milliseconds limit = default_timeout) {
+    auto child = Child::spawn("launch.misled", {std::to_string(limit.count())});
     act(child);
     const auto line = child.read_line();
     CHECK(child.wait().success());
@@ -302,8 +303,8 @@ TEST_CASE("a process that was not launched is told so", "[process][launch]") {
   };
   const auto message = [](Errc error) { return make_error_code(error).message(); };
   const std::string hex = new_token().to_hex();
-  const auto line_for = [&](const std::string& line) {
-    return answer_to([&](Child& child) { CHECK(child.write_line(line)); });
+  const auto line_for = [&](const std::string& line, milliseconds limit = default_timeout) {
+    return answer_to([&](Child& child) { CHECK(child.write_line(line)); }, limit);
   };
   CHECK(line_for("") == message(Errc::malformed));
   CHECK(line_for("hello") == message(Errc::malformed));
@@ -313,9 +314,9 @@ TEST_CASE("a process that was not launched is told so", "[process][launch]") {
   CHECK(line_for(std::string(1000, 'x')) == message(Errc::malformed));
   CHECK(line_for("name\nname " + hex) == message(Errc::malformed));
   CHECK(line_for("/ " + hex) == message(Errc::invalid_name));
-  CHECK(line_for("name-of-nobody " + hex) == message(Errc::not_found));
+  CHECK(line_for("name-of-nobody " + hex, 3s) == message(Errc::not_found));
   // A way that this transport does not know.
   CHECK(line_for(". " + hex) == message(Errc::malformed));
   CHECK(answer_to([](Child& child) { child.close_stdin(); }) == message(Errc::peer_closed));
-  CHECK(answer_to([](Child&) {}) == message(Errc::handshake_timeout));
+  CHECK(answer_to([](Child&) {}, 200ms) == message(Errc::handshake_timeout));
 }

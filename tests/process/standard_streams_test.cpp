@@ -145,14 +145,14 @@ const ChildRole printing_role("streams.printing", [](const ChildArguments& argum
       []<class T> {
         const auto rendezvous = Rendezvous::take_over();
         const ClosedStreams closed;
-        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, 10s);
+        auto link = ProcessLink<T>::connect(rendezvous.name, rendezvous.token, long_enough);
         if (!link) return 1;
         for (std::uint64_t i = 0; i != 5; ++i) {
           if (!link->send(pattern(100, i))) return 2;
           std::printf("a line that was left in\n");
           std::fflush(stdout);
           std::fprintf(stderr, "a warning\n");
-          if (!link->flush(10s)) return 3;
+          if (!link->flush(long_enough)) return 3;
         }
         Inbox inbox;
         return wait_until_error(*link, inbox) == Errc::peer_closed ? 0 : 4;

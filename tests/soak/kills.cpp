@@ -144,7 +144,7 @@ const ChildRole talker_role("kills.talker", [](const ChildArguments& arguments) 
         using Link = SoakLink<T>;
         auto link = arguments.at(1) == "listen"
                         ? Link::listen(rendezvous.name, rendezvous.token)
-                        : Link::connect(rendezvous.name, rendezvous.token, 20s);
+                        : Link::connect(rendezvous.name, rendezvous.token, long_enough);
         // The server may have been killed by now.
         if (!link && link.error() == Errc::refused) return 0;
         child::require(link.has_value(), link ? "" : link.error().message());
@@ -246,7 +246,7 @@ class Round {
 
   /// Waits for the end.
   std::error_code hear(const Pump& pump) {
-    for (const auto limit = Clock::now() + 20s; Clock::now() < limit;) {
+    for (const auto limit = Clock::now() + long_enough; Clock::now() < limit;) {
       if (const auto end = pump(20ms)) {
         heard_ = Clock::now();
         return end;
@@ -283,7 +283,7 @@ class Round {
     if (!plan_.early) {
       const bool few = plan_.load == Load::large || plan_.load == Load::ends;
       const std::uint64_t some = random_() % (few ? 4 : 40);
-      for (const auto end = Clock::now() + 20s; talk.received() < 1 + some;) {
+      for (const auto end = Clock::now() + long_enough; talk.received() < 1 + some;) {
         require(Clock::now() < end, "no messages");
         const auto ended = pump(1ms);
         require(!ended, "too soon: " + ended.message());
@@ -406,13 +406,14 @@ class Round {
       return std::error_code();
     };
     const auto pump_until = [&](auto done, const char* what) {
-      for (const auto end = Clock::now() + 20s; !done(); static_cast<void>(pump(1ms))) {
+      for (const auto end = Clock::now() + long_enough; !done(); static_cast<void>(pump(1ms))) {
         require(Clock::now() < end, what);
         require(!clients.first().ended, "the other client is served");
       }
     };
     Child bystander = talker("connect", Load::small, plan_.seed + 1, plan_.seed + 2);
-    for (const auto end = Clock::now() + 20s; clients.all.empty(); static_cast<void>(pump(1ms))) {
+    for (const auto end = Clock::now() + long_enough; clients.all.empty();
+         static_cast<void>(pump(1ms))) {
       require(Clock::now() < end, "a first client");
     }
     {
@@ -470,7 +471,7 @@ class Round {
       return end;
     };
     if (!plan_.early) {
-      for (const auto end = Clock::now() + 20s;
+      for (const auto end = Clock::now() + long_enough;
            to_bystander.waiting_connect() || to_victim.waiting_connect();) {
         require(Clock::now() < end, "connected");
         static_cast<void>(pump(1ms));
@@ -485,11 +486,11 @@ class Round {
       if (!to_victim.wait(deaf, 1ms)) heard_ = Clock::now();
     }
     to_victim.close();
-    for (const auto end = Clock::now() + 20s; to_bystander.waiting_connect();) {
+    for (const auto end = Clock::now() + long_enough; to_bystander.waiting_connect();) {
       require(Clock::now() < end, "connected");
       static_cast<void>(to_bystander.wait(deaf, 1ms));
     }
-    require(to_bystander.flush(20s).has_value(), "given away");
+    require(to_bystander.flush(long_enough).has_value(), "given away");
     heard_ = time_in(bystander.read_line(), "heard");
     const auto why = bystander.read_line();
     require(why == make_error_code(Errc::peer_closed).message(), why.value_or("nothing"));

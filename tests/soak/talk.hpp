@@ -103,7 +103,7 @@ class Talk {
   /// After the peer's end: whether all that is left of it is as it should be.
   bool finish() {
     while (!kept_.empty()) drop_kept();
-    for (const auto end = Clock::now() + 20s; !lent_.empty() && Clock::now() < end;) {
+    for (const auto end = Clock::now() + long_enough; !lent_.empty() && Clock::now() < end;) {
       look_at_lent_ends(10ms);
     }
     if (!lent_.empty()) complain("an end that does not hear that its peer has died", lent_.size());

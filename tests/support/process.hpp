@@ -36,7 +36,7 @@ namespace strait_test {
 
 using std::chrono::milliseconds;
 
-inline constexpr milliseconds default_timeout{20'000};
+inline constexpr milliseconds default_timeout{40'000};
 
 #ifndef SIGKILL  // Windows has no signals: `Child::kill` ends a process there, whatever the number
 inline constexpr int SIGKILL = 9;

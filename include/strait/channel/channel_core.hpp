@@ -98,6 +98,7 @@ class ChannelCore {
   }
 
   std::size_t queued_bytes() const { return outbox_.bytes(link_ ? &*link_ : nullptr); }
+  bool has_unsent() const { return !outbox_.empty(); }
 
   /// As `Channel::into_right`.
   Result<Right> into_right() {

@@ -314,6 +314,9 @@ class ProxyCore {
       // The channel's descriptor would tell of messages, too, for which there is no room.
       interests.in = channel_.await_room();
     }
+    // Nothing wakes this when what comes before has sent the last of it, nor, with all on its way,
+    // when there is room for a message that was refused.
+    if (closing_ && !channel_.has_unsent()) end(make_error_code(Errc::closed));
   }
 
   Result<void> handle_batch() {

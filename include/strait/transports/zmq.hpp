@@ -156,7 +156,8 @@ class BasicZmqTransport {
   class Connector {
    public:
     Result<BasicZmqTransport> hello(std::span<const std::byte> bytes) && {
-      auto hub = make_hub(name_, detail::ZmqHub::Role::client);
+      // The channel says when its server has taken too long.
+      auto hub = make_hub(name_, detail::ZmqHub::Role::client, detail::zmq_no_limit);
       if (!hub) return hub.error();
       if (auto configured = configure((*hub)->socket()); !configured) return configured.error();
       constexpr int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
@@ -211,7 +212,8 @@ class BasicZmqTransport {
   /// CURVE, and for `Plaintext` past this machine; the system's.
   static Result<Server> listen(const ZmqName& name, detail::AcceptLimits limits,
                                const Token& token) {
-    auto hub = make_hub(name, detail::ZmqHub::Role::server);
+    auto hub =
+        make_hub(name, detail::ZmqHub::Role::server, detail::zmq_handshake_limit(limits.timeout));
     if (!hub) return hub.error();
     auto& socket = (*hub)->socket();
     if (encrypts(name)) {
@@ -354,7 +356,8 @@ class BasicZmqTransport {
   }
 
   static Result<std::shared_ptr<detail::ZmqHub>> make_hub(const ZmqName& name,
-                                                          detail::ZmqHub::Role role) {
+                                                          detail::ZmqHub::Role role,
+                                                          int handshake_limit) {
     if (auto checked = check(name); !checked) return checked.error();
     auto context = detail::ZmqContext::get();
     if (!context) return context.error();
@@ -370,7 +373,7 @@ class BasicZmqTransport {
         {ZMQ_RCVHWM, detail::zmq_queue_limit},
         {ZMQ_BACKLOG, 1024},
         {ZMQ_IPV6, 1},
-        {ZMQ_HANDSHAKE_IVL, 5000},
+        {ZMQ_HANDSHAKE_IVL, handshake_limit},
         {ZMQ_HEARTBEAT_IVL, silence / 3},
         {ZMQ_HEARTBEAT_TIMEOUT, silence - silence / 3},
     };

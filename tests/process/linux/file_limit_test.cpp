@@ -45,7 +45,7 @@ const ChildRole pair_role("limit.pair", [](const ChildArguments&) {
 const ChildRole client_role("limit.client", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   limit_files(512 << 10);
-  auto link = ProcessLink<Mach>::connect(rendezvous.name, rendezvous.token, 10s);
+  auto link = ProcessLink<Mach>::connect(rendezvous.name, rendezvous.token, long_enough);
   return link && link->send(pattern(100)) ? 0 : code_of(link);
 });
 
@@ -66,7 +66,7 @@ const ChildRole sender_role("limit.sender", [](const ChildArguments& arguments) 
       arguments.at(0),
       []<class T> {
         const auto rendezvous = Rendezvous::take_over();
-        auto link = RawLink<T>::connect(rendezvous.name, rendezvous.token, 10s).value();
+        auto link = RawLink<T>::connect(rendezvous.name, rendezvous.token, long_enough).value();
         Inbox inbox;
         if (!wait_while(link, inbox, [&] { return link.waiting_connect(); })) return 1;
         limit_files(4096);

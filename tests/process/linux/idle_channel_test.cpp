@@ -81,7 +81,7 @@ const ChildRole clients_of_many("idle_channel.clients", [](const ChildArguments&
     // By polling: a channel that sleeps in `wait` has a descriptor more, to be stopped by.
     child::require(repeat_until([&] { return link.poll(answer).value() == 1; }), "heard");
   }
-  child::read_line(long_enough);
+  child::read_line(1h);
   return 0;
 });
 

@@ -57,7 +57,7 @@ struct Note {
 template <class T>
 Link<T> client_of(const Rendezvous& rendezvous) {
   for (;;) {
-    auto link = Link<T>::connect(rendezvous.name, rendezvous.token, 20s);
+    auto link = Link<T>::connect(rendezvous.name, rendezvous.token, long_enough);
     if (link) return std::move(*link);
   }
 }
@@ -141,7 +141,7 @@ const ChildRole honest_role("soak.honest", [](const ChildArguments& arguments) {
           for (std::size_t i = 0; i != clients.size(); ++i) {
             Client& client = clients[i];
             if (client.waiting) {
-              child::require(Clock::now() - client.moment < 20s, "an answer within 20 s");
+              child::require(Clock::now() - client.moment < long_enough, "an answer in time");
             }
             if (ready[i + 1].revents == 0) continue;
             const auto polled = client.link.poll([&](View bytes) {
@@ -172,7 +172,7 @@ const ChildRole newcomer_role("soak.newcomer", [](const ChildArguments& argument
         std::size_t kept_out = 0;
         for (pollfd told{STDIN_FILENO, POLLIN, 0}; told.revents == 0; ::poll(&told, 1, 200)) {
           const auto start = Clock::now();
-          auto link = Link<T>::connect(rendezvous.name, rendezvous.token, 20s);
+          auto link = Link<T>::connect(rendezvous.name, rendezvous.token, long_enough);
           if (!link) {
             ++kept_out;
             continue;
@@ -422,8 +422,8 @@ TEMPLATE_TEST_CASE("honest clients are served beside hostile ones", "[soak][host
   short_lived.clear();
 
   // The ends of clients that were in the middle of something take the server some seconds, and more
-  // where a sanitizer and other tests share its core.
-  for (const auto end = Clock::now() + (soak::sanitized ? 90s : 20s);
+  // where other programs share its core.
+  for (const auto end = Clock::now() + 90s;
        descriptors_of(server) != descriptors && Clock::now() < end;) {
     static_cast<void>(server.wait(50ms));
   }

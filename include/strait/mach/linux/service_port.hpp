@@ -16,6 +16,8 @@
 #include <utility>
 
 #include "strait/base/channel_name.hpp"
+#include "strait/base/chrono.hpp"
+#include "strait/base/deadline.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/pending_clients.hpp"
 #include "strait/mach/linux/lane.hpp"
@@ -298,9 +300,9 @@ class ServicePort {
   /// ever, and so can't be waited for: without the lock all goes on, but for the case that two
   /// servers take over one file at the same moment, when the later one gets the name.
   static void lock_soon(int fd, int how) {
-    for (int attempts = 1000; ::flock(fd, how | LOCK_NB) != 0 && attempts != 0; --attempts) {
-      ::sched_yield();
-    }
+    // A time, not a number of turns: on a busy machine each turn may take as long.
+    const auto patience = strait::detail::Deadline::after(std::chrono::milliseconds{50});
+    while (::flock(fd, how | LOCK_NB) != 0 && !patience.passed()) ::sched_yield();
   }
 
   /// A request has no descriptors, and where the kernel can it does not let any in.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,15 @@ namespace strait::detail {
 
 /// How long what was sent may take to leave this process after its link has been closed.
 inline constexpr std::chrono::milliseconds zmq_linger{1500};
+
+/// How many milliseconds libzmq gives a client's connection until it can say Hello. No less than
+/// five seconds, whatever the channel's limit: many may be at it at once.
+inline int zmq_handshake_limit(std::chrono::milliseconds limit) {
+  constexpr std::chrono::milliseconds min{5000};
+  constexpr std::chrono::milliseconds max{(std::numeric_limits<int>::max)()};
+  return static_cast<int>((limit < min ? min : limit > max ? max : limit).count());
+}
+inline constexpr int zmq_no_limit = 0;
 
 /// How often connections are looked at.
 inline constexpr std::chrono::milliseconds zmq_check_interval{200};
