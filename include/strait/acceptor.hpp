@@ -4,9 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
-#include <span>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -155,10 +152,16 @@ class Acceptor {
 
   /// Sends the same to each client, and returns how many have taken it. Another one's queue is
   /// full, or its channel is about to end. The message is serialized once, and what goes out of
-  /// line by copy-on-write becomes one region, which each client maps. Blocking: never.
+  /// line lies in one memory, which each client maps. Blocking: never.
   template <class Message>
   std::size_t send_all(const Message& message) {
     return fan_out_.send(*this, message);
+  }
+
+  /// A buffer for `send_all`, or for `send` over each channel: as `Channel::out_of_line_bytes`, but
+  /// what is lent is lent to all, who can't write it. While a client reads it, `writable` copies.
+  Result<OutOfLineBytes> out_of_line_bytes(std::size_t bytes) {
+    return fan_out_.make_buffer(*this, bytes);
   }
 
   /// The id of a client that is there, or that `on_closed` tells of.
@@ -328,7 +331,7 @@ class Acceptor {
       }
       if (!*client) continue;
       const PeerCredentials credentials = (*client)->credentials;
-      const auto admitted = admit(std::move(**client));
+      const auto admitted = add(ChannelT(std::move(**client), false, observer_));
       if (admitted) {
         handled += serve(*admitted, listener);
       } else {
@@ -336,10 +339,6 @@ class Acceptor {
       }
     }
     return handled;  // there may be more, which not every transport's name still shows
-  }
-
-  Result<typename Clients::iterator> admit(detail::Introduced<TransportT> client) {
-    return add(ChannelT(std::move(client), false, observer_));
   }
 
   Result<typename Clients::iterator> add(ChannelT channel) {
@@ -393,7 +392,7 @@ class Acceptor {
   bool closing_ = false;
   /// More may wait to be accepted than were.
   bool backlog_ = false;
-  detail::FanOut fan_out_;
+  detail::FanOut<ChannelT> fan_out_;
   [[no_unique_address]] ObserverT observer_;
 };
 

@@ -16,6 +16,8 @@
 #include "strait/mach/loan_state.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
+#include "strait/mach/shared_loans.hpp"
+#include "strait/mach/shared_segment.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/close_unseen.hpp"
 #include "strait/os/fork_mark.hpp"
@@ -143,7 +145,7 @@ class LoanSender {
     for (std::size_t i = 0; i != count_; ++i) {
       if (slots_[i].capacity == capacity && slots_[i].segment->try_lend()) return lend(i);
     }
-    if (count_ != max_segments && capacity <= max_bytes - bytes_) {
+    if (count_ != max_segments && capacity <= max_bytes - bytes_ - shared_.bytes()) {
       auto lease = LoanSegment::create(capacity, size);
       if (!lease) return lease;
       slots_[count_++] = {capacity, HeldSegment(LoanSegment::in(*lease)->share())};
@@ -157,11 +159,14 @@ class LoanSender {
   }
 
   /// As `RegionSender::send`. On success the loan is the receiver's if `moved`; without that the
-  /// bytes are copied.
+  /// bytes are copied, unless they lie in memory for many receivers.
   ///
   /// Errors: also `would_block` when there is nothing to copy them to.
   Result<void> send(SendRight& out, const MessageHeader& header, Lease& lease, std::size_t bytes,
                     bool moved) {
+    if (auto* shared = SharedSegment::in(lease)) {
+      return shared_.send(out, header, *shared, bytes, max_bytes - bytes_);
+    }
     auto* segment = LoanSegment::in(lease);
     const std::size_t slot = segment != nullptr && moved ? find(*segment) : count_;
     if (slot == count_) return Errc::unsupported;
@@ -176,19 +181,19 @@ class LoanSender {
     return send_slot(out, header, find(*LoanSegment::in(*lease)), *lease, payload.size());
   }
 
-  void evict_unused(SendRight&, const MessageHeader&) {}
+  void evict_unused(SendRight& out, const MessageHeader&) { shared_.evict_unused(out); }
   /// How many bytes the receiver has not given back.
   std::size_t bytes_out() const {
-    std::size_t bytes = 0;
+    std::size_t bytes = shared_.bytes_out();
     for (std::size_t i = 0; i != count_; ++i) {
       if (slots_[i].segment->is_out()) bytes += slots_[i].capacity;
     }
     return bytes;
   }
-  /// How many bytes the pool has, and so can be out at the most.
-  std::size_t pool_bytes() const { return bytes_; }
+  /// How many bytes the receiver has mapped, and so can be out at the most.
+  std::size_t pool_bytes() const { return bytes_ + shared_.bytes(); }
   /// Whether there are no segments.
-  bool empty() const { return count_ == 0; }
+  bool empty() const { return count_ == 0 && shared_.empty(); }
 
  private:
   struct Slot {
@@ -240,6 +245,7 @@ class LoanSender {
   std::array<Slot, max_segments> slots_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
+  SharedLoanSender<SendRight> shared_;
 };
 
 /// The borrowing side.
@@ -252,6 +258,7 @@ class LoanReceiver {
   Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OolReference& note) {
     using Place = OolReference::Place;
     const std::size_t bytes = static_cast<std::size_t>(note.bytes);
+    if (note.place > Place::cached) return shared_.take(in, message, note, max_bytes - bytes_);
     if (note.slot >= max_segments) return Errc::malformed;
     HeldSegment& slot = slots_[note.slot];
     if (note.place == Place::cached) {
@@ -262,18 +269,20 @@ class LoanReceiver {
     os::UnseenDescriptor file[1];
     if (auto taken = in.take_descriptors(file); !taken) return taken.error();
     if (!os::sealed_size(file[0].get(), os::seals_of_size)) return Errc::bad_region;
-    auto lease = LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_);
+    auto lease =
+        LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_ - shared_.bytes());
     if (!lease) return lease;
     slot = HeldSegment(LoanSegment::in(*lease)->share());
     bytes_ += slot->capacity();
     return lease;
   }
 
-  bool empty() const { return bytes_ == 0; }
+  bool empty() const { return bytes_ == 0 && shared_.empty(); }
 
  private:
   std::array<HeldSegment, max_segments> slots_;
   std::size_t bytes_ = 0;
+  SharedLoanReceiver<ReceiveRight> shared_;
 };
 
 }  // namespace strait::detail
