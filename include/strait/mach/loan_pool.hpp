@@ -141,7 +141,7 @@ class LoanSender {
   /// Errors: `would_block` when all is lent and the pool may not grow; the system's.
   Result<Lease> allocate(std::size_t size) {
     if (size > max_bytes) return Errc::would_block;
-    const std::size_t capacity = std::bit_ceil((max)(size, least_capacity));
+    const std::size_t capacity = capacity_for(size);
     for (std::size_t i = 0; i != count_; ++i) {
       if (slots_[i].capacity == capacity && slots_[i].segment->try_lend()) return lend(i);
     }
@@ -182,6 +182,10 @@ class LoanSender {
   }
 
   void evict_unused(SendRight& out, const MessageHeader&) { shared_.evict_unused(out); }
+  /// How much of the pool a message takes; itself if it is too large to be lent.
+  static std::size_t capacity_for(std::size_t bytes) {
+    return bytes > max_bytes ? bytes : std::bit_ceil((max)(bytes, least_capacity));
+  }
   /// How many bytes the receiver has not given back.
   std::size_t bytes_out() const {
     std::size_t bytes = shared_.bytes_out();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +24,7 @@ namespace strait::detail {
 class LoanReturns {
  public:
   /// How many segments a receiver has at the most.
-  static constexpr std::size_t places = 64;
+  static constexpr std::size_t places = 32;
 
   struct Release {
     void operator()(LoanReturns* returns) const noexcept { returns->release(); }
@@ -76,9 +77,12 @@ class LoanReturns {
   /// Whether the link has ended. Relaxed: all that hangs on it is memory that is used no more.
   bool is_closed() const { return closed_.load(std::memory_order_relaxed); }
 
-  LoanCount::SharedWord& at(std::size_t place) const {
-    return std::launder(reinterpret_cast<Place*>(mapping_.data()))[place].returned;
+  /// For the sender: see `LoanCount`.
+  bool is_back(std::size_t place, std::uint32_t number) {
+    return counts_[place].is_back(at(place), number);
   }
+  /// For the receiver.
+  void give_back(std::size_t place) { LoanCount::give_back(at(place)); }
 
  private:
   /// Each on a line of its own: several threads may read what came in different places.
@@ -87,6 +91,10 @@ class LoanReturns {
   };
   static constexpr std::size_t bytes = places * sizeof(Place);
 
+  LoanCount::SharedWord& at(std::size_t place) const {
+    return std::launder(reinterpret_cast<Place*>(mapping_.data()))[place].returned;
+  }
+
   void release() noexcept {
     // Release: what was done here was done before the mapping goes; acquire: for the thread that
     // unmaps it.
@@ -94,6 +102,7 @@ class LoanReturns {
   }
 
   os::Mapping mapping_;
+  std::array<LoanCount, places> counts_;
   std::atomic<std::uint32_t> references_ = 1;
   std::atomic<bool> closed_ = false;
 };

@@ -10,7 +10,6 @@
 #include <new>
 #include <utility>
 
-#include "strait/mach/loan_count.hpp"
 #include "strait/mach/loan_returns.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
@@ -60,7 +59,6 @@ class SharedLoanSender {
       place->segment = segment.keep();
       bytes_ += segment.capacity();
     }
-    place->is_out = true;
     place->used = ++sends_;
     segment.note_loan(*returns_.get(), note.slot, ++place->number);
     return {};
@@ -92,8 +90,6 @@ class SharedLoanSender {
     SharedSegment::Kept segment;
     /// Of the last loan here; it goes on with the next segment.
     std::uint32_t number = 0;
-    /// Not any more once that loan was seen to be back, whatever the receiver writes later.
-    mutable bool is_out = false;
     std::uint64_t used = 0;
   };
 
@@ -111,10 +107,7 @@ class SharedLoanSender {
   }
 
   bool is_out(const Place& place) const {
-    if (place.is_out && LoanCount::is_back(returns_->at(index(place)), place.number)) {
-      place.is_out = false;
-    }
-    return place.is_out;
+    return place.segment && !returns_->is_back(index(place), place.number);
   }
 
   Place* find(const SharedSegment& segment) {
@@ -219,7 +212,7 @@ class BorrowedSegment final : public Memory {
 
   /// The loan is over; not for the process that this one was forked from, which reads on.
   void drop() noexcept override {
-    if (process_.is_this_process()) LoanCount::give_back(returns_->at(place_));
+    if (process_.is_this_process()) returns_->give_back(place_);
     release();
   }
   void release() noexcept {

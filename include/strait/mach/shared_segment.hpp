@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "strait/base/min_max.hpp"
-#include "strait/mach/loan_count.hpp"
 #include "strait/mach/loan_returns.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/descriptor.hpp"
@@ -142,7 +141,7 @@ class SharedSegment final : public Memory {
   void drop_returned() {
     for (std::size_t i = loans_; i-- != 0;) {
       const Loan& loan = loans_of_[i];
-      if (!LoanCount::is_back(loan.returns->at(loan.place), loan.number)) continue;
+      if (!loan.returns->is_back(loan.place, loan.number)) continue;
       loans_of_[i] = std::move(loans_of_[loans_ - 1]);
       loans_of_[--loans_] = {};
     }
@@ -171,7 +170,8 @@ class SharedSegment final : public Memory {
 /// Threads: `allocate` on any; one that comes while another is at it gets none.
 class SharedPool {
  public:
-  static constexpr std::size_t max_segments = LoanReturns::places;
+  /// Twice as many as one receiver has at the most.
+  static constexpr std::size_t max_segments = 2 * LoanReturns::places;
 
   struct Close {
     void operator()(SharedPool* pool) const noexcept {
@@ -181,6 +181,8 @@ class SharedPool {
   };
   using Owned = Owner<SharedPool, Close>;
 
+  /// For messages to receivers of which each may have so many bytes, which is half of what the pool
+  /// may: one that gives nothing back leaves as much for the others.
   static Result<Owned> create(std::size_t max_bytes) {
     auto* pool = new (std::nothrow) SharedPool(max_bytes);
     if (pool == nullptr) return no_memory();
@@ -192,8 +194,8 @@ class SharedPool {
   /// under way on their links, of which each has its own bound, so that no receiver takes memory
   /// from the others.
   ///
-  /// Errors: `would_block` when the message is larger than the pool may be, or buffers that were not
-  /// sent take all of it; the system's.
+  /// Errors: `would_block` when the message is larger than a receiver may have, or buffers that were
+  /// not sent take all of it; the system's.
   Result<Lease> allocate(std::size_t bytes) {
     if (bytes > max_bytes_) return Errc::would_block;
     if (allocating_.test_and_set(std::memory_order_acquire)) return Errc::would_block;
@@ -237,7 +239,7 @@ class SharedPool {
         return slots_[i].segment->lend(bytes);
       }
     }
-    while (count_ == max_segments || capacity > max_bytes_ - bytes_) {
+    while (count_ == max_segments || capacity > 2 * max_bytes_ - bytes_) {
       if (!remove_one()) return Errc::would_block;
     }
     auto segment = SharedSegment::create(capacity, bytes, share());
