@@ -175,8 +175,8 @@ class FanOut {
     return taken;
   }
 
-  /// Whether `channel`, or the pool for all, has made a region of this size, for `write(std::byte*)` to fill; it was sent
-  /// then.
+  /// Whether `channel`, or the pool for all, has made a region of this size, for `write(std::byte*)`
+  /// to fill; it was sent then.
   template <class Message, class Write, class Channels>
   bool send_region(ChannelT& channel, std::uint16_t tag, std::size_t size, const Write& write,
                    Channels& channels, std::size_t& taken) {

@@ -62,7 +62,7 @@ class LinkSender {
   /// Whether so many bytes more stay within a bound; the first message always does.
   bool fits_under_way(std::size_t bytes, std::size_t bound) const requires(OolMethod::exists) {
     if constexpr (OolMethod::lends) {
-      // What is lent counts as a whole. If all that there is fits, no look at what is out is needed.
+      // What is lent counts as a whole. If all that there is fits, what is out need not be known.
       bytes = OolMethod::capacity_for(bytes);
       const std::size_t mapped = ool_method_.pool_bytes();
       if (mapped <= bound && bytes <= bound - mapped) return true;

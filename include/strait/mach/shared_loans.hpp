@@ -233,7 +233,8 @@ class BorrowedSegment final : public Memory {
 template <class ReceiveRight>
 class SharedLoanReceiver {
  public:
-  /// As `RegionReceiver::take`; an empty lease when that was no message. At most `max_bytes` in all.
+  /// As `RegionReceiver::take`; an empty lease when that was no message. At most `max_bytes` in
+  /// all.
   Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OolReference& note,
                      std::size_t max_bytes) {
     using Place = OolReference::Place;

@@ -30,8 +30,8 @@ struct ReleasePool {
 using HeldPool = Owner<SharedPool, ReleasePool>;
 
 /// A segment of shared memory for one message to many receivers, on the sending side. Its size is
-/// sealed, and so is writing to it but by the mapping that its maker has. It is written to anew when
-/// no buffer stands for it and all its receivers have given it back.
+/// sealed, and so is writing to it but by the mapping that its maker has. It is written to anew
+/// when no buffer stands for it and all its receivers have given it back.
 ///
 /// Threads: that of the buffer which stands for it, or of the pool when there is none.
 class SharedSegment final : public Memory {
@@ -189,13 +189,13 @@ class SharedPool {
     return Owned(pool);
   }
 
-  /// Memory for a message, warm if there is any. What receivers have for too long is not waited for:
-  /// the segment that was lent first leaves the pool then, and is theirs alone. It counts in what is
-  /// under way on their links, of which each has its own bound, so that no receiver takes memory
-  /// from the others.
+  /// Memory for a message, warm if there is any. What receivers have for too long is not waited
+  /// for: the segment that was lent first leaves the pool then, and is theirs alone. It counts in
+  /// what is under way on their links, of which each has its own bound, so that no receiver takes
+  /// memory from the others.
   ///
-  /// Errors: `would_block` when the message is larger than a receiver may have, or buffers that were
-  /// not sent take all of it; the system's.
+  /// Errors: `would_block` when the message is larger than a receiver may have, or buffers that
+  /// were not sent take all of it; the system's.
   Result<Lease> allocate(std::size_t bytes) {
     if (bytes > max_bytes_) return Errc::would_block;
     if (allocating_.test_and_set(std::memory_order_acquire)) return Errc::would_block;

@@ -203,8 +203,8 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
   using Sender::limit_under_way;
   static constexpr std::size_t out_of_line_from = SendPolicy::threshold_bytes;
 
-  /// Memory that is lent to the receivers of many such links at once, and how much; 0 where there is
-  /// none that they can't write.
+  /// Memory that is lent to the receivers of many such links at once, and how much to each; 0 where
+  /// there is none that they can't write.
   using shared_pool = detail::SharedPool;
   static constexpr std::size_t max_shared_bytes =
       OolMethod::lends && os::has_seals_of_writers
