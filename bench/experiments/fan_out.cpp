@@ -55,8 +55,10 @@ constexpr std::string_view lent_way = "lent";
 constexpr std::chrono::seconds fan_timeout{30};
 /// At which backlog the sender waits for the slowest receiver, as in the other cases.
 constexpr std::size_t fan_backlog_bytes = std::size_t{64} << 10;
-/// And how many messages a receiver may have that are lent: one is read while the next is made.
-constexpr std::size_t max_lent_messages = 2;
+/// And how much a receiver may have that is lent: several messages, so that not each has to wake it,
+/// and of small ones what two rings would hold.
+constexpr std::size_t max_lent_messages = 8;
+constexpr std::size_t min_lent_bytes = std::size_t{2} << 20;
 
 /// What comes before the messages of a batch. Their numbers go from 0 on.
 struct FanOrder {
@@ -132,7 +134,7 @@ class Fan {
         buffer = server_.out_of_line_bytes(bytes).value();
         make(buffer.writable().value(), work, i);
         send(buffer);
-        await_returns(max_lent_messages * bytes);
+        await_returns((std::max)(max_lent_messages * bytes, min_lent_bytes));
       } else if (in_buffer) {
         make(work == Work::hand_off ? stamped_part(buffer) : buffer.writable().value(), work, i);
         send(buffer);
