@@ -187,6 +187,7 @@ class Acceptor {
     ChannelT channel = std::move(client->second.channel);
     clients_.erase(client);
     handles_.erase(handle);
+    fan_out_.renew_buffers();
     return channel;
   }
 

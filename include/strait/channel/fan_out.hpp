@@ -100,6 +100,10 @@ class FanOut {
   using SerializerT = typename ChannelT::serializer;
 
  public:
+  /// For when one of the channels goes elsewhere: what is sent from now on lies in other memory than
+  /// what that one has mapped.
+  void renew_buffers() { buffers_ = {}; }
+
   /// A buffer for a message to all of the channels that `channels.for_each(visit)` visits.
   ///
   /// Errors: `message_too_large`; the system's.

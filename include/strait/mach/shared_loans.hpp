@@ -35,7 +35,7 @@ class SharedLoanSender {
   /// of `SendRight::send`; the system's.
   Result<void> send(SendRight& out, const MessageHeader& header, SharedSegment& segment,
                     std::size_t bytes, std::size_t max_bytes) {
-    if (!segment.reserve_loan()) return no_memory();
+    if (!segment.reserve_receiver()) return no_memory();
     if (!returns_) {
       if (auto made = make_returns(out); !made) return made;
     }
@@ -57,10 +57,11 @@ class SharedLoanSender {
     if (!sent) return sent;
     if (!place->segment) {
       place->segment = segment.keep();
+      place->receiver = segment.add_receiver(*returns_.get(), note.slot);
       bytes_ += segment.capacity();
     }
     place->used = ++sends_;
-    segment.note_loan(*returns_.get(), note.slot, ++place->number);
+    segment.note_loan(place->receiver, ++place->number);
     return {};
   }
 
@@ -88,6 +89,8 @@ class SharedLoanSender {
  private:
   struct Place {
     SharedSegment::Kept segment;
+    /// As which the segment knows this link.
+    std::size_t receiver = 0;
     /// Of the last loan here; it goes on with the next segment.
     std::uint32_t number = 0;
     std::uint64_t used = 0;

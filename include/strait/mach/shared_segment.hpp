@@ -80,44 +80,44 @@ class SharedSegment final : public Memory {
     none,
     buffer,     // is written or sent
     receivers,  // is read
-    lost,       // may be read, by a receiver of a link that has ended, for ever
+    lost,       // can be read for ever, by a receiver whose link has ended
   };
-  Use use() {
+  Use use() const {
     // Acquire: pairs with `release` by the buffer, on any thread.
     if (references_.load(std::memory_order_acquire) % one_keeper != 0) return Use::buffer;
-    drop_returned();
-    for (std::size_t i = 0; i != loans_; ++i) {
-      if (loans_of_[i].returns->is_closed()) return Use::lost;
-    }
-    return loans_ == 0 ? Use::none : Use::receivers;
+    return use_by_receivers();
   }
 
   std::size_t capacity() const { return mapping_.size(); }
   NativeHandle file() const { return file_.get(); }
 
-  /// Makes room to note one more loan; before it is sent.
-  [[nodiscard]] bool reserve_loan() {
-    if (loans_ != room_for_loans_) return true;
-    drop_returned();
-    if (loans_ != room_for_loans_) return true;
-    const std::size_t room = 2 * room_for_loans_ + 4;
-    auto* more = new (std::nothrow) Loan[room];
+  /// Makes room to note one more receiver; before it is sent to it.
+  [[nodiscard]] bool reserve_receiver() {
+    if (receiver_count_ != receiver_room_) return true;
+    const std::size_t room = 2 * receiver_room_ + 4;
+    auto* more = new (std::nothrow) Receiver[room];
     if (more == nullptr) return false;
-    for (std::size_t i = 0; i != loans_; ++i) more[i] = std::move(loans_of_[i]);
-    delete[] std::exchange(loans_of_, more);
-    room_for_loans_ = room;
+    for (std::size_t i = 0; i != receiver_count_; ++i) more[i] = std::move(receivers_[i]);
+    delete[] std::exchange(receivers_, more);
+    receiver_room_ = room;
     return true;
   }
+  /// Notes one that has it mapped from now on, and says how it is called in `note_loan`.
+  std::size_t add_receiver(LoanReturns& returns, std::size_t place) {
+    receivers_[receiver_count_] = {returns.share(), place, 0};
+    return receiver_count_++;
+  }
   /// It was sent, and is in use until it has come back.
-  void note_loan(LoanReturns& returns, std::size_t place, std::uint32_t number) {
-    loans_of_[loans_++] = {returns.share(), static_cast<std::uint32_t>(place), number};
+  void note_loan(std::size_t receiver, std::uint32_t number) {
+    receivers_[receiver].number = number;
   }
 
   /// It will not be lent any more: links may forget it.
   void retire() { retired_.store(true, std::memory_order_relaxed); }
   bool is_retired() const { return retired_.load(std::memory_order_relaxed); }
 
-  /// While a receiver reads the bytes they are not written to: `lease` goes on with a copy.
+  /// While a receiver reads the bytes they are not written to, nor once the link of one has ended:
+  /// `lease` goes on with a copy.
   Result<void> make_writable(Lease& lease, std::size_t offset, std::size_t bytes) override;
 
   const void* kind() const noexcept override { return &own_kind; }
@@ -128,23 +128,24 @@ class SharedSegment final : public Memory {
   static constexpr std::uint64_t one_user = 1;
   static constexpr std::uint64_t one_keeper = std::uint64_t{1} << 32;
 
-  /// One that a receiver has not given back, as far as was looked.
-  struct Loan {
+  /// One that was sent the segment, and the number of its last loan.
+  struct Receiver {
     LoanReturns::Held returns;
-    std::uint32_t place = 0;
+    std::size_t place = 0;
     std::uint32_t number = 0;
   };
 
   SharedSegment() = default;
-  ~SharedSegment() { delete[] loans_of_; }
+  ~SharedSegment() { delete[] receivers_; }
 
-  void drop_returned() {
-    for (std::size_t i = loans_; i-- != 0;) {
-      const Loan& loan = loans_of_[i];
-      if (!loan.returns->is_back(loan.place, loan.number)) continue;
-      loans_of_[i] = std::move(loans_of_[loans_ - 1]);
-      loans_of_[--loans_] = {};
+  Use use_by_receivers() const {
+    Use use = Use::none;
+    for (std::size_t i = 0; i != receiver_count_; ++i) {
+      const Receiver& one = receivers_[i];
+      if (one.returns->is_closed()) return Use::lost;
+      if (!one.returns->is_back(one.place, one.number)) use = Use::receivers;
     }
+    return use;
   }
 
   void drop() noexcept override { release(one_user); }
@@ -158,9 +159,9 @@ class SharedSegment final : public Memory {
   os::Descriptor file_;
   HeldPool pool_;
   std::size_t used_bytes_ = 0;
-  Loan* loans_of_ = nullptr;
-  std::size_t loans_ = 0;
-  std::size_t room_for_loans_ = 0;
+  Receiver* receivers_ = nullptr;
+  std::size_t receiver_count_ = 0;
+  std::size_t receiver_room_ = 0;
   std::atomic<std::uint64_t> references_ = one_keeper;
   std::atomic<bool> retired_ = false;
 };
@@ -291,8 +292,7 @@ class SharedPool {
 inline void ReleasePool::operator()(SharedPool* pool) const noexcept { pool->release(); }
 
 inline Result<void> SharedSegment::make_writable(Lease& lease, std::size_t, std::size_t) {
-  drop_returned();
-  if (loans_ == 0) return {};
+  if (use_by_receivers() == Use::none) return {};
   auto copy = pool_->allocate(used_bytes_);
   if (!copy) copy = PrivateMemory::create(used_bytes_);
   if (!copy) return copy.error();

@@ -430,6 +430,47 @@ TEST_CASE("a receiver that dies with a segment keeps it as it is, and takes it f
   CHECK(lent_mappings().files.size() == 2);
 }
 
+TEST_CASE("a receiver whose channel has ended can't read what is lent later",
+          "[loan][acceptor][hostile]") {
+  constexpr std::size_t count = 3;
+  LentAudience<LargePool> audience(count);
+  for (auto& keeper : audience.keepers) keeper.keeps = false;
+  auto buffer = audience.made(1);
+  REQUIRE(audience.server.send_all(buffer) == count);
+  REQUIRE(audience.deliver(1));
+  const auto before = lent_mappings().files;
+  REQUIRE(before.size() == 1);
+  std::vector<LargePool> released;
+  if (GENERATE(false, true)) {
+    audience.clients[0].reset();
+    REQUIRE(repeat_until([&] {
+      audience.turn();
+      return audience.server.size() == count - 1;
+    }));
+    // All has come back, and still it is not written where the other one could look.
+    const auto* const at = buffer.bytes().data();
+    static_cast<void>(buffer.writable().value());
+    CHECK(buffer.bytes().data() != at);
+  } else {
+    strait::ClientId id{};
+    audience.server.for_each([&](LargePool& client) { id = audience.server.id(client); });
+    released.push_back(audience.server.release(id).value());
+  }
+  buffer = OutOfLineBytes();
+  const auto next = audience.made(2);
+  for (const auto& file : lent_mappings().files) {
+    if (before.count(file) == 0) continue;
+    // Others have it mapped still, but it is not that of the new buffer.
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      if (line.find(file) == std::string::npos) continue;
+      const auto begin = std::stoull(line, nullptr, 16);
+      CHECK(begin != reinterpret_cast<std::uintptr_t>(next.bytes().data()));
+    }
+  }
+  CHECK(audience.server.send_all(next) == count - 1);
+}
+
 TEST_CASE("no receiver of what is lent to many can write it, whatever way it takes",
           "[loan][acceptor][hostile]") {
   LentAudience<LargePool> audience(2);
