@@ -100,8 +100,8 @@ class FanOut {
   using SerializerT = typename ChannelT::serializer;
 
  public:
-  /// For when one of the channels goes elsewhere: what is sent from now on lies in other memory than
-  /// what that one has mapped.
+  /// For when one of the channels goes elsewhere: what is sent from now on lies in other memory
+  /// than what that one has mapped.
   void renew_buffers() { buffers_ = {}; }
 
   /// A buffer for a message to all of the channels that `channels.for_each(visit)` visits.
@@ -179,8 +179,8 @@ class FanOut {
     return taken;
   }
 
-  /// Whether `channel`, or the pool for all, has made a region of this size, for `write(std::byte*)`
-  /// to fill; it was sent then.
+  /// Whether `channel`, or the pool for all, has made a region of this size, for
+  /// `write(std::byte*)` to fill; it was sent then.
   template <class Message, class Write, class Channels>
   bool send_region(ChannelT& channel, std::uint16_t tag, std::size_t size, const Write& write,
                    Channels& channels, std::size_t& taken) {
