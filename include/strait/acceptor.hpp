@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <system_error>
 #include <utility>
 
 #include "strait/acceptor_options.hpp"
@@ -163,6 +162,10 @@ class Acceptor {
   Result<OutOfLineBytes> out_of_line_bytes(std::size_t bytes) {
     return fan_out_.make_buffer(*this, bytes);
   }
+  template <class T>
+  Result<OutOfLine<T>> out_of_line() {
+    return fan_out_.template make_typed<T>(*this);
+  }
 
   /// The id of a client that is there, or that `on_closed` tells of.
   ClientId id(ChannelT& client) const { return clients_.at(client.native_handle().value()).id; }
@@ -182,10 +185,9 @@ class Acceptor {
     if (listening_) return Errc::busy;
     const auto handle = handles_.find(id);
     if (handle == handles_.end()) return Errc::peer_closed;
-    const auto client = clients_.find(handle->second);
-    set_.forget(client->first);
-    ChannelT channel = std::move(client->second.channel);
-    clients_.erase(client);
+    set_.forget(handle->second);
+    ChannelT channel = std::move(clients_.at(handle->second).channel);
+    clients_.erase(handle->second);
     handles_.erase(handle);
     fan_out_.renew_buffers();
     return channel;
@@ -232,7 +234,6 @@ class Acceptor {
       if (acceptor_.server_) acceptor_.set_.wake_at(acceptor_.server_->deadline());
     }
     Listening(const Listening&) = delete;
-    Listening& operator=(const Listening&) = delete;
 
     /// Nothing is left that the set would not tell anew.
     bool finished = false;
@@ -332,8 +333,7 @@ class Acceptor {
       }
       if (!*client) continue;
       const PeerCredentials credentials = (*client)->credentials;
-      const auto admitted = add(ChannelT(std::move(**client), false, observer_));
-      if (admitted) {
+      if (const auto admitted = add(ChannelT(std::move(**client), false, observer_))) {
         handled += serve(*admitted, listener);
       } else {
         detail::observe_refused(observer_, admitted.error(), credentials);

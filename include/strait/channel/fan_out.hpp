@@ -114,21 +114,31 @@ class FanOut {
       if (bytes >= TransportT::out_of_line_from) {
         if (auto buffer = buffers_.make(bytes)) return buffer;
       }
-    }
-    ChannelT* first = nullptr;
-    if constexpr (!lends_to_many<TransportT>) {
+    } else {
+      ChannelT* first = nullptr;
       channels.for_each([&](ChannelT& channel) { first = first == nullptr ? &channel : first; });
+      if (first != nullptr) return first->out_of_line_bytes(bytes);
     }
-    if (first != nullptr) return first->out_of_line_bytes(bytes);
     auto lease = PrivateMemory::create(bytes);
     if (!lease) return lease.error();
     return OutOfLineAccess::bytes(std::move(*lease), bytes);
+  }
+  template <class T, class Channels>
+  Result<OutOfLine<T>> make_typed(Channels& channels) {
+    static_assert(SerializerT::template accepts<T>,
+                  "strait: the channels' serializer does not know this type of message.");
+    static_assert(HasMessageBytes<SerializerT, T>,
+                  "strait: this type of message is not sent as it lies in memory, so it can't lie "
+                  "out of line.");
+    auto buffer = make_buffer(channels, sizeof(T));
+    if (!buffer) return buffer.error();
+    return OutOfLineAccess::typed<T>(std::move(OutOfLineAccess::lease(*buffer)));
   }
 
   /// Sends to each channel, and returns how many have taken it.
   template <class Channels, class Message>
   std::size_t send(Channels& channels, const Message& message) {
-    constexpr bool in_memory = is_out_of_line<Message> || HasMessageBytes<SerializerT, Message>;
+    constexpr bool in_memory = lies_in_memory<Message>();
     constexpr bool shares = shares_regions<TransportT>;
     std::size_t count = 0;
     ChannelT* first = nullptr;
@@ -161,6 +171,15 @@ class FanOut {
   }
 
  private:
+  template <class Message>
+  static constexpr bool lies_in_memory() {
+    if constexpr (is_out_of_line<Message>) {
+      return true;  // of what is no message itself the serializer is not asked
+    } else {
+      return HasMessageBytes<SerializerT, Message>;
+    }
+  }
+
   template <class Message, class Channels>
   static std::size_t send_as_it_is(const Message& message, Channels& channels) {
     std::size_t taken = 0;

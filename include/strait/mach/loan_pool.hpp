@@ -148,7 +148,7 @@ class LoanSender {
     if (count_ != max_segments && capacity <= max_bytes - bytes_ - shared_.bytes()) {
       auto lease = LoanSegment::create(capacity, size);
       if (!lease) return lease;
-      slots_[count_++] = {capacity, HeldSegment(LoanSegment::in(*lease)->share())};
+      slots_[count_++] = {capacity, HeldSegment(LoanSegment::in(*lease)->share()), 0};
       bytes_ += capacity;
       return lease;
     }
@@ -186,11 +186,11 @@ class LoanSender {
   static std::size_t capacity_for(std::size_t bytes) {
     return bytes > max_bytes ? bytes : std::bit_ceil((max)(bytes, least_capacity));
   }
-  /// How many bytes the receiver has not given back.
+  /// How many bytes of messages the receiver has not given back.
   std::size_t bytes_out() const {
     std::size_t bytes = shared_.bytes_out();
     for (std::size_t i = 0; i != count_; ++i) {
-      if (slots_[i].segment->is_out()) bytes += slots_[i].capacity;
+      if (slots_[i].segment->is_out()) bytes += slots_[i].sent;
     }
     return bytes;
   }
@@ -203,6 +203,8 @@ class LoanSender {
   struct Slot {
     std::size_t capacity = 0;
     HeldSegment segment;
+    /// How many bytes of it the last message took.
+    std::size_t sent = 0;
   };
 
   static constexpr bool keeps_what_was_sent = requires(SendRight out, RightList given) {
@@ -241,6 +243,7 @@ class LoanSender {
       }
     }
     file.reset();
+    slots_[slot].sent = bytes;
     // The loan is the receiver's to end.
     static_cast<LoanSegment*>(lease.release())->release();
     return {};

@@ -60,16 +60,17 @@ class SharedLoanSender {
       place->receiver = segment.add_receiver(*returns_.get(), note.slot);
       bytes_ += segment.capacity();
     }
+    place->sent = bytes;
     place->used = ++sends_;
     segment.note_loan(place->receiver, ++place->number);
     return {};
   }
 
-  /// How many bytes the receiver may be reading.
+  /// How many bytes of messages the receiver may be reading.
   std::size_t bytes_out() const {
     std::size_t bytes = 0;
     for (const Place& place : places_) {
-      if (is_out(place)) bytes += place.segment->capacity();
+      if (is_out(place)) bytes += place.sent;
     }
     return bytes;
   }
@@ -93,6 +94,7 @@ class SharedLoanSender {
     std::size_t receiver = 0;
     /// Of the last loan here; it goes on with the next segment.
     std::uint32_t number = 0;
+    std::size_t sent = 0;
     std::uint64_t used = 0;
   };
 

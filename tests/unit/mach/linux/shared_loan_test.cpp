@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <strait/acceptor.hpp>
+#include <strait/overloaded.hpp>
 #include <strait/serializers/raw.hpp>
+#include <strait/serializers/trivial.hpp>
 #include <strait/transports/mach.hpp>
 
 #include <array>
@@ -141,7 +143,7 @@ TEST_CASE("what is lent to all is one segment, which only its sender can write",
   } else {
     REQUIRE(audience.server.send_all(View(news)) == count);
   }
-  CHECK(audience.queued_bytes() == lent_capacity);
+  CHECK(audience.queued_bytes() == lent_bytes);
   REQUIRE(audience.deliver(1));
   const auto mapped = lent_mappings();
   CHECK(mapped.files.size() == 1);
@@ -240,6 +242,53 @@ TEST_CASE("a buffer of one channel, a small one and a large one go to all, too",
   }
   CHECK(lent_mappings().files.size() == 1);
   CHECK(audience.server.out_of_line_bytes(std::size_t{1} << 40).error() == Errc::message_too_large);
+}
+
+namespace {
+
+struct LentFrame {
+  std::uint64_t number;
+  std::uint64_t rows[1000];
+};
+struct LentNote {
+  std::uint64_t number;
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("messages of a type of their own are made in a buffer for all",
+                   "[loan][region][acceptor]", (strait::OolThreshold<4096, strait::Loan>),
+                   strait::OolThreshold<4096>, strait::InlineOnly) {
+  using Link = strait::Channel<strait::MachTransport<TestType>,
+                               strait::TrivialSerializer<LentFrame, LentNote>>;
+  const auto token = new_token();
+  const auto name = unique_name("typed");
+  auto server = strait::Acceptor<Link>::listen(name, token).value();
+  std::array<Link, 2> clients{Link::connect(name, token).value(),
+                              Link::connect(name, token).value()};
+  std::size_t right = 0;
+  const auto hear = strait::overloaded{[&](strait::OutOfLine<LentFrame> frame) {
+                                         right += frame->number == 7 && frame->rows[999] == 8;
+                                       },
+                                       [&](const LentNote& note) { right += note.number == 9; }};
+  const auto turn = [&] {
+    static_cast<void>(server.poll([](Link&, const auto&) {}));
+    for (auto& client : clients) static_cast<void>(client.poll(hear));
+  };
+  REQUIRE(repeat_until([&] {
+    turn();
+    return server.size() == 2 && !clients[0].waiting_connect() && !clients[1].waiting_connect();
+  }));
+  auto frame = server.template out_of_line<LentFrame>().value();
+  *frame.writable().value() = {7, {}};
+  frame.writable().value()->rows[999] = 8;
+  CHECK(server.send_all(frame) == 2);
+  CHECK(server.send_all(*frame) == 2);
+  CHECK(server.send_all(LentNote{9}) == 2);
+  CHECK(repeat_until([&] {
+    turn();
+    return right == 6;
+  }));
 }
 
 TEST_CASE("a buffer for all is there before the first client, and after the last",
@@ -349,7 +398,7 @@ TEST_CASE(
   std::size_t lent_to_others = 0;
   REQUIRE(audience.server.send_all(View(pattern(lent_bytes, 1))) == count);
   audience.server.for_each(
-      [&](EightSegments& client) { lent_to_others += client.queued_bytes() == lent_capacity; });
+      [&](EightSegments& client) { lent_to_others += client.queued_bytes() == lent_bytes; });
   CHECK(lent_to_others == count - 1);
   REQUIRE(audience.deliver(messages + 1));
 }
@@ -384,7 +433,7 @@ TEST_CASE("what is kept for longer than the pool lasts leaves it, and is unmappe
 
 TEST_CASE("what a receiver has not given back counts as queued, up to its bound",
           "[loan][acceptor][hostile]") {
-  constexpr std::size_t most_bytes = 4 * lent_capacity;
+  constexpr std::size_t most_bytes = 4 * lent_bytes;
   using Bounded =
       LentLink<(std::size_t{64} << 20), strait::ChannelOptions{.max_queued_bytes = most_bytes}>;
   constexpr std::size_t count = 3;
