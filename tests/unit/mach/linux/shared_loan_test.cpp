@@ -29,7 +29,6 @@
 
 using namespace strait_test;
 using strait::OutOfLineBytes;
-using strait::detail::LoanReturns;
 using strait::detail::OolReference;
 
 namespace {
