@@ -225,7 +225,7 @@ class SharedPool {
     std::uint64_t lent = 0;
   };
 
-  explicit SharedPool(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+  explicit SharedPool(std::size_t max_bytes) : max_bytes_((min)(max_bytes, SIZE_MAX / 4)) {}
 
   Result<Lease> allocate_alone(std::size_t bytes) {
     if (closed_) return Errc::would_block;
