@@ -9,6 +9,7 @@
 
 #include "strait/memory/byte_buffer.hpp"
 #include "strait/memory/encode_buffer.hpp"
+#include "strait/memory/message_memory.hpp"
 #include "strait/memory/out_of_line.hpp"
 #include "strait/result.hpp"
 #include "strait/send_policy.hpp"
