@@ -32,7 +32,7 @@ constexpr Experiment experiments[] = {
     {"bridge", "the library direct, and behind a thread and a pipe as in 2008", bench::run_bridge},
     {"ool", "large messages: handed over, and written and read as a whole", bench::run_ool},
 #if !STRAIT_HAS_WINDOWS
-    {"fan-out", "one message to many receivers: copied for each, or one region for all",
+    {"fan-out", "one message to many receivers: copied for each, or one memory for all",
      bench::run_fan_out},
 #endif
     {"idle", "CPU time of a channel over which nothing comes", bench::run_idle},

@@ -4,10 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
-#include <span>
-#include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "strait/acceptor_options.hpp"
@@ -155,10 +151,20 @@ class Acceptor {
 
   /// Sends the same to each client, and returns how many have taken it. Another one's queue is
   /// full, or its channel is about to end. The message is serialized once, and what goes out of
-  /// line by copy-on-write becomes one region, which each client maps. Blocking: never.
+  /// line lies in one memory, which each client maps. Blocking: never.
   template <class Message>
   std::size_t send_all(const Message& message) {
     return fan_out_.send(*this, message);
+  }
+
+  /// A buffer for `send_all`, or for `send` over each channel: as `Channel::out_of_line_bytes`, but
+  /// what is lent is lent to all, who can't write it. While a client reads it, `writable` copies.
+  Result<OutOfLineBytes> out_of_line_bytes(std::size_t bytes) {
+    return fan_out_.make_buffer(*this, bytes);
+  }
+  template <class T>
+  Result<OutOfLine<T>> out_of_line() {
+    return fan_out_.template make_typed<T>(*this);
   }
 
   /// The id of a client that is there, or that `on_closed` tells of.
@@ -179,11 +185,11 @@ class Acceptor {
     if (listening_) return Errc::busy;
     const auto handle = handles_.find(id);
     if (handle == handles_.end()) return Errc::peer_closed;
-    const auto client = clients_.find(handle->second);
-    set_.forget(client->first);
-    ChannelT channel = std::move(client->second.channel);
-    clients_.erase(client);
+    set_.forget(handle->second);
+    ChannelT channel = std::move(clients_.at(handle->second).channel);
+    clients_.erase(handle->second);
     handles_.erase(handle);
+    fan_out_.renew_buffers();
     return channel;
   }
 
@@ -228,7 +234,6 @@ class Acceptor {
       if (acceptor_.server_) acceptor_.set_.wake_at(acceptor_.server_->deadline());
     }
     Listening(const Listening&) = delete;
-    Listening& operator=(const Listening&) = delete;
 
     /// Nothing is left that the set would not tell anew.
     bool finished = false;
@@ -328,18 +333,13 @@ class Acceptor {
       }
       if (!*client) continue;
       const PeerCredentials credentials = (*client)->credentials;
-      const auto admitted = admit(std::move(**client));
-      if (admitted) {
+      if (const auto admitted = add(ChannelT(std::move(**client), false, observer_))) {
         handled += serve(*admitted, listener);
       } else {
         detail::observe_refused(observer_, admitted.error(), credentials);
       }
     }
     return handled;  // there may be more, which not every transport's name still shows
-  }
-
-  Result<typename Clients::iterator> admit(detail::Introduced<TransportT> client) {
-    return add(ChannelT(std::move(client), false, observer_));
   }
 
   Result<typename Clients::iterator> add(ChannelT channel) {
@@ -393,7 +393,7 @@ class Acceptor {
   bool closing_ = false;
   /// More may wait to be accepted than were.
   bool backlog_ = false;
-  detail::FanOut fan_out_;
+  detail::FanOut<ChannelT> fan_out_;
   [[no_unique_address]] ObserverT observer_;
 };
 

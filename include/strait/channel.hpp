@@ -147,7 +147,7 @@ class Channel {
   /// Sends the message in a buffer, which its receiver reads in place: by `std::move`, which gives
   /// the buffer away, or as it is at this moment, which leaves the sender a buffer of its own.
   /// Under copy-on-write neither sees what the other writes later, and a buffer that is sent again
-  /// unchanged costs no copy; a loan is copied unless it is given away.
+  /// unchanged costs no copy; a loan is copied unless it is given away, or `Acceptor`'s for many.
   ///
   /// Errors, blocking: as above. Ownership: the buffer is gone exactly when a move succeeds.
   template <class Buffer>

@@ -29,6 +29,13 @@ struct CopyOnWrite {};
 /// the size. For peers that cooperate: the sender can change what the receiver reads. The pool of a
 /// direction grows on demand up to `MaxBytes` and never shrinks; what it has no room for travels
 /// inline.
+///
+/// `Acceptor::send_all` lends one segment to all: the message is written once, each receiver reads
+/// it in place and none can write it. It is the sender's again when all have given it back. One
+/// that keeps it, or dies with it, takes it from the pool alone, which goes on with another one:
+/// each receiver has 32 segments and `MaxBytes` at the most, and beyond that its messages travel
+/// inline. The pool has twice as much, and a descriptor for each segment. On Linux from 5.1 on;
+/// elsewhere each receiver is lent a copy of its own.
 template <std::size_t MaxBytes>
 struct LoanUpTo {
   static constexpr std::size_t max_bytes = MaxBytes;

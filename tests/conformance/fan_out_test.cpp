@@ -1,5 +1,6 @@
 // One message to many: serialized once, whatever the size, and delivered to all that take it.
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -150,4 +151,52 @@ TEMPLATE_TEST_CASE("one of many that is gone in the middle keeps nothing from th
   }));
   CHECK(audience.server.send_all(WrittenText{text}) == count - 1);
   REQUIRE(audience.deliver(3));
+}
+
+TEMPLATE_TEST_CASE("a buffer for all is written once and sent to each, whatever the transport",
+                   "[acceptor]", STRAIT_TEST_TRANSPORTS) {
+  using Link = RawLink<TestType>;
+  const auto token = new_token();
+  const auto name = unique_name("buffers");
+  auto server = strait::Acceptor<Link>::listen(name, token).value();
+  CHECK(server.out_of_line_bytes(std::size_t{1} << 40).error() == Errc::message_too_large);
+  auto early = server.out_of_line_bytes(5'000).value();  // before the first of them is there
+  fill_pattern(early.writable().value(), 1);
+  CHECK(server.send_all(early) == 0);
+
+  std::vector<std::unique_ptr<Link>> clients;
+  for (int i = 0; i != 3; ++i) {
+    clients.push_back(std::make_unique<Link>(Link::connect(name, token).value()));
+  }
+  std::vector<Bytes> heard;
+  const auto turn = [&] {
+    static_cast<void>(server.poll([](Link&, View) {}));
+    for (auto& client : clients) {
+      static_cast<void>(
+          client->poll([&](View bytes) { heard.emplace_back(bytes.begin(), bytes.end()); }));
+    }
+  };
+  REQUIRE(repeat_until([&] {
+    turn();
+    bool connected = server.size() == clients.size();
+    for (auto& client : clients) connected = connected && !client->waiting_connect();
+    return connected;
+  }));
+  REQUIRE(server.send_all(early) == 3);
+  for (const std::size_t size : {100ul, 300'000ul}) {
+    auto buffer = server.out_of_line_bytes(size).value();
+    fill_pattern(buffer.writable().value(), size);
+    server.for_each([&](Link& client) { CHECK(client.send(buffer)); });
+    fill_pattern(buffer.writable().value(), size + 1);  // what was sent stays what it was
+    REQUIRE(server.send_all(buffer) == 3);
+  }
+  REQUIRE(repeat_until([&] {
+    turn();
+    return heard.size() == 15;
+  }));
+  for (const std::size_t size : {100ul, 300'000ul}) {
+    CHECK(std::count(heard.begin(), heard.end(), pattern(size, size)) == 3);
+    CHECK(std::count(heard.begin(), heard.end(), pattern(size, size + 1)) == 3);
+  }
+  CHECK(std::count(heard.begin(), heard.end(), pattern(5'000, 1)) == 3);
 }

@@ -125,7 +125,7 @@ void run(Input& input) {
   const auto note = [&](Kind kind, std::uint8_t descriptors) {
     strait::detail::OolReference content{};
     content.slot = input.below(10);
-    content.place = static_cast<strait::detail::OolReference::Place>(input.below(4));
+    content.place = static_cast<strait::detail::OolReference::Place>(input.below(8));
     content.bytes = input.below(2) == 0 ? 4096 : input.take<std::uint16_t>();
     const MessageHeader header{sizeof content, 7, static_cast<std::uint8_t>(kind), descriptors};
     std::array<std::uint64_t, sizeof content / 8> words;

@@ -17,7 +17,7 @@
 
 namespace strait_test::wire {
 
-static_assert(strait::detail::protocol_version == 5,
+static_assert(strait::detail::protocol_version == 6,
               "these are the bytes of another version of the protocol: see unit/wire_test.cpp");
 
 /// The words of all that is here are in this order.
@@ -51,12 +51,12 @@ inline strait::Token token() {
 
 /// The Hello of a channel of bytes with this token. `queue_bytes`: eight bytes of a Mach port's.
 inline std::string raw_hello(std::string_view queue_bytes = "0000000000000000") {
-  return "1a0a7374726169740500000000000000657479625f776172"
+  return "1a0a7374726169740600000000000000657479625f776172"
          "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
          "0000000000000000" +
          std::string(queue_bytes) + std::string(96, '0');
 }
-inline constexpr std::string_view good_welcome = "1a0a7374726169740500000000000000";
+inline constexpr std::string_view good_welcome = "1a0a7374726169740600000000000000";
 
 /// "hello" and "strait", in frames.
 inline constexpr std::string_view framed_hello = "050000000000000068656c6c6f";

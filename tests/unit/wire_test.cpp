@@ -22,7 +22,7 @@
 
 namespace {
 
-static_assert(strait::detail::protocol_version == 5,
+static_assert(strait::detail::protocol_version == 6,
               "these are the bytes of another version of the protocol: see above");
 
 std::string hex_of(std::span<const std::byte> bytes) {
@@ -75,15 +75,15 @@ TEST_CASE("the bytes of a Hello and of a Welcome are those of this protocol's ve
   const auto hello = strait::detail::encode_hello(0x1122334455667788, counting_token(),
                                                   {.loan_bytes = 1, .queue_bytes = 2}, digests);
   CHECK(hex_of(hello.bytes()) ==
-        "1a0a73747261697405000000000000008877665544332211"
+        "1a0a73747261697406000000000000008877665544332211"
         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
         "01000000000000000200000000000000020034127856" +
             std::string(84, '0'));
-  CHECK(hex_of(strait::detail::encode_welcome({}).bytes()) == "1a0a7374726169740500000000000000");
+  CHECK(hex_of(strait::detail::encode_welcome({}).bytes()) == "1a0a7374726169740600000000000000");
   CHECK(hex_of(strait::detail::encode_welcome(strait::Errc::bad_token).bytes()) ==
-        "1a0a7374726169740500000006000000");
+        "1a0a7374726169740600000006000000");
   CHECK(hex_of(strait::detail::encode_welcome(strait::Errc::schema_mismatch, digests).bytes()) ==
-        "1a0a7374726169740500000008000000020034127856" + std::string(84, '0'));
+        "1a0a7374726169740600000008000000020034127856" + std::string(84, '0'));
 }
 
 TEST_CASE("the bytes of a frame are those of this protocol's version", "[wire]") {
@@ -106,6 +106,10 @@ TEST_CASE("what stands in for memory that is elsewhere is that of this protocol'
   CHECK(hex_of_object(strait::MessageHeader{5, 7, 4, 1}) == "0500000007000401");
   CHECK(hex_of_object(OolReference{5, 3, OolReference::Place::cached}) ==
         "05000000000000000300000002000000");
+  CHECK(static_cast<int>(OolReference::Place::returns) == 3);
+  CHECK(static_cast<int>(OolReference::Place::shared_fresh) == 4);
+  CHECK(static_cast<int>(OolReference::Place::shared_cached) == 5);
+  CHECK(static_cast<int>(OolReference::Place::forgotten) == 6);
   CHECK(hex_of_object(strait::detail::PatchHeader{5, 3}) == "05000000000000000300000000000000");
   CHECK(static_cast<int>(strait::detail::MessageKind::whole) == 1);
   CHECK(static_cast<int>(strait::detail::MessageKind::patch) == 9);

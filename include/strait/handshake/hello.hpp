@@ -16,7 +16,7 @@
 namespace strait::detail {
 
 inline constexpr std::uint64_t protocol_magic = 0x7469'6172'7473'0a1a;
-inline constexpr std::uint32_t protocol_version = 5;
+inline constexpr std::uint32_t protocol_version = 6;
 
 /// The options of a transport that both sides must have alike.
 struct WireOptions {

@@ -63,7 +63,9 @@ class LinkSender {
   /// Whether so many bytes more stay within a bound; the first message always does.
   bool fits_under_way(std::size_t bytes, std::size_t bound) const requires(OolMethod::exists) {
     if constexpr (OolMethod::lends) {
-      if (ool_method_.pool_bytes() <= bound) return true;
+      // If all that there is fits, and one more, what is out need not be known.
+      const std::size_t mapped = ool_method_.pool_bytes();
+      if (mapped <= bound && OolMethod::capacity_for(bytes) <= bound - mapped) return true;
     }
     const std::size_t under_way = bytes_under_way();
     return under_way == 0 || (bytes <= bound && under_way <= bound - bytes);

@@ -16,6 +16,8 @@
 #include "strait/mach/loan_state.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
+#include "strait/mach/shared_loans.hpp"
+#include "strait/mach/shared_segment.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/close_unseen.hpp"
 #include "strait/os/fork_mark.hpp"
@@ -139,14 +141,14 @@ class LoanSender {
   /// Errors: `would_block` when all is lent and the pool may not grow; the system's.
   Result<Lease> allocate(std::size_t size) {
     if (size > max_bytes) return Errc::would_block;
-    const std::size_t capacity = std::bit_ceil((max)(size, least_capacity));
+    const std::size_t capacity = capacity_for(size);
     for (std::size_t i = 0; i != count_; ++i) {
       if (slots_[i].capacity == capacity && slots_[i].segment->try_lend()) return lend(i);
     }
-    if (count_ != max_segments && capacity <= max_bytes - bytes_) {
+    if (count_ != max_segments && capacity <= max_bytes - bytes_ - shared_.bytes()) {
       auto lease = LoanSegment::create(capacity, size);
       if (!lease) return lease;
-      slots_[count_++] = {capacity, HeldSegment(LoanSegment::in(*lease)->share())};
+      slots_[count_++] = {capacity, HeldSegment(LoanSegment::in(*lease)->share()), 0};
       bytes_ += capacity;
       return lease;
     }
@@ -157,11 +159,14 @@ class LoanSender {
   }
 
   /// As `RegionSender::send`. On success the loan is the receiver's if `moved`; without that the
-  /// bytes are copied.
+  /// bytes are copied, unless they lie in memory for many receivers.
   ///
   /// Errors: also `would_block` when there is nothing to copy them to.
   Result<void> send(SendRight& out, const MessageHeader& header, Lease& lease, std::size_t bytes,
                     bool moved) {
+    if (auto* shared = SharedSegment::in(lease)) {
+      return shared_.send(out, header, *shared, bytes, max_bytes - bytes_);
+    }
     auto* segment = LoanSegment::in(lease);
     const std::size_t slot = segment != nullptr && moved ? find(*segment) : count_;
     if (slot == count_) return Errc::unsupported;
@@ -176,24 +181,30 @@ class LoanSender {
     return send_slot(out, header, find(*LoanSegment::in(*lease)), *lease, payload.size());
   }
 
-  void evict_unused(SendRight&, const MessageHeader&) {}
-  /// How many bytes the receiver has not given back.
+  void evict_unused(SendRight& out, const MessageHeader&) { shared_.evict_unused(out); }
+  /// How much of the pool a message takes; itself if it is too large to be lent.
+  static std::size_t capacity_for(std::size_t bytes) {
+    return bytes > max_bytes ? bytes : std::bit_ceil((max)(bytes, least_capacity));
+  }
+  /// How many bytes of messages the receiver has not given back.
   std::size_t bytes_out() const {
-    std::size_t bytes = 0;
+    std::size_t bytes = shared_.bytes_out();
     for (std::size_t i = 0; i != count_; ++i) {
-      if (slots_[i].segment->is_out()) bytes += slots_[i].capacity;
+      if (slots_[i].segment->is_out()) bytes += slots_[i].sent;
     }
     return bytes;
   }
-  /// How many bytes the pool has, and so can be out at the most.
-  std::size_t pool_bytes() const { return bytes_; }
+  /// How many bytes the receiver has mapped, and so can be out at the most.
+  std::size_t pool_bytes() const { return bytes_ + shared_.bytes(); }
   /// Whether there are no segments.
-  bool empty() const { return count_ == 0; }
+  bool empty() const { return count_ == 0 && shared_.empty(); }
 
  private:
   struct Slot {
     std::size_t capacity = 0;
     HeldSegment segment;
+    /// How many bytes of it the last message took.
+    std::size_t sent = 0;
   };
 
   static constexpr bool keeps_what_was_sent = requires(SendRight out, RightList given) {
@@ -232,6 +243,7 @@ class LoanSender {
       }
     }
     file.reset();
+    slots_[slot].sent = bytes;
     // The loan is the receiver's to end.
     static_cast<LoanSegment*>(lease.release())->release();
     return {};
@@ -240,6 +252,7 @@ class LoanSender {
   std::array<Slot, max_segments> slots_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
+  SharedLoanSender<SendRight> shared_;
 };
 
 /// The borrowing side.
@@ -252,6 +265,7 @@ class LoanReceiver {
   Result<Lease> take(ReceiveRight& in, const MessageHeader& message, const OolReference& note) {
     using Place = OolReference::Place;
     const std::size_t bytes = static_cast<std::size_t>(note.bytes);
+    if (note.place > Place::cached) return shared_.take(in, message, note, max_bytes - bytes_);
     if (note.slot >= max_segments) return Errc::malformed;
     HeldSegment& slot = slots_[note.slot];
     if (note.place == Place::cached) {
@@ -262,18 +276,20 @@ class LoanReceiver {
     os::UnseenDescriptor file[1];
     if (auto taken = in.take_descriptors(file); !taken) return taken.error();
     if (!os::sealed_size(file[0].get(), os::seals_of_size)) return Errc::bad_region;
-    auto lease = LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_);
+    auto lease =
+        LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_ - shared_.bytes());
     if (!lease) return lease;
     slot = HeldSegment(LoanSegment::in(*lease)->share());
     bytes_ += slot->capacity();
     return lease;
   }
 
-  bool empty() const { return bytes_ == 0; }
+  bool empty() const { return bytes_ == 0 && shared_.empty(); }
 
  private:
   std::array<HeldSegment, max_segments> slots_;
   std::size_t bytes_ = 0;
+  SharedLoanReceiver<ReceiveRight> shared_;
 };
 
 }  // namespace strait::detail

@@ -25,6 +25,11 @@ struct OolReference {
     once,    // comes with this message and is the receiver's
     fresh,   // comes with this message and stays at the receiver, in this slot
     cached,  // is in this slot since an earlier message
+    // Of memory that is lent to others, too, in slots of their own:
+    returns,        // is no message, but the page in which the receiver gives back
+    shared_fresh,   // as `fresh`
+    shared_cached,  // as `cached`
+    forgotten,      // is no message: what is in this slot is not named any more
   };
   std::uint64_t bytes = 0;
   std::uint32_t slot = 0;

@@ -28,6 +28,10 @@ struct OutOfLineAccess;
 /// A listener that takes one may keep it after the call, and after the channel's end. Under a loan
 /// the sender has the memory back when it is destroyed.
 ///
+/// One of `Acceptor::out_of_line_bytes` is lent to all it is sent to, and none of them can write
+/// it: `writable` of a receiver's makes a copy in memory of its own, and so does that of the
+/// sender's while a receiver reads it. Best get a new one for each message.
+///
 /// Ownership: the buffer's own. Threads: any, one at a time.
 class OutOfLineBytes {
  public:

@@ -17,10 +17,12 @@
 #include "strait/mach/link_sender.hpp"
 #include "strait/mach/native_kernel.hpp"
 #include "strait/mach/ool_method.hpp"
+#include "strait/mach/shared_segment.hpp"
 #include "strait/memory/message_memory.hpp"
 #include "strait/os/activated_socket.hpp"
 #include "strait/os/descriptor.hpp"
 #include "strait/os/interest.hpp"
+#include "strait/os/memory_file.hpp"
 #include "strait/os/native_handle.hpp"
 #include "strait/os/poll.hpp"
 #include "strait/rights/right_list.hpp"
@@ -200,6 +202,14 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
   using Sender::fits_under_way;
   using Sender::limit_under_way;
   static constexpr std::size_t out_of_line_from = SendPolicy::threshold_bytes;
+
+  /// Memory that is lent to the receivers of many such links at once, and how much to each; 0 where
+  /// there is none that they can't write.
+  using shared_pool = detail::SharedPool;
+  static constexpr std::size_t max_shared_bytes =
+      OolMethod::lends && os::has_seals_of_writers
+          ? detail::loan_bytes_of<typename SendPolicy::method>
+          : 0;
 
   using Sender::send;
   static bool carries(const detail::Right& right) requires carries_descriptors {

@@ -32,6 +32,7 @@ class Atomic {
   T load(rl::memory_order order) const { return value_.load(order, $); }
   void store(T value, rl::memory_order order) { value_.store(value, order, $); }
   T exchange(T value, rl::memory_order order) { return value_.exchange(value, order, $); }
+  T fetch_add(T value, rl::memory_order order) { return value_.fetch_add(value, order, $); }
   bool compare_exchange_strong(T& expected, T value, rl::memory_order order) {
     return value_($).compare_exchange_strong(expected, value, order);
   }

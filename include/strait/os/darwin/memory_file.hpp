@@ -27,6 +27,9 @@ namespace strait::os {
 /// looked at.
 inline constexpr unsigned seals_of_size = 0;
 inline constexpr unsigned seals_of_content = 0;
+inline constexpr unsigned seals_of_writers = 0;
+/// Whoever gets a descriptor that its maker can write to can write to it, too.
+inline constexpr bool has_seals_of_writers = false;
 inline Result<void> add_seals(int, unsigned) { return {}; }
 
 /// Memory without a name: the one that it needs for a moment is random and gone at once.

@@ -16,6 +16,10 @@ using linux_mach::create_memory_file;
 using linux_mach::sealed_size;
 using linux_mach::seals_of_content;
 using linux_mach::seals_of_size;
+using linux_mach::seals_of_writers;
+
+/// Whether there is memory that its maker can write, and those that it is sent to can't.
+inline constexpr bool has_seals_of_writers = true;
 
 /// The size that `sealed_size` gives for memory of so many bytes.
 inline std::size_t memory_file_bytes(std::size_t size) { return size; }

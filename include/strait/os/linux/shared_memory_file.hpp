@@ -22,6 +22,10 @@ inline constexpr unsigned seals_of_size = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_S
 /// With these not even its maker can change a byte any more.
 inline constexpr unsigned seals_of_content = seals_of_size | F_SEAL_WRITE;
 
+/// With these only what its maker has mapped already can change a byte: Linux 5.1 or later, which
+/// not every C library has a name for.
+inline constexpr unsigned seals_of_writers = seals_of_size | 0x0010;  // F_SEAL_FUTURE_WRITE
+
 /// A file in memory without a name in any file system.
 ///
 /// Errors: `EFBIG` if it is over this process's limit on the size of files; those of the system.

@@ -23,10 +23,13 @@ inline Result<Descriptor> create_memory_file(const char*, std::size_t size) {
   return section;
 }
 
-enum class Seals { size, content };
+enum class Seals { size, content, writers };
 inline constexpr Seals seals_of_size = Seals::size;
 /// Which no section has.
 inline constexpr Seals seals_of_content = Seals::content;
+/// Nor this: a handle goes to a peer with all that it may do here.
+inline constexpr Seals seals_of_writers = Seals::writers;
+inline constexpr bool has_seals_of_writers = false;
 inline Result<void> add_seals(HANDLE, Seals) { return {}; }
 
 /// The size that `sealed_size` gives for memory of so many bytes.
@@ -39,7 +42,7 @@ inline std::size_t memory_file_bytes(std::size_t size) {
 ///
 /// Errors: `bad_region`.
 inline Result<std::size_t> sealed_size(HANDLE section, Seals seals) {
-  if (seals == Seals::content) return Errc::bad_region;
+  if (seals != Seals::size) return Errc::bad_region;
   struct Information {
     void* base;
     ULONG attributes;

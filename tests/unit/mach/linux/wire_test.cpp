@@ -12,7 +12,7 @@
 
 #include "support/catch.hpp"
 
-static_assert(strait::detail::protocol_version == 5,
+static_assert(strait::detail::protocol_version == 6,
               "these are the bytes of another version of the protocol: see unit/wire_test.cpp");
 
 TEST_CASE("the bytes of records in a ring are those of this protocol's version", "[wire][ring]") {
