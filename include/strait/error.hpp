@@ -17,7 +17,8 @@ enum class Errc {
   /// or an absolute path of up to 100 bytes.
   invalid_name,
   /// The kernel says that the peer is none that the policy allows (`ChannelOptions::peers`), or the
-  /// directory of names belongs to another user. Do not talk to it.
+  /// directory of names belongs to another user. Do not talk to it. On Windows also: a right can't
+  /// be sent, since neither side may open the other's process.
   permission_denied,
   /// The server closed the connection without giving a reason. It may be full, or be a different
   /// program.

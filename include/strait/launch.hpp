@@ -50,7 +50,7 @@ struct ByName {};
 /// let in: not one that it starts, even with the descriptor.
 ///
 /// On Windows it is an end of a pipe. Over `MachTransport` the objects of the link have names, that
-/// can't be guessed and that the user alone may open.
+/// can't be guessed and that the user alone may open; the child makes them.
 struct Inherited {};
 
 struct LaunchOptions {

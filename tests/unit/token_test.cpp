@@ -10,13 +10,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <type_traits>
-#include <vector>
 
 #include "support/catch.hpp"
 
@@ -141,26 +138,6 @@ TEST_CASE("a token in a file is made once, for this user alone, and is the same 
   CHECK(line == made->to_hex());
 }
 
-TEST_CASE("whoever comes at the same moment gets the same token", "[token]") {
-  const Directory directory;
-  for (int round = 0; round != 20; ++round) {
-    const std::string path = directory / std::to_string(round).c_str();
-    std::array<std::optional<Token>, 4> tokens;
-    std::vector<std::thread> threads;
-    for (auto& token : tokens) {
-      threads.emplace_back([&token, &path] {
-        if (auto loaded = Token::load_or_create(path)) token = *loaded;
-      });
-    }
-    for (auto& thread : threads) thread.join();
-    for (const auto& token : tokens) {
-      REQUIRE(token);
-      CHECK(*token == *tokens[0]);
-    }
-  }
-  CHECK(directory.files() == 20);
-}
-
 TEST_CASE("a token is not taken from a file that others may have written, read or put there",
           "[token]") {
   const Directory directory;
@@ -199,18 +176,6 @@ TEST_CASE("a token is not taken from a file that others may have written, read o
       CHECK(refused());
     }
   }
-}
-
-TEST_CASE("a file that holds no token is left as it is", "[token]") {
-  const Directory directory;
-  const std::string path = directory / "token";
-  const std::string text =
-      GENERATE(std::string(), counting, counting.substr(1) + "\n", counting + "0\n",
-               counting.substr(0, 63) + "F\n", std::string(65, '\0'));
-  write_file(path, text);
-  CHECK(Token::load_or_create(path).error() == Errc::garbled_token_file);
-  std::ifstream file(path);
-  CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == text);
 }
 
 TEST_CASE("a token for a directory that is not there is an error", "[token]") {

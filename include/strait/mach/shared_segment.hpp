@@ -199,9 +199,9 @@ class SharedPool {
   /// were not sent take all of it; the system's.
   Result<Lease> allocate(std::size_t bytes) {
     if (bytes > max_bytes_) return Errc::would_block;
-    if (allocating_.test_and_set(MemoryOrder::acquire)) return Errc::would_block;
+    if (allocating_.exchange(true, MemoryOrder::acquire)) return Errc::would_block;
     auto lease = allocate_alone(bytes);
-    allocating_.clear(MemoryOrder::release);
+    allocating_.store(false, MemoryOrder::release);
     return lease;
   }
 
@@ -273,13 +273,13 @@ class SharedPool {
 
   void close() noexcept {
     // A buffer's `make_writable` on another thread takes as long as one allocation.
-    while (allocating_.test_and_set(MemoryOrder::acquire)) os::pause_processor();
+    while (allocating_.exchange(true, MemoryOrder::acquire)) os::pause_processor();
     closed_ = true;
     while (count_ != 0) remove(count_ - 1);
-    allocating_.clear(MemoryOrder::release);
+    allocating_.store(false, MemoryOrder::release);
   }
 
-  std::atomic_flag allocating_;
+  Atomic<bool> allocating_ = false;
   Atomic<std::uint32_t> references_ = 1;
   const std::size_t max_bytes_;
   std::array<Slot, max_segments> slots_;

@@ -47,11 +47,13 @@ inline Bytes frame(std::uint32_t bytes, std::uint8_t continued, std::uint8_t rig
   return out;
 }
 
-inline Bytes hello_of(const strait::Token& token) {
+/// `inbox` is what it says of where handles may be put.
+inline Bytes hello_of(const strait::Token& token, strait::windows::HandleNumber inbox = 0) {
   const auto terms = HostileLink::terms(token);
   const auto hello =
       strait::detail::encode_hello(terms.schema.hash, token, terms.options, terms.schema.digests);
-  return frame(static_cast<std::uint32_t>(hello.bytes().size()), 0, 0, hello.bytes());
+  const auto noted = strait::detail::with_note(hello.bytes(), inbox);
+  return frame(static_cast<std::uint32_t>(noted.bytes().size()), 0, 0, noted.bytes());
 }
 
 /// A server, and whether an honest client gets in.

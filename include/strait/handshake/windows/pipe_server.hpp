@@ -14,6 +14,7 @@
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/name_claim.hpp"
 #include "strait/os/windows/named_pipe.hpp"
+#include "strait/os/windows/peer_process.hpp"
 #include "strait/os/windows/pipe_end.hpp"
 #include "strait/os/windows/pipe_name.hpp"
 #include "strait/os/windows/security.hpp"
@@ -94,7 +95,7 @@ class PipeInstance {
 
 /// A claimed name: the ends of its pipe that wait for clients, the clients that have not said Hello
 /// yet, and one event for all of them. `Candidate` has an `end`, which is read once, `credentials`,
-/// and says whether these are known already.
+/// and a `child` if it is one, whose credentials are known already.
 template <class Candidate>
 class PipeServer {
  public:
@@ -147,18 +148,20 @@ class PipeServer {
     return server;
   }
 
-  /// A server without a name, for the one client at the other end of a pipe.
+  /// A server without a name, for the one client at the other end of a pipe: a child that its
+  /// parent, the caller, has open.
   ///
   /// Errors: the system's; `std::errc::not_enough_memory`.
   static Result<PipeServer> serve_one(os::Descriptor pipe, const PeerCredentials& credentials,
                                       AcceptLimits limits) {
     auto event = os::make_event();
     if (!event) return event.error();
+    auto process = os::PeerProcess::of_child(pipe.get(), credentials);
     auto end = os::PipeEnd::create(std::move(pipe), event->get());
     if (!end) return end.error();
     Candidate client(std::move(*end));
     client.credentials = credentials;
-    client.is_known = true;
+    client.child = std::move(process);
     PipeServer server;
     server.event_ = std::move(*event);
     server.half_open_ = HalfOpen<Candidate>(limits);

@@ -19,7 +19,6 @@
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/event_wait.hpp"
 #include "strait/os/windows/named_pipe.hpp"
-#include "strait/os/windows/peer_process.hpp"
 #include "strait/os/windows/pipe_end.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
@@ -72,8 +71,11 @@ struct Wire {
 class SendRight {
  public:
   SendRight() = default;
-  SendRight(std::shared_ptr<Wire> wire, RingMemory memory)
-      : wire_(std::move(wire)), memory_(std::move(memory)), ring_(memory_.writer()) {}
+  SendRight(std::shared_ptr<Wire> wire, RingMemory memory, os::HandleSender handles)
+      : wire_(std::move(wire)),
+        memory_(std::move(memory)),
+        ring_(memory_.writer()),
+        handles_(std::move(handles)) {}
   SendRight(SendRight&&) = default;
   SendRight& operator=(SendRight&& other) noexcept {
     close();
@@ -110,22 +112,26 @@ class SendRight {
     return {};
   }
 
-  /// Sends a record with handles, whose numbers go behind the body. Those stay the caller's until
-  /// `keep`. All or nothing.
+  /// Sends a record with handles, whose numbers go behind the body, unless the receiver has an
+  /// inbox for them. They stay the caller's until `keep`. All or nothing.
   ///
-  /// Errors: as `reserve`; the system's.
+  /// Errors: as `reserve`, and as `HandleSender::numbers_of`.
   Result<void> send(MessageHeader header, std::span<const std::byte> body,
                     Slice<const NativeHandle> handles) {
     // The system is asked, as it is for every handle elsewhere: what is sent now is not lost.
     if (gone() || !os::is_whole(wire_->pipe.get())) return Errc::peer_closed;
-    const auto numbers = handles_.numbers_of(handles);
-    if (!numbers) return numbers.error();
-    header.bytes = static_cast<std::uint32_t>(body.size() + numbers->size_bytes());
+    header.bytes = static_cast<std::uint32_t>(body.size() + handles_.numbers_for(handles.size()) *
+                                                                sizeof(os::HandleNumber));
     header.descriptors = static_cast<std::uint8_t>(handles.size());
     const auto room = reserve(header.bytes);
     if (!room) return room.error();
+    // Nothing can fail once they are in an inbox.
+    const auto numbers = handles_.numbers_of(handles);
+    if (!numbers) return numbers.error();
     if (!body.empty()) std::memcpy(*room, body.data(), body.size());
-    std::memcpy(*room + body.size(), numbers->data(), numbers->size_bytes());
+    if (!numbers->empty()) {
+      std::memcpy(*room + body.size(), numbers->data(), numbers->size_bytes());
+    }
     ring_.stage(header);
     publish();
     return {};
@@ -134,7 +140,7 @@ class SendRight {
   void keep(strait::detail::RightList rights) { handles_.keep(std::move(rights)); }
 
   /// Asks for a doorbell when there is room for `bytes`. True when there is no need to wait.
-  bool arm(std::size_t bytes) { return gone() || ring_.arm(bytes); }
+  bool arm(std::size_t bytes) { return gone() || (ring_.arm(bytes) && !handles_.waits_for_room()); }
   Interest interest() const { return wire_ ? Interest::to_read(wire_->event.get()) : Interest(); }
   void take_doorbells() {
     if (wire_) wire_->look();
@@ -159,11 +165,11 @@ class SendRight {
 class ReceiveRight {
  public:
   ReceiveRight() = default;
-  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory, os::PeerProcess sender)
+  ReceiveRight(std::shared_ptr<Wire> wire, RingMemory memory, os::HandleReceiver handles)
       : wire_(std::move(wire)),
         memory_(std::move(memory)),
         ring_(memory_.reader()),
-        handles_(std::move(sender)) {}
+        handles_(std::move(handles)) {}
 
   /// How many handles a record may have here: one at least, for a loan.
   void set_max_descriptors(std::size_t count) { max_handles_ = count != 0 ? count : 1; }

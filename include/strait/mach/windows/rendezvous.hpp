@@ -18,6 +18,7 @@
 #include "strait/framing/frame_stream.hpp"
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
+#include "strait/handshake/windows/inbox_note.hpp"
 #include "strait/handshake/windows/pipe_server.hpp"
 #include "strait/mach/windows/lane.hpp"
 #include "strait/mach/windows/ring_memory.hpp"
@@ -29,6 +30,7 @@
 #include "strait/os/windows/security.hpp"
 #include "strait/peer.hpp"
 #include "strait/result.hpp"
+#include "strait/rights/windows/handle_transfer.hpp"
 
 namespace strait::windows_mach {
 
@@ -58,17 +60,21 @@ inline Result<Stem> new_stem() {
 }
 
 /// What goes over the pipe, once each way: a request with the stem, an answer, with which there is
-/// a link if `links`.
+/// a link if `links`; each with the number of an inbox for handles, if there is one.
 struct Greeted {
   strait::detail::HandshakeBytes body;
+  os::HandleNumber inbox = os::no_inbox;
   bool links = false;
   Stem stem{};
 };
 
 /// Errors: `would_block`, `peer_closed`, the system's.
-inline Result<void> write_greeting(os::PipeEnd& to, std::span<const std::byte> body, bool links,
-                                   std::span<const char> stem = {}) {
+inline Result<void> write_greeting(os::PipeEnd& to, std::span<const std::byte> said, bool links,
+                                   std::span<const char> stem = {},
+                                   os::HandleNumber inbox = os::no_inbox) {
   if (auto ready = to.prepare_to_write(); !ready) return ready;
+  const auto noted = strait::detail::with_note(said, inbox);
+  const auto body = noted.bytes();
   strait::detail::FrameHeader header{static_cast<std::uint32_t>(stem.size() + body.size()),
                                      static_cast<std::uint16_t>(links)};
   const os::GatheredPart parts[] = {{&header, sizeof header},
@@ -104,7 +110,10 @@ inline Result<Greeted> read_greeting(os::PipeEnd& from, bool with_stem) {
     }
   }
   if (rest.size() > capacity) return Errc::malformed;
-  greeted.body = strait::detail::HandshakeBytes(rest);
+  const auto noted = strait::detail::NotedHandshake::parse(rest);
+  if (!noted) return noted.error();
+  greeted.body = noted->body;
+  greeted.inbox = noted->inbox;
   return greeted;
 }
 
@@ -113,10 +122,11 @@ struct Request {
   explicit Request(os::PipeEnd pipe) : end(std::move(pipe)) {}
 
   PeerCredentials credentials;
-  /// They are those of the child that the pipe's other end was given to.
-  bool is_known = false;
+  /// That the pipe's other end was given to, if it was: the credentials are its.
+  std::optional<os::PeerProcess> child;
   std::error_code failure;
   strait::detail::HandshakeBytes body;
+  os::HandleNumber inbox = os::no_inbox;
   Stem stem{};
   os::PipeEnd end;
 };
@@ -148,9 +158,10 @@ class ServicePort {
                             client.failure = hello.error();
                             if (hello) {
                               client.body = hello->body;
+                              client.inbox = hello->inbox;
                               client.stem = hello->stem;
                             }
-                            if (hello && !client.is_known) {
+                            if (hello && !client.child) {
                               const auto known = os::client_credentials(client.end.get());
                               if (known) client.credentials = *known;
                               client.failure = known.error();
@@ -197,8 +208,8 @@ class ServiceRight {
 
 /// Opens the objects of a link that the client has made, and lets the client in.
 ///
-/// Errors: `bad_region` if they are none of a link of this size; those of the system;
-/// `peer_closed`.
+/// Errors: `bad_region` if they are none of a link of this size, or there is no such inbox;
+/// `malformed`; those of the system; `peer_closed`.
 inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
                                  std::span<const std::byte> body) {
   const std::size_t capacity = RingMemory::capacity_for(queue_bytes);
@@ -213,12 +224,19 @@ inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
   wire->event = open(Part::servers, EVENT_MODIFY_STATE | SYNCHRONIZE);
   wire->peers_event = open(Part::clients, EVENT_MODIFY_STATE);
   if (!wire->event || !wire->peers_event) return Errc::bad_region;
-  auto client = os::PeerProcess::client_of(request.end.get(), request.credentials.uid);
-  if (auto sent = write_greeting(request.end, body, true); !sent) return sent.error();
+  auto incoming = os::HandleReceiver::create(
+      request.child ? std::move(*request.child)
+                    : os::PeerProcess::client_of(request.end.get(), request.credentials.uid));
+  if (!incoming) return incoming.error();
+  auto outgoing = os::HandleSender::create(incoming->peer(), request.inbox, wire->event.get());
+  if (!outgoing) return outgoing.error();
+  if (auto sent = write_greeting(request.end, body, true, {}, incoming->inbox_number()); !sent) {
+    return sent.error();
+  }
   wire->pipe = std::move(request.end);
   if (auto watched = wire->watch_end(); !watched) return watched.error();
-  return LinkPorts{ReceiveRight(wire, std::move(*up), std::move(client)),
-                   SendRight(wire, std::move(*down))};
+  return LinkPorts{ReceiveRight(wire, std::move(*up), std::move(*incoming)),
+                   SendRight(wire, std::move(*down), std::move(*outgoing))};
 }
 
 inline void refuse(Request&& request, std::span<const std::byte> body) {
@@ -253,7 +271,6 @@ class Greeting {
       }));
     };
     Greeting greeting;
-    greeting.user_ = server.credentials().uid;
     greeting.wire_ = std::make_shared<Wire>();
     greeting.up_ = std::move(*up);
     greeting.down_ = std::move(*down);
@@ -261,14 +278,19 @@ class Greeting {
     if (!greeting.wire_->event) return os::last_error();
     greeting.wire_->peers_event = create(Part::servers);
     if (!greeting.wire_->peers_event) return os::last_error();
+    const UserId user = server.credentials().uid;
     auto pipe = os::PipeEnd::create(std::move(server).take_pipe(), greeting.event());
     if (!pipe) return pipe.error();
-    if (auto sent = write_greeting(*pipe, body, false, *stem); !sent) return sent.error();
+    auto incoming = os::HandleReceiver::create(os::PeerProcess::server_of(pipe->get(), user));
+    if (!incoming) return incoming.error();
+    greeting.incoming_ = std::move(*incoming);
+    const auto sent = write_greeting(*pipe, body, false, *stem, greeting.incoming_.inbox_number());
+    if (!sent) return sent.error();
     greeting.wire_->pipe = std::move(*pipe);
     return greeting;
   }
 
-  /// Errors: `empty`; `peer_closed`; `malformed`.
+  /// Errors: `empty`; `peer_closed`; `malformed`; `bad_region` if there is no such inbox.
   Result<Answer> answer() {
     const auto greeted = read_greeting(wire_->pipe, false);
     if (!greeted) {
@@ -276,10 +298,11 @@ class Greeting {
     }
     Answer answer{greeted->body, {}};
     if (!greeted->links) return answer;
-    auto server = os::PeerProcess::server_of(wire_->pipe.get(), user_);
+    auto outgoing = os::HandleSender::create(incoming_.peer(), greeted->inbox, event());
+    if (!outgoing) return outgoing.error();
     if (auto watched = wire_->watch_end(); !watched) return watched.error();
-    answer.ports.emplace(LinkPorts{ReceiveRight(wire_, std::move(down_), std::move(server)),
-                                   SendRight(wire_, std::move(up_))});
+    answer.ports.emplace(LinkPorts{ReceiveRight(wire_, std::move(down_), std::move(incoming_)),
+                                   SendRight(wire_, std::move(up_), std::move(*outgoing))});
     return answer;
   }
 
@@ -292,8 +315,7 @@ class Greeting {
  private:
   HANDLE event() const { return wire_->event.get(); }
 
-  /// The server's.
-  UserId user_;
+  os::HandleReceiver incoming_;
   std::shared_ptr<Wire> wire_;
   RingMemory up_;
   RingMemory down_;

@@ -8,6 +8,7 @@
 #include "strait/os/windows/descriptor.hpp"
 #include "strait/os/windows/named_pipe.hpp"
 #include "strait/os/windows/user.hpp"
+#include "strait/peer.hpp"
 #include "strait/result.hpp"
 
 namespace strait::windows {
@@ -19,6 +20,9 @@ using HandleNumber = std::uint32_t;
 inline HandleNumber number_of(HANDLE handle) {
   return static_cast<HandleNumber>(reinterpret_cast<std::uintptr_t>(handle));
 }
+inline HANDLE handle_of(HandleNumber number) {
+  return reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(number));
+}
 
 /// Whether a number is one of a table. A pseudo handle has none: taken out of another process, it
 /// would stand for this one, or for its thread, with all access.
@@ -29,9 +33,9 @@ inline bool can_travel(HANDLE handle) {
   return is_handle_number(reinterpret_cast<std::intptr_t>(handle));
 }
 
-/// The process at the other end of a pipe, opened so that handles can be taken out of it. A number
-/// that the peer names is one of its own table, so a lie can only give away what is the peer's: the
-/// other way round, with handles put into this process, it could name any handle of this process's.
+/// The process at the other end of a pipe, opened so that handles can be taken out of it and put
+/// into it. A number that the peer names is one of its own table, so a lie can only give away what
+/// is the peer's.
 class PeerProcess {
  public:
   PeerProcess() = default;
@@ -50,6 +54,21 @@ class PeerProcess {
     const bool known = ::GetNamedPipeServerProcessId(pipe, &id) != 0;
     return known ? open(pipe, id, user) : PeerProcess(Errc::permission_denied);
   }
+  /// That of a child which has inherited a pipe's end, for the kernel knows of the process that
+  /// made the pipe alone: this one, whose handles the child would name then. The caller has the
+  /// child's process open, so that its id is no other's.
+  static PeerProcess of_child(HANDLE pipe, const PeerCredentials& child) {
+    return open(pipe, static_cast<ULONG>(child.pid), child.uid);
+  }
+  /// For the same process. Errors are told as if it might not be opened.
+  PeerProcess duplicate() const {
+    PeerProcess copy(why_not_);
+    if (process_) copy.process_ = windows::duplicate(process_.get());
+    return copy;
+  }
+
+  /// Whether this process may open the peer's.
+  explicit operator bool() const { return static_cast<bool>(process_); }
 
   /// A handle of this process's for what one of the peer's stands for, with the same rights.
   ///
@@ -59,17 +78,41 @@ class PeerProcess {
     if (!process_) return why_not_;
     if (!is_handle_number(number)) return Errc::malformed;
     HANDLE taken = nullptr;
-    const auto source = reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(number));
-    if (::DuplicateHandle(process_.get(), source, ::GetCurrentProcess(), &taken, 0, FALSE,
-                          DUPLICATE_SAME_ACCESS)) {
+    if (::DuplicateHandle(process_.get(), handle_of(number), ::GetCurrentProcess(), &taken, 0,
+                          FALSE, DUPLICATE_SAME_ACCESS)) {
       return Descriptor(taken);
     }
     const auto error = last_error();
-    const bool ended = ::WaitForSingleObject(process_.get(), 0) == WAIT_OBJECT_0;
-    return ended || is_exhaustion(error) ? Errc::rights_lost : Errc::malformed;
+    return has_ended() || is_exhaustion(error) ? Errc::rights_lost : Errc::malformed;
+  }
+
+  /// Puts a handle into the peer's table, for what one of this process's stands for, with `access`
+  /// or, if that is 0, the same rights.
+  ///
+  /// Errors: `peer_closed` if the peer has ended; `permission_denied` if this process may not open
+  /// the peer's; the system's.
+  Result<HandleNumber> put(HANDLE handle, DWORD access = 0) const {
+    if (!process_) return why_not_;
+    HANDLE theirs = nullptr;
+    if (::DuplicateHandle(::GetCurrentProcess(), handle, process_.get(), &theirs, access, FALSE,
+                          access == 0 ? DUPLICATE_SAME_ACCESS : 0)) {
+      return number_of(theirs);
+    }
+    const auto error = last_error();
+    return has_ended() ? make_error_code(Errc::peer_closed) : error;
+  }
+  /// Closes a handle in the peer's table that was `put` there and that the peer was not told of.
+  void take_back(HandleNumber number) const noexcept {
+    HANDLE moved = nullptr;
+    // To nowhere would do on Windows, but not under Wine.
+    ::DuplicateHandle(process_.get(), handle_of(number), ::GetCurrentProcess(), &moved, 0, FALSE,
+                      DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE);
+    const Descriptor closed(moved);
   }
 
  private:
+  bool has_ended() const { return ::WaitForSingleObject(process_.get(), 0) == WAIT_OBJECT_0; }
+
   explicit PeerProcess(std::error_code why_not) : why_not_(why_not) {}
 
   static PeerProcess open(HANDLE pipe, ULONG id, const UserId& user) {

@@ -17,7 +17,8 @@
 #include "strait/rights/windows/handle_transfer.hpp"
 
 // A message with rights goes over a pipe as two frames: one with the numbers of the handles, whose
-// header tells how many rights they are, and the message's own, whose header tells the same.
+// header tells how many rights they are, and the message's own, whose header tells the same. To a
+// receiver with an inbox the first one is empty.
 
 namespace strait::detail {
 
@@ -38,6 +39,7 @@ class HandleFrameWriter {
     std::size_t known = 0;
     rights.for_each([&](const Right& right) { handles[known++] = right.descriptor.get(); }, count);
     const auto numbers = handles_.numbers_of(std::span(handles).first(known));
+    if (numbers.failed_with(Errc::would_block)) return std::size_t{0};
     if (!numbers) return numbers.error();
     FrameHeader header{static_cast<std::uint32_t>(numbers->size_bytes()), 0, 0,
                        static_cast<std::uint8_t>(count)};
@@ -69,7 +71,9 @@ class HandleFrameWriter {
 class HandleFrameReader {
  public:
   HandleFrameReader() = default;
-  explicit HandleFrameReader(os::PeerProcess sender) : handles_(std::move(sender)) {}
+  explicit HandleFrameReader(os::HandleReceiver handles) : handles_(std::move(handles)) {}
+
+  const os::PeerProcess& sender() const { return handles_.peer(); }
 
   /// Takes in the next frame: with its rights if it has any, or nothing if it only told of those of
   /// the next one.
@@ -81,7 +85,7 @@ class HandleFrameReader {
       if (header.rights == 0) return true;
       if (header.rights > limit) return Errc::too_many_rights;
       if (header.tag != 0 || bytes.size() != number_bytes(header.rights)) return Errc::malformed;
-      std::memcpy(numbers_.data(), bytes.data(), bytes.size());
+      if (!bytes.empty()) std::memcpy(numbers_.data(), bytes.data(), bytes.size());
       count_ = header.rights;
       return false;
     }

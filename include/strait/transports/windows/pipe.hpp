@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -17,6 +18,7 @@
 #include "strait/handshake/half_open.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
 #include "strait/handshake/request.hpp"
+#include "strait/handshake/windows/inbox_note.hpp"
 #include "strait/handshake/windows/pipe_server.hpp"
 #include "strait/os/gathered.hpp"
 #include "strait/os/interest.hpp"
@@ -32,9 +34,10 @@
 namespace strait {
 
 /// Messages as length-prefixed frames over a named pipe of bytes, each way, and handles, which the
-/// receiver takes out of the sender's process. A receiver that may not open that process, as one of
-/// lower integrity or of another user, ends the channel with `permission_denied` when a handle
-/// comes. One that does not take what was sent before its sender's process ends has `rights_lost`.
+/// receiver takes out of the sender's process; where it may not open that, such as a child with
+/// less rights than its parent, the sender puts them into the receiver's. Where neither may open
+/// the other's, as those of two users, no rights can be sent (`permission_denied`). A receiver that
+/// has not taken out what was sent when its sender's process ends has `rights_lost`.
 ///
 /// A plain name is found by its own user only; with `PeerPolicy::any_user`, a path is found by all.
 /// Clients on other machines are turned away by the system. The kernel tells a server
@@ -52,35 +55,50 @@ class BasicPipeTransport {
    public:
     explicit Request(os::PipeEnd end) : end_(std::move(end)) {}
 
-    /// Its credentials are those of the child that the pipe's other end was given to.
-    bool is_known = false;
+    /// That the pipe's other end was given to, if it was: the credentials are its.
+    std::optional<os::PeerProcess> child;
 
     Result<BasicPipeTransport> welcome(std::span<const std::byte> bytes) && {
-      auto client = os::PeerProcess::client_of(end_.get(), credentials.uid);
-      if (auto sent = answer(bytes); !sent) return sent.error();
-      return BasicPipeTransport(std::move(end_), std::move(client));
+      auto handles = os::HandleReceiver::create(
+          child ? std::move(*child) : os::PeerProcess::client_of(end_.get(), credentials.uid));
+      if (!handles) return handles.error();
+      const os::HandleNumber inbox = handles->inbox_number();
+      BasicPipeTransport link({}, std::move(*handles));
+      if (auto known = link.send_handles_to(inbox_); !known) return known.error();
+      if (auto sent = answer(bytes, inbox); !sent) return sent.error();
+      link.end_ = std::move(end_);
+      return link;
     }
-    void refuse(std::span<const std::byte> bytes) && { static_cast<void>(answer(bytes)); }
+    void refuse(std::span<const std::byte> bytes) && {
+      static_cast<void>(answer(bytes, os::no_inbox));
+    }
 
    private:
     friend class BasicPipeTransport;
 
-    Result<void> answer(std::span<const std::byte> bytes) {
+    Result<void> answer(std::span<const std::byte> bytes, os::HandleNumber inbox) {
       if (auto made = end_.own_events(); !made) return made;
-      return detail::write_frame(writing(end_), bytes);
+      return detail::write_frame(writing(end_), detail::with_note(bytes, inbox).bytes());
     }
 
     os::PipeEnd end_;
+    /// The client's.
+    os::HandleNumber inbox_ = os::no_inbox;
   };
 
   class Server {
    public:
     Result<Request> accept() {
       return pipe_.accept(
-          [](Request& client) { return detail::read_hello(reading(client.end_)); },
-          [](Request& client, const Result<detail::HandshakeBytes>& hello) -> Result<Request> {
-            client.take_hello(hello);
-            if (hello && !client.is_known) {
+          [](Request& client) -> Result<detail::NotedHandshake> {
+            const auto hello = detail::read_hello(reading(client.end_));
+            if (!hello) return hello.error();
+            return detail::NotedHandshake::parse(hello->bytes());
+          },
+          [](Request& client, const Result<detail::NotedHandshake>& hello) -> Result<Request> {
+            client.take_hello(hello ? hello->body : Result<detail::HandshakeBytes>(hello.error()));
+            if (hello) client.inbox_ = hello->inbox;
+            if (hello && !client.child) {
               // The kernel knows it of a client that has said something.
               const auto credentials = os::client_credentials(client.end_.get());
               if (credentials) client.credentials = *credentials;
@@ -108,9 +126,12 @@ class BasicPipeTransport {
     Result<BasicPipeTransport> hello(std::span<const std::byte> bytes) && {
       auto end = os::PipeEnd::create(std::move(pipe_));
       if (!end) return end.error();
-      if (auto sent = detail::write_frame(writing(*end), bytes); !sent) return sent.error();
-      auto server = os::PeerProcess::server_of(end->get(), credentials_.uid);
-      return BasicPipeTransport(std::move(*end), std::move(server));
+      auto handles =
+          os::HandleReceiver::create(os::PeerProcess::server_of(end->get(), credentials_.uid));
+      if (!handles) return handles.error();
+      const auto hello = detail::with_note(bytes, handles->inbox_number());
+      if (auto sent = detail::write_frame(writing(*end), hello.bytes()); !sent) return sent.error();
+      return BasicPipeTransport(std::move(*end), std::move(*handles));
     }
 
    private:
@@ -129,6 +150,7 @@ class BasicPipeTransport {
     end_ = std::move(other.end_);
     reader_ = std::move(other.reader_);
     handles_ = std::move(other.handles_);
+    room_ = std::move(other.room_);
     incoming_ = std::move(other.incoming_);
     return *this;
   }
@@ -173,7 +195,10 @@ class BasicPipeTransport {
         },
         detail::HandshakeBytes::capacity, 1);
     if (!received) return received.error();
-    return bytes;
+    const auto noted = detail::NotedHandshake::parse(bytes.bytes());
+    if (!noted) return noted.error();
+    if (auto known = send_handles_to(noted->inbox); !known) return known.error();
+    return noted->body;
   }
 
   template <class Payload>
@@ -181,6 +206,7 @@ class BasicPipeTransport {
     auto sent = detail::send_frame(payload, queue, end_, writing(end_));
     // Nothing can follow a piece that is on its way and in no queue.
     if (!sent && end_.is_writing()) end_.reset();
+    queue.set_in_flight(end_.bytes_in_flight());
     return sent;
   }
 
@@ -191,7 +217,9 @@ class BasicPipeTransport {
   static bool carries(const detail::Right& right) { return os::can_travel(right.descriptor.get()); }
 
   Result<void> flush(detail::FrameQueue& queue) {
-    return detail::flush_frames(queue, detail::HandleFrameWriter{end_, handles_});
+    auto flushed = detail::flush_frames(queue, detail::HandleFrameWriter{end_, handles_});
+    queue.set_in_flight(end_.bytes_in_flight());
+    return flushed;
   }
 
   template <class Sink>
@@ -217,7 +245,7 @@ class BasicPipeTransport {
   bool readable() const { return reader_.readable() || end_.readable(); }
 
   Armed arm(const detail::FrameQueue& queue) {
-    return {{end_.to_read(), queue.empty() ? Interest() : end_.to_write()}, reader_.readable()};
+    return {{end_.to_read(), queue.empty() ? Interest() : to_send()}, reader_.readable()};
   }
   bool disarm() { return false; }
   void take_doorbells() {}
@@ -225,8 +253,29 @@ class BasicPipeTransport {
  private:
   static constexpr wchar_t kind[] = L"pipe-";
 
-  BasicPipeTransport(os::PipeEnd end, os::PeerProcess peer)
-      : end_(std::move(end)), incoming_(std::move(peer)) {}
+  BasicPipeTransport(os::PipeEnd end, os::HandleReceiver handles)
+      : end_(std::move(end)), incoming_(std::move(handles)) {}
+
+  /// Errors: the system's; as `HandleSender::create`.
+  Result<void> send_handles_to(os::HandleNumber inbox) {
+    if (inbox == os::no_inbox) return {};
+    auto room = os::make_event();
+    if (!room) return room.error();
+    auto handles = os::HandleSender::create(incoming_.sender(), inbox, room->get());
+    if (!handles) return handles.error();
+    room_ = std::move(*room);
+    handles_ = std::move(*handles);
+    return {};
+  }
+
+  Interest to_send() {
+    if (handles_.waits_for_room()) {
+      ::ResetEvent(room_.get());
+      // The peer may have set it before it was reset.
+      if (handles_.waits_for_room()) return Interest::to_write(room_.get());
+    }
+    return end_.to_write();
+  }
 
   static auto reading(os::PipeEnd& from) {
     return [&](std::span<std::byte> room) { return from.read(room); };
@@ -238,6 +287,8 @@ class BasicPipeTransport {
   os::PipeEnd end_;
   detail::FrameReader reader_{detail::max_rights};
   os::HandleSender handles_;
+  /// Set when the peer's inbox for handles, if it has one, has room again.
+  os::Descriptor room_;
   detail::HandleFrameReader incoming_;
 };
 

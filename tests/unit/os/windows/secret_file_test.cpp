@@ -7,11 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <string>
 #include <system_error>
-#include <thread>
-#include <vector>
 
 #include "strait/token.hpp"
 #include "support/catch.hpp"
@@ -91,26 +88,6 @@ TEST_CASE("a token in a file is made once, and is the same from then on", "[toke
   CHECK(Token::load_or_create(path).value() == *made);
 }
 
-TEST_CASE("threads that come at the same moment get the same token", "[token][windows]") {
-  const SecretDirectory directory;
-  for (int round = 0; round != 10; ++round) {
-    const std::string path = directory / std::to_string(round);
-    std::array<std::optional<Token>, 4> tokens;
-    std::vector<std::thread> threads;
-    for (auto& token : tokens) {
-      threads.emplace_back([&token, &path] {
-        if (auto loaded = Token::load_or_create(path)) token = *loaded;
-      });
-    }
-    for (auto& thread : threads) thread.join();
-    for (const auto& token : tokens) {
-      REQUIRE(token);
-      CHECK(*token == *tokens[0]);
-    }
-  }
-  CHECK(directory.files() == 10);
-}
-
 TEST_CASE("a token is not taken from a file that others may open, nor from what is no file",
           "[token][windows]") {
   const SecretDirectory directory;
@@ -131,16 +108,6 @@ TEST_CASE("a token is not taken from a file that others may open, nor from what 
   SECTION("a directory") { std::filesystem::create_directory(path); }
   CHECK(Token::load_or_create(path).error() == Errc::unsafe_token_file);
   CHECK(directory.files() == 1);
-}
-
-TEST_CASE("a private file that holds no token is left as it is", "[token][windows]") {
-  const SecretDirectory directory;
-  const std::string path = directory / "token";
-  const std::string text = GENERATE(std::string(), digits, digits.substr(1) + "\n", digits + "0\n",
-                                    digits.substr(0, 63) + "F\n", std::string(65, '\0'));
-  write_private(path, text);
-  CHECK(Token::load_or_create(path).error() == Errc::garbled_token_file);
-  CHECK(text_of(path) == text);
 }
 
 TEST_CASE("a token has no place in a directory that is not there, or under a name that is no UTF-8",
