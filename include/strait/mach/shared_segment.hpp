@@ -102,10 +102,14 @@ class SharedSegment final : public Memory {
     receiver_room_ = room;
     return true;
   }
-  /// Notes one that has it mapped from now on, and says how it is called in `note_loan`.
+  /// Notes one that has it mapped from now on, and says how it is called in `note_loan`: as before,
+  /// if it had been told to forget it.
   std::size_t add_receiver(LoanReturns& returns, std::size_t place) {
-    receivers_[receiver_count_] = {returns.share(), place, 0};
-    return receiver_count_++;
+    std::size_t at = 0;
+    while (at != receiver_count_ && receivers_[at].returns.get() != &returns) ++at;
+    if (at == receiver_count_) ++receiver_count_;
+    receivers_[at] = {returns.share(), place, 0};
+    return at;
   }
   /// It was sent, and is in use until it has come back.
   void note_loan(std::size_t receiver, std::uint32_t number) {

@@ -349,6 +349,23 @@ TEST_CASE("what the listener of one receiver writes is its own", "[loan][accepto
   CHECK(audience.queued_bytes() == 0);
 }
 
+TEST_CASE("a segment knows each of its receivers once, however often one comes to have it mapped",
+          "[loan]") {
+  using namespace strait::detail;
+  const auto pool = SharedPool::create(std::size_t{1} << 20).value();
+  const auto buffer = pool->allocate(lent_bytes).value();
+  SharedSegment* const segment = SharedSegment::in(buffer);
+  strait::Descriptor file;
+  const auto one = LoanReturns::create(file).value();
+  const auto other = LoanReturns::create(file).value();
+  for (std::size_t i = 0; i != 100; ++i) {
+    REQUIRE(segment->reserve_receiver());
+    CHECK(segment->add_receiver(*one.get(), i % LoanReturns::places) == 0);
+    REQUIRE(segment->reserve_receiver());
+    CHECK(segment->add_receiver(*other.get(), i % LoanReturns::places) == 1);
+  }
+}
+
 TEST_CASE("loans come back from any thread", "[loan][acceptor][threads]") {
   constexpr std::size_t count = 4;
   constexpr std::size_t rounds = 100;
