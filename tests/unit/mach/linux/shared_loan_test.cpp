@@ -258,20 +258,20 @@ struct LentNote {
 TEMPLATE_TEST_CASE("messages of a type of their own are made in a buffer for all",
                    "[loan][region][acceptor]", (strait::OolThreshold<4096, strait::Loan>),
                    strait::OolThreshold<4096>, strait::InlineOnly) {
-  using Link = strait::Channel<strait::MachTransport<TestType>,
-                               strait::TrivialSerializer<LentFrame, LentNote>>;
+  using TypedLink = strait::Channel<strait::MachTransport<TestType>,
+                                    strait::TrivialSerializer<LentFrame, LentNote>>;
   const auto token = new_token();
   const auto name = unique_name("typed");
-  auto server = strait::Acceptor<Link>::listen(name, token).value();
-  std::array<Link, 2> clients{Link::connect(name, token).value(),
-                              Link::connect(name, token).value()};
+  auto server = strait::Acceptor<TypedLink>::listen(name, token).value();
+  std::array<TypedLink, 2> clients{TypedLink::connect(name, token).value(),
+                                   TypedLink::connect(name, token).value()};
   std::size_t right = 0;
   const auto hear = strait::overloaded{[&](strait::OutOfLine<LentFrame> frame) {
                                          right += frame->number == 7 && frame->rows[999] == 8;
                                        },
                                        [&](const LentNote& note) { right += note.number == 9; }};
   const auto turn = [&] {
-    static_cast<void>(server.poll([](Link&, const auto&) {}));
+    static_cast<void>(server.poll([](TypedLink&, const auto&) {}));
     for (auto& client : clients) static_cast<void>(client.poll(hear));
   };
   REQUIRE(repeat_until([&] {
