@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "conformance/channels.hpp"
+#include "conformance/rights.hpp"
 #include "conformance/transports.hpp"
 #include "strait/acceptor.hpp"
 #include "strait/channel_proxy.hpp"
@@ -174,9 +175,9 @@ TEST_CASE("an acceptor without a name has the clients that it adopts, and is clo
   const auto deaf = [](Link&, View) {};
   CHECK(acceptor.poll(deaf).value() == 0);
   CHECK(acceptor.wait(deaf, 1ms).value() == 0);
-  auto [near, far] = Link::pair().value();
-  const auto id = acceptor.adopt(std::move(far)).value();
-  REQUIRE(near.send(pattern(10)));
+  auto ends = Ends<Link>::make();
+  const auto id = acceptor.adopt(std::move(ends.far)).value();
+  REQUIRE(ends.near.send(pattern(10)));
   CHECK(acceptor.wait(deaf, long_enough).value() == 1);
   CHECK(acceptor.find(id) != nullptr);
   auto moved = std::move(acceptor);
@@ -186,5 +187,5 @@ TEST_CASE("an acceptor without a name has the clients that it adopts, and is clo
   CHECK(moved.poll(deaf).error() == Errc::closed);
   CHECK(moved.run(deaf));
   const auto none = [](View) {};
-  CHECK(poll_until_error(near, none) == Errc::peer_closed);
+  CHECK(poll_until_error(ends.near, none) == Errc::peer_closed);
 }

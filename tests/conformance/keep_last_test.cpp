@@ -1,8 +1,5 @@
 // Messages of which only the last ones wait: for a receiver that need not see every one.
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <array>
 #include <string>
 #include <vector>
@@ -108,17 +105,6 @@ KeepEnds<LinkT> connect() {
   REQUIRE(ends.pump_until(
       [&] { return !ends.server.waiting_connect() && !ends.client.waiting_connect(); }));
   return ends;
-}
-
-/// Two ends of a new pipe: to read and to write.
-inline std::array<Descriptor, 2> new_pipe() {
-  int ends[2] = {-1, -1};
-  REQUIRE(::pipe(ends) == 0);
-  return {Descriptor(ends[0]), Descriptor(ends[1])};
-}
-inline bool has_no_reader(const Descriptor& writing) {
-  pollfd looked{writing.get(), 0, 0};
-  return ::poll(&looked, 1, 0) == 1 && (looked.revents & POLLERR) != 0;
 }
 
 inline bool grows(const std::vector<std::uint64_t>& numbers) {
@@ -245,24 +231,24 @@ TEMPLATE_TEST_CASE("the rights of messages that were replaced are closed, those 
   auto ends = connect<FrameLink<TestType>>();
   std::uint64_t number = 0;
   while (ends.client.queued_bytes() < 100'000) REQUIRE(ends.client.send(Command{++number}));
-  // Each shot takes the reading end of a pipe with it: when it is dropped, that is closed.
+  // Each shot takes the writing end of a pipe with it: when it is dropped, that is closed.
   std::vector<std::array<Descriptor, 2>> pipes;
   for (int i = 0; i != 4; ++i) {
-    pipes.push_back(new_pipe());
+    pipes.push_back(plain_pipe());
     strait::Rights rights;
-    REQUIRE(rights.add(std::move(pipes.back()[0])));
+    REQUIRE(rights.add(std::move(pipes.back()[1])));
     REQUIRE(ends.client.send(shot(++number), std::move(rights)));
     REQUIRE(ends.client.send(Command{++number}));
   }
   CHECK(ends.client.observer().messages == 3);
-  for (int i = 0; i != 3; ++i) CHECK(has_no_reader(pipes[static_cast<std::size_t>(i)][1]));
-  CHECK(!has_no_reader(pipes[3][1]));
+  for (int i = 0; i != 3; ++i) CHECK(has_ended(pipes[static_cast<std::size_t>(i)][0]));
+  CHECK(!has_ended(pipes[3][0]));
   std::uint64_t with_right = 0;
   std::uint64_t last = 0;
   const auto listener = strait::overloaded{[&](const Shot& received, strait::Rights rights) {
                                              CHECK(rights.size() == 1);
                                              with_right = received.number;
-                                             CHECK(!has_no_reader(pipes[3][1]));
+                                             CHECK(!has_ended(pipes[3][0]));
                                            },
                                            [&](const auto& other) { last = other.number; }};
   const auto ignore = [](const auto&) {};

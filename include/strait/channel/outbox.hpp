@@ -164,7 +164,7 @@ class Outbox {
 
   /// Whether a message that was sent waits for room from its first byte on.
   bool waits_whole(std::uint64_t position) const {
-    return !queue_.empty() && queue_.begin_position() == position &&
+    return !queue_.empty() && queue_.waiting_position() == position &&
            queue_.front().header.continued == 0;
   }
 

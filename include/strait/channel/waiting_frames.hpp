@@ -9,7 +9,7 @@
 namespace strait::detail {
 
 /// The queued frames that newer ones may replace: see `KeepLast`. Of a frame that has left, even in
-/// part, it knows nothing any more.
+/// part, or is on its way, it knows nothing any more.
 class WaitingFrames {
  public:
   /// Room for one more. False when there is no memory.
@@ -45,7 +45,7 @@ class WaitingFrames {
 
   void forget_sent(const FrameQueue& queue) {
     std::size_t sent = 0;
-    while (sent != count_ && at(sent).position < queue.begin_position()) ++sent;
+    while (sent != count_ && at(sent).position < queue.waiting_position()) ++sent;
     // What the queue holds no byte of has left whole.
     if (queue.empty()) sent = count_;
     erase(0, sent);

@@ -44,6 +44,7 @@ class FrameQueue {
         spares_(std::exchange(other.spares_, 0)),
         bytes_(std::exchange(other.bytes_, 0)),
         sent_(other.sent_),
+        in_flight_(std::exchange(other.in_flight_, 0)),
         rights_(std::move(other.rights_)) {}
   FrameQueue& operator=(FrameQueue&& other) noexcept {
     std::swap(first_, other.first_);
@@ -52,6 +53,7 @@ class FrameQueue {
     std::swap(spares_, other.spares_);
     std::swap(bytes_, other.bytes_);
     std::swap(sent_, other.sent_);
+    std::swap(in_flight_, other.in_flight_);
     std::swap(rights_, other.rights_);
     return *this;
   }
@@ -76,10 +78,16 @@ class FrameQueue {
   // `begin_position` has left, or its front part has.
   std::uint64_t begin_position() const noexcept { return sent_; }
   std::uint64_t end_position() const noexcept { return sent_ + bytes_; }
+  // One that begins before `waiting_position` has left, or is on its way.
+  std::uint64_t waiting_position() const noexcept { return sent_ + in_flight_; }
+
+  /// How many bytes at the front are on their way, and have to stay until they are consumed: for a
+  /// transport that is told only later how much of them it has written.
+  void set_in_flight(std::size_t bytes) noexcept { in_flight_ = bytes; }
 
   void clear() noexcept {
     while (first_ != nullptr) drop_first();
-    bytes_ = 0;
+    bytes_ = in_flight_ = 0;
     rights_.clear();
   }
 
@@ -183,6 +191,7 @@ class FrameQueue {
   void consume(std::size_t bytes) {
     bytes_ -= bytes;
     sent_ += bytes;
+    in_flight_ -= (min)(in_flight_, bytes);
     while (bytes != 0) {
       const std::size_t here = (min)(bytes, first_->end - first_->begin);
       first_->begin += here;
@@ -290,6 +299,7 @@ class FrameQueue {
   std::size_t bytes_ = 0;
   /// Where in the stream the front is.
   std::uint64_t sent_ = 0;
+  std::size_t in_flight_ = 0;
   RightList rights_;
 };
 

@@ -129,6 +129,8 @@ class PipeEnd {
   Interest to_write() const { return Interest::to_write(write_event_.get()); }
   bool readable() const { return in_ != nullptr && in_->done(); }
   bool is_writing() const { return out_ != nullptr && out_->started; }
+  /// How much is on its way.
+  std::size_t bytes_in_flight() const { return is_writing() ? out_->size : 0; }
 
   /// Gives what has come, at least one byte.
   ///

@@ -205,6 +205,7 @@ class BasicPipeTransport {
     auto sent = detail::send_frame(payload, queue, end_, writing(end_));
     // Nothing can follow a piece that is on its way and in no queue.
     if (!sent && end_.is_writing()) end_.reset();
+    queue.set_in_flight(end_.bytes_in_flight());
     return sent;
   }
 
@@ -215,7 +216,9 @@ class BasicPipeTransport {
   static bool carries(const detail::Right& right) { return os::can_travel(right.descriptor.get()); }
 
   Result<void> flush(detail::FrameQueue& queue) {
-    return detail::flush_frames(queue, detail::HandleFrameWriter{end_, handles_});
+    auto flushed = detail::flush_frames(queue, detail::HandleFrameWriter{end_, handles_});
+    queue.set_in_flight(end_.bytes_in_flight());
+    return flushed;
   }
 
   template <class Sink>
