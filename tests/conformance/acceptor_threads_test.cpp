@@ -112,14 +112,14 @@ TEMPLATE_TEST_CASE("clients go to and fro between the acceptors of two threads, 
   std::uint64_t sent = 0;
   for (const auto end = Clock::now() + long_enough;
        sent < at_once || (!enough() && Clock::now() < end); ++sent) {
-    for (std::uint64_t i = 0; i != clients.size(); ++i) {
+    for (std::size_t i = 0; i != clients.size(); ++i) {
       REQUIRE(clients[i]->send(StreamCheck::message(sent, 1000 * i)));
       REQUIRE(clients[i]->poll(heard[i]));
       if (sent < at_once) continue;
       REQUIRE(poll_until(*clients[i], heard[i], [&] { return heard[i].count() == sent + 1; }));
     }
   }
-  for (std::uint64_t i = 0; i != clients.size(); ++i) {
+  for (std::size_t i = 0; i != clients.size(); ++i) {
     REQUIRE(poll_until(*clients[i], heard[i], [&] { return heard[i].count() == sent; }));
     CHECK(heard[i].wrong() == std::nullopt);
   }
