@@ -21,7 +21,7 @@ class Failure {
 
   /// Rarely: a compiler that is not told so takes most pointers for not null.
   constexpr bool failed() const noexcept { return __builtin_expect(category_ != nullptr, false); }
-  bool is(Errc error) const noexcept {
+  [[gnu::always_inline]] bool is(Errc error) const noexcept {
     return value_ == static_cast<int>(error) &&
            (category_ == &error_category() || (failed() && is_named_strait(*category_)));
   }

@@ -28,19 +28,19 @@ class OpenFileShare {
     return *this;
   }
   ~OpenFileShare() {
-    if (held_) open_files().fetch_sub(1, detail::MemoryOrder::relaxed);
+    if (held_) open_files().fetch_sub(1, strait::detail::MemoryOrder::relaxed);
   }
 
   /// False when there are as many as there may be.
   bool acquire() {
-    held_ = open_files().fetch_add(1, detail::MemoryOrder::relaxed) < max_files;
-    if (!held_) open_files().fetch_sub(1, detail::MemoryOrder::relaxed);
+    held_ = open_files().fetch_add(1, strait::detail::MemoryOrder::relaxed) < max_files;
+    if (!held_) open_files().fetch_sub(1, strait::detail::MemoryOrder::relaxed);
     return held_;
   }
 
  private:
-  static detail::Atomic<int>& open_files() {
-    static constinit detail::Atomic<int> count = 0;
+  static strait::detail::Atomic<int>& open_files() {
+    static constinit strait::detail::Atomic<int> count = 0;
     return count;
   }
 

@@ -34,7 +34,7 @@ class PageMap {
   }
 
   /// Reads the entries of as many pages, from the one at `address` on.
-  bool read(std::uintptr_t address, detail::Slice<std::uint64_t> entries) const {
+  bool read(std::uintptr_t address, strait::detail::Slice<std::uint64_t> entries) const {
     const auto offset = static_cast<off_t>(address / os::page_size() * sizeof(std::uint64_t));
     const ssize_t got = os::retry(
         [&] { return ::pread(file_.get(), entries.data(), entries.size_bytes(), offset); });
