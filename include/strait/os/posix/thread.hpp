@@ -28,8 +28,7 @@ class Thread {
 };
 
 /// Starts a thread that calls `body->run()`, and keeps `body`, a pointer of shared ownership, until
-/// then. No signal is handled on
-/// it: they are all for the threads of the program's own.
+/// then. No signal is handled on it: they are all for the threads of the program's own.
 ///
 /// Errors: those of `pthread_create`.
 template <class Body>
