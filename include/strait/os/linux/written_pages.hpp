@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,7 +31,11 @@ class PageMap {
   /// tell of other addresses (an emulator).
   bool works() const {
     std::uint64_t entry = 0;
-    return file_ && read(reinterpret_cast<std::uintptr_t>(&entry), {&entry, 1}) && is_own(entry);
+    if (!file_ || !read(reinterpret_cast<std::uintptr_t>(&entry), {&entry, 1}) || !is_own(entry)) {
+      return false;
+    }
+    static const bool tells_addresses = finds_one_of_three();
+    return tells_addresses;
   }
 
   /// Reads the entries of as many pages, from the one at `address` on.
@@ -50,6 +55,24 @@ class PageMap {
   }
 
  private:
+  /// Whether of three pages in a row the one that was written shows, and no neighbour: an emulator
+  /// may have moved all addresses by a page.
+  bool finds_one_of_three() const {
+    const std::size_t page = os::page_size();
+    void* const pages = ::mmap(nullptr, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return false;
+    auto* const second = static_cast<volatile std::byte*>(pages) + page;
+    std::array<std::uint64_t, 3> entries{};
+    bool found = false;
+    if (::mprotect(const_cast<std::byte*>(second), page, PROT_READ | PROT_WRITE) == 0) {
+      *second = std::byte{1};
+      found = read(reinterpret_cast<std::uintptr_t>(pages), entries) && !is_own(entries[0]) &&
+              is_own(entries[1]) && !is_own(entries[2]);
+    }
+    ::munmap(pages, 3 * page);
+    return found;
+  }
+
   os::Descriptor file_;
 };
 
