@@ -158,7 +158,7 @@ class Acceptor {
   }
 
   /// A buffer for `send_all`, or for `send` over each channel: as `Channel::out_of_line_bytes`, but
-  /// what is lent is lent to all, who can't write it. While a client reads it, `writable` copies.
+  /// what is lent is lent to all, for reading alone. While it is read, `writable` copies.
   Result<OutOfLineBytes> out_of_line_bytes(std::size_t bytes) {
     return fan_out_.make_buffer(*this, bytes);
   }

@@ -14,7 +14,7 @@ class SharedCount {
   SharedCount& operator=(const SharedCount&) = delete;
 
   void add_owner() noexcept { owners_.fetch_add(1, MemoryOrder::relaxed); }
-  /// Unless there is none any more.
+  /// Unless there is none any more. Partner: `drop_owner`, whose last one this must see.
   bool try_add_owner() noexcept {
     std::uint32_t seen = owners_.load(MemoryOrder::relaxed);
     while (seen != 0) {
@@ -32,6 +32,7 @@ class SharedCount {
   void drop_observer() noexcept {
     if (observers_.fetch_sub(1, MemoryOrder::acq_rel) == 1) delete this;
   }
+  /// Partner: `drop_owner`.
   bool expired() const noexcept { return owners_.load(MemoryOrder::acquire) == 0; }
 
  protected:

@@ -30,8 +30,8 @@ struct InboxPage {
   /// How many handles may be under way.
   static constexpr std::size_t capacity = 1024;
 
-  /// Twice as many as the sender has put in, and 1 more once the receiver takes no more. Whoever
-  /// changes it first decides who closes a handle: what was counted is the receiver's.
+  /// Twice as many as the sender has put in, and 1 more once the receiver takes no more. The side
+  /// that changes it first decides which one closes a handle: what was counted is the receiver's.
   alignas(128) std::atomic<std::uint64_t> put;
   /// How many the receiver has taken.
   alignas(128) std::atomic<std::uint64_t> taken;
