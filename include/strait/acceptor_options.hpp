@@ -7,7 +7,7 @@ namespace strait {
 /// The limits of an acceptor, as a template argument: `Acceptor<Link, AcceptorOptions{...}>`.
 struct AcceptorOptions {
   /// How many clients may be there at once; one more is `refused`. What a client costs is the
-  /// transport's: over `MachTransport<>` two descriptors and two to wait by, and up to 2 MiB of
+  /// transport's: over `MachTransport<>` one descriptor and two to wait by, and up to 2 MiB of
   /// memory (twice its `queue_bytes`) as far as it is used; over `PipeTransport` four descriptors
   /// and what the system keeps in two FIFOs.
   std::uint32_t max_clients = 1024;

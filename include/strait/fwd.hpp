@@ -43,10 +43,10 @@ template <class KernelT, class SendPolicy = DefaultSendPolicy, class WaitPolicy 
           std::size_t queue_bytes = (std::size_t{1} << 20)>
 class BasicMachTransport;
 
-/// Messages over Mach ports: on Linux a ring in shared memory and a socket pair for each direction,
+/// Messages over Mach ports: on Linux a ring in shared memory for each direction and a socket pair,
 /// on Windows rings and a named pipe, on macOS the system's own. The fastest transport, and the one
 /// for peers that are not trusted; it carries rights. Costs up to `queue_bytes` of memory each way,
-/// as far as it is used, and two descriptors, or four if its end may be passed on: see
+/// as far as it is used, and one descriptor, or three if its end may be passed on: see
 /// `BasicMachTransport` and `ChannelOptions::passable`.
 template <class SendPolicy = DefaultSendPolicy, class WaitPolicy = SpinThenBlock<>,
           std::size_t queue_bytes = (std::size_t{1} << 20)>

@@ -1,5 +1,5 @@
 // Both lanes of a link whose other end is a peer that writes to the shared memory whatever it
-// likes, and sends whatever it likes over the sockets. No message is larger than the limit, or than
+// likes, and sends whatever it likes over the socket. No message is larger than the limit, or than
 // what a record can be; no call hangs; no descriptor is left.
 
 #include <strait/serializers/raw.hpp>
@@ -89,8 +89,8 @@ void run(Input& input) {
   require(packed.has_value(), "an end can be passed on");
   auto peer = lane::unpack(packed->descriptor, T::fragment_bytes);
   require(peer.has_value(), "its lanes can be taken out");
-  Scribble to_link(peer->out.end().memory);
-  Scribble from_link(peer->in.end().memory);
+  Scribble to_link(peer->out.memory_file());
+  Scribble from_link(peer->in.memory_file());
 
   strait::detail::FrameQueue queue;
   std::uint64_t position = 0;
@@ -146,7 +146,7 @@ void run(Input& input) {
     }
     std::array<std::byte, 4> bytes{};
     static_cast<void>(strait::os::send_packet(
-        peer->out.end().socket.get(), std::span(bytes).first(1 + input.below(4) / 3), descriptors));
+        peer->in.socket().handle(), std::span(bytes).first(1 + input.below(4) / 3), descriptors));
   };
   const auto check = [&](const strait::Result<void>& result) {
     if (result || result.error() == Errc::empty) return;
@@ -243,7 +243,7 @@ void run(Input& input) {
         // The lane from the link, of which this side is the reader.
         const auto head = input.below(4);
         auto& control = from_link.control();
-        if (head == 3) ::shutdown(peer->in.end().socket.get(), input.below(3));
+        if (head == 3) ::shutdown(peer->in.socket().handle(), input.below(3));
         if (head == 0) control.head.store(input.take<std::uint64_t>());
         if (head == 1) control.head.store(control.head.load() + 8 * input.take<std::uint16_t>());
         if (head == 2) control.reader_asleep.store(input.take<std::uint32_t>() % 4);
@@ -279,8 +279,7 @@ void run(Input& input) {
         }
         link->disarm();
         link->take_doorbells();
-        if (input.below(8) == 0) peer->out = lane::SendRight();
-        if (input.below(8) == 0) peer->in = lane::ReceiveRight();
+        if (input.below(8) == 0) ::shutdown(peer->in.socket().handle(), SHUT_RDWR);
         break;
       }
       default: receive();

@@ -1,7 +1,12 @@
 /* A lane: one writer, one reader, a ring of shared memory between them, and a socket pair that
  * carries doorbells, descriptors and the end of either side. What each step stands for is named as
- * in ring.hpp (RingWriter, RingReader), lane.hpp (SendRight, ReceiveRight), link_sender.hpp (send,
- * flush), link_receiver.hpp (receive) and channel_core.hpp (poll, sleep, update_wait_set).
+ * in ring.hpp (RingWriter, RingReader), lane.hpp (SendRight, ReceiveRight), link_socket.hpp
+ * (LinkSocket), link_sender.hpp (send, flush), link_receiver.hpp (receive) and channel_core.hpp
+ * (poll, sleep, update_wait_set).
+ *
+ * The socket pair is that of the other way's lane, too. So a reader finds doorbells there that were
+ * not for it, and takes them in; and what was to wake the writer may be taken in by the half of its
+ * side that receives, at any time before the writer asks for another one.
  *
  * Checked: no side sleeps for ever while there is something for it to do (an invalid end state);
  * every record is received once, in order, undamaged; all that was published before the writer's
@@ -12,6 +17,7 @@
  * where they stand: all that matter are acquires or follow one.
  *
  * DEATH: a side is killed, or closes, at any step.
+ * OTHER_LANE: a doorbell that is not for the reader comes at any time.
  * EXTERNAL: both sides sleep in a loop of the user's own, on `native_handle`.
  * BREAK_...: one thing is done wrong, and the checker has to notice.
  */
@@ -60,7 +66,7 @@ bool futex_woken;                       /* FUTEX_WAKE came while the reader slep
 bool in_futex;
 bit delayed_reader_asleep, delayed_writer_asleep;  /* only where an exchange is left out */
 
-/* The sockets. Packets stay readable when their sender has gone. */
+/* The socket pair. Packets stay readable when their sender has gone. */
 chan to_reader = [2] of { bit };
 chan to_writer = [1] of { bit };
 bool writer_gone, reader_gone;
@@ -108,7 +114,7 @@ inline readers_stores_arrive() {
 
 /* --- the writer --------------------------------------------------------------------------------*/
 
-/* ring_doorbell: MSG_DONTWAIT, and if the socket is full, it is readable, too. */
+/* LinkSocket::ring_doorbell: MSG_DONTWAIT, and if the socket is full, it is readable, too. */
 inline ring_doorbell(socket, gone) {
   atomic { if :: gone || full(socket) :: !gone && nfull(socket) -> socket!DOORBELL fi }
 }
@@ -219,9 +225,16 @@ inline flush() {
   od
 }
 
-/* SendRight::arm, RingWriter::arm */
+/* ReceiveRight::arm */
+inline other_half_takes_packet() {
+  if :: atomic { nempty(to_writer) -> to_writer?_ } :: true fi
+}
+
+/* BasicMachTransport::arm, the receiving half first; SendRight::arm, RingWriter::arm */
 inline arm_for_room() {
-  armed = true;
+#ifndef BREAK_ARM_ORDER
+  other_half_takes_packet();
+#endif
   if
   :: socket_full -> ready = false
   :: else ->
@@ -236,16 +249,16 @@ inline arm_for_room() {
      reserve(); ready = room
 #endif
   fi
+#ifdef BREAK_ARM_ORDER
+  ; other_half_takes_packet()
+#endif
 }
 
-/* SendRight::take_doorbells */
+/* ReceiveRight::take_doorbells of the other half, SendRight::take_doorbells */
 inline take_doorbells_of_writer() {
   atomic {
-    if
-    :: armed && nempty(to_writer) -> to_writer?_; armed = false
-    :: armed && empty(to_writer) && reader_gone -> goto finished
-    :: empty(to_writer) && !reader_gone || !armed
-    fi
+    do :: nempty(to_writer) -> to_writer?_ :: empty(to_writer) -> break od;
+    if :: reader_gone -> goto finished :: else fi
   }
 }
 
@@ -284,7 +297,7 @@ active proctype Writer() {
   byte tail, seen_head, staged_at, staged_word, size, before, i;
   byte wanted;
   bit rights;
-  bool only_long, room, ready, armed, socket_full;
+  bool only_long, room, ready, socket_full;
 #ifdef EXTERNAL
   bool watching;                         /* the wait set's interest in room in the socket */
 #endif
@@ -326,9 +339,18 @@ finished:
   atomic { writers_stores_arrive(); writer_content = false; writer_gone = true }
 }
 
+#ifdef OTHER_LANE
+/* The lane of the other way: its reader tells its writer, on this one's reader's side, that there is
+ * room. */
+active proctype OtherLane() {
+end:
+  ring_doorbell(to_reader, reader_gone)
+}
+#endif
+
 /* --- the reader --------------------------------------------------------------------------------*/
 
-/* ReceiveRight::take_packet */
+/* LinkSocket::take_packet */
 inline take_packet() {
   atomic {
     got = nempty(to_reader);
@@ -363,7 +385,7 @@ inline copy_out() {
   word = 0; length = 0
 }
 
-/* ReceiveRight::take: `malformed` if the descriptor is not there. */
+/* ReceiveRight::take_descriptors: `malformed` if the descriptor is not there. */
 inline take() {
   do
   :: descriptors == 0 -> take_packet(); assert(got); got = false

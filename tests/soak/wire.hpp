@@ -54,22 +54,21 @@ class Wire<Mach> {
     strait::os::DescriptorQueue lanes;
     std::array<std::byte, strait::detail::HandshakeBytes::capacity> bytes;
     const auto size = strait::os::receive_packet(socket->get(), bytes, lanes);
-    if (!size || lanes.size() != 4) return {};
+    if (!size || lanes.size() != 3) return {};
     Wire wire;
-    wire.in_.adopt(lanes);
-    wire.out_.adopt(lanes);
+    wire.socket_ = lanes.pop();
+    wire.in_.adopt(lanes.pop());
+    wire.out_.adopt(lanes.pop());
     return wire;
   }
 
   bool descriptors() {
     const int on = 1;
     constexpr int pass_pidfd = 76;
-    for (const auto* lane : {&in_, &out_}) {
-      ::setsockopt(lane->socket.get(), SOL_SOCKET, pass_pidfd, &on, sizeof on);
-    }
-    const std::array some{out_.socket.get(), in_.socket.get(), in_.memory.get()};
-    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}, some));
-    return !hung_up(out_.socket);
+    ::setsockopt(socket_.get(), SOL_SOCKET, pass_pidfd, &on, sizeof on);
+    const std::array some{socket_.get(), out_.memory.get(), in_.memory.get()};
+    static_cast<void>(strait::os::send_packet(socket_.get(), std::array{std::byte{0}}, some));
+    return !hung_up(socket_);
   }
 
   bool unfinished() {
@@ -78,17 +77,17 @@ class Wire<Mach> {
     for (int i = 0; i != 1000 && out_.room() > 64; ++i) {
       out_.put(std::array<std::byte, 8>(), piece);
     }
-    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}));
-    return !hung_up(out_.socket);
+    static_cast<void>(strait::os::send_packet(socket_.get(), std::array{std::byte{0}}));
+    return !hung_up(socket_);
   }
 
   bool slow(View wish) {
     constexpr strait::MessageHeader whole{16, 0, 1, 0};
     if (out_.room() > 64) out_.put(wish, whole);
-    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}));
+    static_cast<void>(strait::os::send_packet(socket_.get(), std::array{std::byte{0}}));
     in_.skip();
-    static_cast<void>(strait::os::send_packet(in_.socket.get(), std::array{std::byte{0}}));
-    return !hung_up(out_.socket);
+    static_cast<void>(strait::os::send_packet(socket_.get(), std::array{std::byte{0}}));
+    return !hung_up(socket_);
   }
 
   bool sparse() {
@@ -98,24 +97,22 @@ class Wire<Mach> {
       return false;
     using strait::detail::OolReference;
     const OolReference note{size, 0, OolReference::Place::once};
-    if (out_.room() < 100) return !hung_up(out_.socket);
+    if (out_.room() < 100) return !hung_up(socket_);
     const std::array region{file->get()};
-    static_cast<void>(strait::os::send_packet(out_.socket.get(), std::array{std::byte{0}}, region));
+    static_cast<void>(strait::os::send_packet(socket_.get(), std::array{std::byte{0}}, region));
     const auto bytes = std::as_bytes(std::span(&note, 1));
     out_.put(bytes, {static_cast<std::uint32_t>(bytes.size()), 0, 4, 1});
-    return !hung_up(out_.socket);
+    return !hung_up(socket_);
   }
 
  private:
   struct Lane {
-    Descriptor socket;
     Descriptor memory;
     strait::os::Mapping mapping;
     std::uint64_t position = 0;
 
-    void adopt(strait::os::DescriptorQueue& lanes) {
-      socket = lanes.pop();
-      memory = lanes.pop();
+    void adopt(Descriptor file) {
+      memory = std::move(file);
       struct stat status;
       ::fstat(memory.get(), &status);
       mapping = strait::os::Mapping::map(static_cast<std::size_t>(status.st_size),
@@ -153,6 +150,7 @@ class Wire<Mach> {
     }
   };
 
+  Descriptor socket_;
   Lane in_;
   Lane out_;
 };

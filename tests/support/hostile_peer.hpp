@@ -95,33 +95,14 @@ class RawRing {
   std::uint64_t position_ = 0;
 };
 
-/// One lane that this peer made: it receives there.
-struct OwnLane {
-  explicit OwnLane(std::size_t ring_bytes = std::size_t{256} << 10)
-      : memory(memory_file(page() + ring_bytes)), ring(memory) {
-    auto ends = socket_pair();
-    socket = std::move(ends[0]);
-    far_socket = std::move(ends[1]);
-  }
+/// A lane, by its memory.
+struct RawLane {
+  RawLane() = default;
+  explicit RawLane(Descriptor file) : memory(std::move(file)), ring(memory) {}
+  explicit RawLane(std::size_t ring_bytes) : RawLane(memory_file(page() + ring_bytes)) {}
 
   Descriptor memory;
   RawRing ring;
-  Descriptor socket;
-  Descriptor far_socket;  // the sending end's; to be given away
-};
-
-/// One end of a lane that the other side made.
-struct FarLane {
-  Descriptor socket;
-  Descriptor memory;
-  RawRing ring;
-
-  /// Puts descriptors under way, with a doorbell or any other bytes.
-  strait::Result<void> pass(std::span<const int> descriptors,
-                            std::span<const std::byte> bytes = one_byte) const {
-    return strait::os::send_packet(socket.get(), bytes, descriptors);
-  }
-  static constexpr std::array<std::byte, 1> one_byte{};
 };
 
 /// A connection to a server's name, before or without a Hello.
@@ -142,19 +123,27 @@ struct RawClient {
   template <class Channel, class Listener>
   RawClient(Channel& server, Listener&& listener, std::string_view name,
             const strait::Token& token) {
-    const auto socket = knock(name);
-    say(socket, hello_of<Channel>(token).bytes());
+    const auto door = knock(name);
+    say(door, hello_of<Channel>(token).bytes());
     REQUIRE(server.poll(listener));
     REQUIRE_FALSE(server.waiting_connect());
     strait::os::DescriptorQueue descriptors;
     std::array<std::byte, strait::detail::HandshakeBytes::capacity> bytes;
-    const auto size = strait::os::receive_packet(socket.get(), bytes, descriptors);
+    const auto size = strait::os::receive_packet(door.get(), bytes, descriptors);
     REQUIRE(size);
     REQUIRE(strait::detail::check_welcome(std::span(bytes).first(*size)));
-    REQUIRE(descriptors.size() == 4);
-    in = take_lane(descriptors);
-    out = take_lane(descriptors);
+    REQUIRE(descriptors.size() == 3);
+    this->socket = descriptors.pop();
+    in = RawLane(descriptors.pop());
+    out = RawLane(descriptors.pop());
   }
+
+  /// Puts descriptors under way, with a doorbell or any other bytes.
+  strait::Result<void> pass(std::span<const int> descriptors,
+                            std::span<const std::byte> bytes = one_byte) const {
+    return strait::os::send_packet(socket.get(), bytes, descriptors);
+  }
+  static constexpr std::array<std::byte, 1> one_byte{};
 
   template <class Channel>
   static strait::detail::HandshakeBytes hello_of(const strait::Token& token) {
@@ -163,18 +152,10 @@ struct RawClient {
         strait::detail::wire_options_of<typename Channel::transport>());
   }
 
+  Descriptor socket;
   /// The lane from the server, and the one to it.
-  FarLane in;
-  FarLane out;
-
- private:
-  static FarLane take_lane(strait::os::DescriptorQueue& descriptors) {
-    FarLane lane;
-    lane.socket = descriptors.pop();
-    lane.memory = descriptors.pop();
-    lane.ring = RawRing(lane.memory);
-    return lane;
-  }
+  RawLane in;
+  RawLane out;
 };
 
 }  // namespace strait_test

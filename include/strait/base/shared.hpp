@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 
 #include "strait/base/atomic.hpp"
 
@@ -70,6 +71,12 @@ class Shared {
   static Shared make(Args&&... args) {
     auto* made = new SharedObject<T>(static_cast<Args&&>(args)...);
     return Shared(&made->object, made);
+  }
+  /// As `make`; null when there is no memory.
+  template <class... Args>
+  static Shared try_make(Args&&... args) {
+    auto* made = new (std::nothrow) SharedObject<T>(static_cast<Args&&>(args)...);
+    return made == nullptr ? Shared() : Shared(&made->object, made);
   }
   /// Adopts one owner that is counted already.
   Shared(T* object, SharedCount* count) noexcept : object_(object), count_(count) {}

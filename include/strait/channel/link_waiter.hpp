@@ -81,17 +81,8 @@ class LinkWaiter {
 
   /// Has the set show what there is to do: now, or when one of `wanted` is ready, or when it is
   /// due.
-  Result<void> update(Interests wanted, bool ready, Deadline due) {
-    if (wanted.out.handle == wanted.in.handle) {  // a set has each descriptor once
-      wanted.in.write = wanted.in.write || wanted.out.write;
-      wanted.out = {};
-    }
-    if (auto changed = os::watch_instead(*set_, watched_.in, wanted.in); !changed) {
-      return changed;
-    }
-    if (auto changed = os::watch_instead(*set_, watched_.out, wanted.out); !changed) {
-      return changed;
-    }
+  Result<void> update(const Interests& wanted, bool ready, Deadline due) {
+    if (auto changed = os::watch_instead(*set_, watched_, wanted); !changed) return changed;
     set_->wake_at(Deadline::earlier(due, wake_by_));
     if (ready) return set_->renew();
     set_->clear();

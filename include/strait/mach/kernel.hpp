@@ -65,6 +65,8 @@ namespace strait {
 ///       at all; on failure the caller still has it. Staged messages must be published before.
 ///   K10 `SendRight::arm(bytes)` asks for a wake-up when there is room for `bytes`; true when there
 ///       is no need to wait. `take_doorbells()` takes wake-ups in and notices the receiver's end.
+///       Where both ports of a link have one socket, each takes in the wake-ups of both: so a port
+///       is armed, and asked for doorbells, after the other one, `in` first.
 ///
 /// Receiving
 ///   K11 `peek()` gives the next message's header, `empty`, or why there will be no more:

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "strait/config.hpp"
+#include "strait/os/interest.hpp"
 
 #if STRAIT_HAS_LINUX
-#include "strait/os/interest.hpp"
 #include "strait/os/linux/epoll_wait_set.hpp"
 #elif STRAIT_HAS_DARWIN
 #include "strait/os/darwin/kqueue_wait_set.hpp"
@@ -28,6 +28,16 @@ inline Result<void> watch_instead(WaitSet& set, Interest& watched, const Interes
   if (watched && watched.handle != wanted.handle) set.forget(watched.handle);
   watched = wanted;
   return wanted ? set.watch(wanted) : Result<void>();
+}
+/// The same of two, which may be about one handle: a set has each handle once.
+inline Result<void> watch_instead(WaitSet& set, Interests& watched, Interests wanted) {
+  if (wanted.out.handle == wanted.in.handle || !wanted.in) {
+    wanted.in = {wanted.out.handle, wanted.in.read || wanted.out.read,
+                 wanted.in.write || wanted.out.write};
+    wanted.out = {};
+  }
+  if (auto changed = watch_instead(set, watched.in, wanted.in); !changed) return changed;
+  return watch_instead(set, watched.out, wanted.out);
 }
 
 }  // namespace strait::os

@@ -124,6 +124,7 @@ class Bridge {
     // says nothing of room.
     const Armed link = link_.arm(queue);
     wants_room_ = true;
+    room_interest_ = link.out;
     if (!update_watches(link) || link.ready) armed.ready = true;
     return armed;
   }
@@ -156,6 +157,8 @@ class Bridge {
       if (ended_) return;
       const Armed armed = link_.arm(nothing);
       if (!full() && armed.ready) continue;
+      // What has been taken in may have been the sign for it.
+      tell_of_room();
       auto slept = update_watches(armed);
       if (slept) {
         lock.unlock();
@@ -166,13 +169,15 @@ class Bridge {
       set_.clear();
       link_.disarm();
       link_.take_doorbells();
-      // There may be room: a sender that waits for it looks, and asks again.
-      if (std::exchange(wants_room_, false)) {
-        set_.forget(watched_.out.handle);
-        watched_.out = {};
-        static_cast<void>(room_.signal());
-      }
+      tell_of_room();
     }
+  }
+
+  /// There may be room: a sender that waits for it looks, and asks again.
+  void tell_of_room() {
+    if (!std::exchange(wants_room_, false)) return;
+    room_interest_ = {};
+    static_cast<void>(room_.signal());
   }
 
   /// Takes messages from the link. True when there may be more.
@@ -239,11 +244,9 @@ class Bridge {
   Result<void> update_watches(Interests wanted) {
     // Messages that are not taken must not keep it awake.
     if (full()) wanted.in.read = false;
-    // Kept until there is room, as all that `out` stands for.
-    if (wants_room_) wanted.in.write = wanted.in.write || watched_.in.write;
+    wanted.out = room_interest_;
     if (!wanted.in.read && !wanted.in.write) wanted.in = {};
-    if (auto changed = os::watch_instead(set_, watched_.in, wanted.in); !changed) return changed;
-    return wanted.out ? os::watch_instead(set_, watched_.out, wanted.out) : Result<void>();
+    return os::watch_instead(set_, watched_, wanted);
   }
 
   /// Guards all but what `start` sets before there is a thread.
@@ -255,6 +258,7 @@ class Bridge {
   std::error_code ended_;
   bool stopping_ = false;
   bool wants_room_ = false;
+  Interest room_interest_;
   os::WaitSet set_;
   os::WaitSet room_;
   Interests watched_;

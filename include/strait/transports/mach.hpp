@@ -232,7 +232,8 @@ class BasicMachTransport : detail::LinkSender<KernelT, SendPolicy, queue_bytes>,
       const bool answered = greeting_->arm();
       return {{greeting_->interest(), {}}, answered};
     }
-    // Both, always: a flush waits for room though there are messages.
+    // Both, always: a flush waits for room though there are messages. The receiving half first: it
+    // may take in what was to wake the sending one, which then looks again.
     bool ready = Receiver::arm();
     Sender::evict_unused();
     if (queue.empty()) return {{Receiver::interest(), {}}, ready};

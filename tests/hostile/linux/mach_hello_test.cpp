@@ -97,15 +97,14 @@ TEST_CASE("a client that speaks as ever to a port is understood, and answered as
   say(socket, wire::from_hex(wire::raw_hello("0000100000000000")));
   REQUIRE(link.poll(deaf));
   REQUIRE_FALSE(link.waiting_connect());
-  // With the Welcome come sockets and memory, of the server's lane and of this client's.
+  // With the Welcome come a socket and memory, of the lane from the server and of the one to it.
   strait::os::DescriptorQueue descriptors;
   std::array<std::byte, strait::detail::HandshakeBytes::capacity> answer;
   const auto size = strait::os::receive_packet(socket.get(), answer, descriptors).value();
   CHECK(wire::to_hex(Bytes(answer).first(size)) == wire::good_welcome);
-  REQUIRE(descriptors.size() == 4);
-  const auto in_socket = descriptors.pop();
+  REQUIRE(descriptors.size() == 3);
+  const auto link_socket = descriptors.pop();
   RawRing in(descriptors.pop());
-  const auto out_socket = descriptors.pop();
   RawRing out(descriptors.pop());
   CHECK(out.capacity() == 0x10'0000);
 

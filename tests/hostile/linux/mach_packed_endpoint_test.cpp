@@ -16,11 +16,9 @@
 using namespace strait_test;
 using strait::MachTransport;
 using strait::detail::Right;
-using strait::linux_mach::LaneEnd;
+using strait::linux_mach::NewLink;
 using strait::linux_mach::PackedEndpointLabel;
-using strait::linux_mach::ReceiveRight;
 using strait::linux_mach::RingMemory;
-using strait::linux_mach::SendRight;
 using strait::os::memory_file_of;
 using strait::os::socket_pair;
 
@@ -32,15 +30,9 @@ using Link =
 /// All that an honest packed endpoint has, to be spoiled in one way or another, and the other end
 /// of it.
 struct Contents {
-  Contents() {
-    their_out = SendRight::adopt(in.make_send_right()).value();
-    out = in_of_theirs.make_send_right();
-    label.read_position = 0;
-    label.write_position = 0;
-  }
-
   std::vector<int> first() const {
-    return {in.end().socket.get(), in.end().memory.get(), out.socket.get(), out.memory.get()};
+    const auto descriptors = theirs.far_descriptors();
+    return {descriptors.begin(), descriptors.end()};
   }
 
   Right pack(std::span<const int> descriptors) const {
@@ -64,10 +56,7 @@ struct Contents {
   PackedEndpointLabel label{PackedEndpointLabel::own_magic, 0, 0, 0, 0};
   std::vector<std::size_t> later;
   Descriptor file = strait::os::open("/dev/null", O_RDONLY).value();
-  ReceiveRight in = ReceiveRight::create(std::size_t{256} << 10).value();
-  ReceiveRight in_of_theirs = ReceiveRight::create(std::size_t{1} << 20).value();
-  SendRight their_out;
-  LaneEnd out;
+  NewLink theirs = NewLink::create(std::size_t{1} << 20).value();
   mutable std::array<Descriptor, 2> sockets = socket_pair(SOCK_SEQPACKET).value();
 };
 
@@ -78,7 +67,7 @@ TEST_CASE("a packed endpoint by the rules, by hand, is a channel", "[hostile][ri
   Right right = contents.pack(contents.first());
   auto link = Link::from_right(right).value();
   REQUIRE(link.send(pattern(7)));
-  const auto record = contents.in_of_theirs.peek();
+  const auto record = contents.theirs.ports.in.peek();
   REQUIRE(record);
   CHECK(record->bytes == 7);
 }
@@ -134,26 +123,26 @@ TEST_CASE("a packed endpoint without the right descriptors is turned down",
 TEST_CASE("lanes in a packed endpoint are a peer's lanes", "[hostile][rights][mach]") {
   Contents contents;
   auto first = contents.first();
-  const std::size_t lane = GENERATE(0u, 2u);
+  const std::size_t lane = GENERATE(1u, 2u);
   std::vector<Descriptor> owned;
   std::error_code expected = make_error_code(Errc::bad_region);
   const std::size_t page = strait::os::page_size();
   const auto ring = [&](std::size_t bytes, unsigned seals) {
     owned.push_back(strait::os::create_memory_file("x", bytes).value());
     REQUIRE(strait::os::add_seals(owned.back().get(), seals));
-    first[lane + 1] = owned.back().get();
+    first[lane] = owned.back().get();
   };
   constexpr unsigned sealed = strait::os::seals_of_size;
   SECTION("socket and memory the other way round") {
-    std::swap(first[lane], first[lane + 1]);
+    std::swap(first[0], first[lane]);
     expected = make_error_code(Errc::malformed);
   }
   SECTION("a stream") {
     owned.push_back(std::move(socket_pair(SOCK_STREAM).value()[0]));
-    first[lane] = owned.back().get();
+    first[0] = owned.back().get();
     expected = make_error_code(Errc::malformed);
   }
-  SECTION("a file") { first[lane + 1] = contents.file.get(); }
+  SECTION("a file") { first[lane] = contents.file.get(); }
   SECTION("memory that can shrink") { ring(page + 262'144, sealed & ~unsigned{F_SEAL_SHRINK}); }
   SECTION("memory that can grow") { ring(page + 262'144, sealed & ~unsigned{F_SEAL_GROW}); }
   SECTION("memory of no size") { ring(0, sealed); }
@@ -161,9 +150,9 @@ TEST_CASE("lanes in a packed endpoint are a peer's lanes", "[hostile][rights][ma
   SECTION("memory of a huge size") { ring(page + (std::size_t{128} << 20), sealed); }
   SECTION("memory that can't be written to") { ring(page + 262'144, strait::os::seals_of_content); }
   SECTION("memory open for reading alone") {
-    const std::string path = "/proc/self/fd/" + std::to_string(first[lane + 1]);
+    const std::string path = "/proc/self/fd/" + std::to_string(first[lane]);
     owned.push_back(strait::os::open(path.c_str(), O_RDONLY).value());
-    first[lane + 1] = owned.back().get();
+    first[lane] = owned.back().get();
   }
   CHECK(contents.open(first) == expected);
 }
@@ -171,9 +160,9 @@ TEST_CASE("lanes in a packed endpoint are a peer's lanes", "[hostile][rights][ma
 TEST_CASE("a lane with less room than a message's part needs is turned down",
           "[hostile][rights][mach]") {
   Contents contents;
-  const auto small = ReceiveRight::create(16384).value();
+  const auto small = NewLink::create(16384).value();
   auto first = contents.first();
-  first[3] = small.end().memory.get();
+  first[2] = small.ports.in.memory_file().get();
   CHECK(contents.open(first) == Errc::bad_region);
 }
 
@@ -190,7 +179,7 @@ TEST_CASE("positions in a packed endpoint may be anything", "[hostile][rights][m
   }
   SECTION("of the reader: it finds nothing, or what its peer wrote") {
     // Everything in the ring looks like a record.
-    auto memory = RingMemory::adopt(contents.in.end().memory).value();
+    auto memory = RingMemory::adopt(contents.theirs.ports.out.memory_file()).value();
     auto ring = memory.writer();
     std::byte* body = ring.reserve(ring.max_bytes()).value();
     std::memset(body, 0xc1, ring.max_bytes());
@@ -200,7 +189,7 @@ TEST_CASE("positions in a packed endpoint may be anything", "[hostile][rights][m
     Right right = contents.pack(contents.first());
     auto link = Link::from_right(right).value();
     RightsInbox inbox;
-    contents.their_out = SendRight();
+    contents.theirs = {};
     CHECK(poll_until_error(link, inbox));
   }
   SECTION("of the writer: it writes inside of the ring, or nothing") {
@@ -220,10 +209,10 @@ TEST_CASE("a message that had come in part is a peer's message", "[hostile][righ
   auto first = contents.first();
   RightsInbox inbox;
   const auto finish = [&](Link& link) {
-    const auto room = contents.their_out.reserve(10).value();
+    const auto room = contents.theirs.ports.out.reserve(10).value();
     std::memcpy(room, pattern(10).data(), 10);
-    REQUIRE(contents.their_out.stage({10, 0, 3, 0}));
-    contents.their_out.publish();
+    REQUIRE(contents.theirs.ports.out.stage({10, 0, 3, 0}));
+    contents.theirs.ports.out.publish();
     return poll_until(link, inbox, [&] { return !inbox.messages.empty(); });
   };
   SECTION("by the rules") {

@@ -62,7 +62,7 @@ struct Connected {
   int messages = 0;
 
   void region(std::uint64_t size, int fd, Place place = Place::once, std::uint32_t slot = 0) {
-    REQUIRE(peer.out.pass(std::array{fd}));
+    REQUIRE(peer.pass(std::array{fd}));
     note({size, slot, place}, 1);
   }
   void note(const OolReference& note, std::uint8_t descriptors, std::uint8_t kind = region_kind) {
@@ -142,9 +142,11 @@ TEST_CASE("a second handshake ends the channel", "[hostile][mach]") {
   const auto answer = strait::detail::encode_welcome({});
   for (const auto kind : {welcome, refusal}) {
     CHECK(end_of([&](Connected& c) {
-            OwnLane another;
-            REQUIRE(c.peer.out.pass(std::array{another.far_socket.get(), another.memory.get()}));
-            c.peer.out.ring.write(header(kind, 16, 2), answer.bytes());
+            const auto sockets = socket_pair();
+            const RawLane in(std::size_t{1} << 20);
+            const RawLane out(std::size_t{1} << 20);
+            REQUIRE(c.peer.pass(std::array{sockets[0].get(), in.memory.get(), out.memory.get()}));
+            c.peer.out.ring.write(header(kind, 16, 3), answer.bytes());
           }) == Errc::malformed);
   }
 }
@@ -159,7 +161,7 @@ TEST_CASE("a region record without its region ends the channel", "[hostile][mach
   for (const unsigned wrong : {0U, 8U, 15U, 17U, 32U}) {
     const std::vector<std::byte> other(wrong);
     CHECK(end_of([&](Connected& c) {
-            REQUIRE(c.peer.out.pass(std::array{file.get()}));
+            REQUIRE(c.peer.pass(std::array{file.get()}));
             c.peer.out.ring.write(header(region, wrong, 1), other);
           }) == Errc::malformed);
   }
@@ -273,7 +275,7 @@ TEST_CASE("a place that can't be, or is empty, ends the channel", "[hostile][mac
 TEST_CASE("a loan for who has not agreed to any ends the channel", "[hostile][mach]") {
   const auto file = memory_file(8192, strait::linux_mach::seals_of_size);
   CHECK(end_of([&](Connected& c) {
-          REQUIRE(c.peer.out.pass(std::array{file.get()}));
+          REQUIRE(c.peer.pass(std::array{file.get()}));
           c.note({4096, 0, Place::fresh}, 1, loan);
         }) == Errc::malformed);
 }
@@ -301,7 +303,7 @@ TEST_CASE("descriptors that come without records end the channel before they use
   const auto file = memory_file(8);
   const std::vector<int> many(200, file.get());
   for (int i = 0; i != 10; ++i) {
-    if (!channel.peer.out.pass(many)) break;
+    if (!channel.peer.pass(many)) break;
   }
   CHECK(channel.end() == Errc::too_many_rights);
   CHECK(channel.messages == 1);
@@ -311,7 +313,7 @@ TEST_CASE("a packet with more than a doorbell in it ends the channel", "[hostile
   Connected channel;
   channel.peer.out.ring.write(header(whole, 8), eight);
   const std::vector<std::byte> large(1000);
-  REQUIRE(channel.peer.out.pass({}, large));
+  REQUIRE(channel.peer.pass({}, large));
   CHECK(channel.end() == Errc::malformed);
   CHECK(channel.messages == 1);
 }
@@ -320,11 +322,10 @@ TEST_CASE("doorbells without end do not keep the channel from its user", "[hosti
   Connected channel;
   std::atomic<bool> stop = false;
   const auto flood = [&](int socket) {
-    while (!stop) static_cast<void>(strait::os::send_packet(socket, FarLane::one_byte));
+    while (!stop) static_cast<void>(strait::os::send_packet(socket, RawClient::one_byte));
   };
-  // On both lanes, by two threads.
-  std::thread first(flood, channel.peer.out.socket.get());
-  std::thread second(flood, channel.peer.in.socket.get());
+  std::thread first(flood, channel.peer.socket.get());
+  std::thread second(flood, channel.peer.socket.get());
   std::size_t handled = 0;
   bool good = true;
   for (int i = 0; i != 2000 && good; ++i) {
@@ -363,11 +364,11 @@ TEST_CASE("a reader's index that goes wrong while messages are queued ends the c
   CHECK(channel.messages == 1);
 }
 
-TEST_CASE("a peer that no longer receives is gone, though it keeps its sending end",
+TEST_CASE("a peer that leaves while messages wait for it is gone after what it has sent",
           "[hostile][mach]") {
   Connected channel;
   channel.peer.out.ring.write(header(whole, 8), eight);
-  channel.peer.in.socket.reset();
+  channel.peer.socket.reset();
   const std::vector<std::byte> message(30'000);
   while (channel.link.queued_bytes() == 0) REQUIRE(channel.link.send(message));
   const auto listener = [&](Bytes) { ++channel.messages; };
@@ -382,7 +383,7 @@ TEST_CASE("a peer that no longer sends is gone after what it has sent", "[hostil
   channel.peer.out.ring.write(header(whole, 8), eight);
   const auto file = memory_file(50, strait::linux_mach::seals_of_content);
   channel.region(50, file.get());
-  channel.peer.out.socket.reset();
+  channel.peer.socket.reset();
   CHECK(channel.end() == Errc::peer_closed);
   CHECK(channel.messages == 2);
 }

@@ -27,7 +27,7 @@ struct Rogue {
 
   /// Puts descriptors under way, and a record that says that there are `claimed`.
   void say(std::uint8_t kind, std::size_t passed, std::uint8_t claimed) {
-    if (passed != 0) REQUIRE(peer.out.pass(std::vector<int>(passed, file.get())));
+    if (passed != 0) REQUIRE(peer.pass(std::vector<int>(passed, file.get())));
     const Bytes body = pattern(100);
     peer.out.ring.write({static_cast<std::uint32_t>(body.size()), 0, kind, claimed}, body);
   }
@@ -79,6 +79,6 @@ TEST_CASE("a peer that dies in the middle of a message leaves none of its rights
   Rogue rogue;
   rogue.say(fragment, 5, 5);
   if (GENERATE(false, true)) CHECK(rogue.link.poll(rogue.inbox).value() == 0);
-  rogue.peer.out.socket.reset();
+  rogue.peer.socket.reset();
   CHECK(rogue.end() == Errc::peer_closed);
 }

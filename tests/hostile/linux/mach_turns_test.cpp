@@ -81,11 +81,11 @@ TEST_CASE("descriptors whose record does not come are not collected", "[hostile]
   Rogue rogue;
   const auto file = strait::os::open("/dev/null", O_RDONLY).value();
   for (int i = 0; i != 40; ++i) {
-    if (!rogue.peer.out.pass(std::vector<int>(8, file.get()))) break;
+    if (!rogue.peer.pass(std::vector<int>(8, file.get()))) break;
   }
   CHECK(poll_until_error(rogue.link, rogue.inbox) == Errc::malformed);
   Rogue greedy;
-  REQUIRE(greedy.peer.out.pass(std::vector<int>(9, file.get())));
+  REQUIRE(greedy.peer.pass(std::vector<int>(9, file.get())));
   CHECK(poll_until_error(greedy.link, greedy.inbox) == Errc::too_many_rights);
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("a peer that has the kernel add descriptors of processes leaves none h
       rogue.link.wait(rogue.inbox, 1ms));  // the first sleep takes a descriptor to be stopped by
   const int before = count();
   for (int i = 0; i != 100; ++i) {
-    REQUIRE(rogue.peer.out.pass({}));
+    REQUIRE(rogue.peer.pass({}));
     REQUIRE(rogue.link.wait(rogue.inbox, 1ms));
   }
   // They may be closed by a thread in the background.
@@ -142,7 +142,7 @@ TEST_CASE("a late doorbell for what was read already does not leave the reader a
       }
       rogue.peer.out.ring.write({3, 0, whole, 0}, pattern(3));
       if (asleep.exchange(0) == by_futex) strait::os::futex_wake(asleep);
-      static_cast<void>(rogue.peer.out.pass({}));
+      static_cast<void>(rogue.peer.pass({}));
     });
     CHECK(rogue.link.wait(rogue.inbox, long_enough).value() == 1);
     writer.join();

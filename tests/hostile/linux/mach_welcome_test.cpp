@@ -51,18 +51,18 @@ Bytes good() {
   return bytes.bytes();
 }
 
-/// Both lanes of a link, as a server makes them.
+/// The socket pair and both lanes of a link, as a server makes them.
 struct Lanes {
   explicit Lanes(std::size_t ring_bytes = std::size_t{1} << 20)
       : to_client(ring_bytes), to_server(ring_bytes) {}
 
   std::vector<int> ends() const {
-    return {to_client.far_socket.get(), to_client.memory.get(), to_server.far_socket.get(),
-            to_server.memory.get()};
+    return {sockets[1].get(), to_client.memory.get(), to_server.memory.get()};
   }
 
-  OwnLane to_client;
-  OwnLane to_server;
+  std::array<Descriptor, 2> sockets = socket_pair();
+  RawLane to_client;
+  RawLane to_server;
 };
 
 /// The verdict on a Welcome with these descriptors.
@@ -89,10 +89,10 @@ TEST_CASE("a server that never answers is given up", "[hostile][mach]") {
 
 TEST_CASE("a Welcome with a wrong number of descriptors is malformed", "[hostile][mach]") {
   const Lanes lanes;
-  auto five = lanes.ends();
-  five.push_back(lanes.to_client.memory.get());
-  CHECK(welcomed_with(five) == Errc::malformed);
-  for (const std::size_t count : {1u, 2u, 3u}) {
+  auto four = lanes.ends();
+  four.push_back(lanes.to_client.memory.get());
+  CHECK(welcomed_with(four) == Errc::malformed);
+  for (const std::size_t count : {1u, 2u}) {
     auto few = lanes.ends();
     few.resize(count);
     CHECK(welcomed_with(few) == Errc::malformed);
@@ -122,7 +122,7 @@ TEST_CASE("a Welcome whose memory is no ring is turned down", "[hostile][mach]")
     CAPTURE(i);
     const Lanes lanes;
     const int memory = i < files.size() ? files[i].get() : pipe_out.get();
-    for (const std::size_t place : {1u, 3u}) {
+    for (const std::size_t place : {1u, 2u}) {
       auto descriptors = lanes.ends();
       descriptors[place] = memory;
       CHECK(welcomed_with(descriptors));
@@ -146,11 +146,9 @@ TEST_CASE("a Welcome whose socket is none, or of another kind, is turned down", 
   for (const int socket :
        {stream[0].get(), datagram[0].get(), inet.get(), null.get(), lanes.to_client.memory.get()}) {
     CAPTURE(socket);
-    for (const std::size_t place : {0u, 2u}) {
-      auto descriptors = lanes.ends();
-      descriptors[place] = socket;
-      CHECK(welcomed_with(descriptors) == Errc::malformed);
-    }
+    auto descriptors = lanes.ends();
+    descriptors[0] = socket;
+    CHECK(welcomed_with(descriptors) == Errc::malformed);
   }
   const auto unconnected = strait::linux_mach::new_socket().value();
   auto descriptors = lanes.ends();

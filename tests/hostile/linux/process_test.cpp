@@ -26,7 +26,7 @@ namespace {
 
 using MachLink = RawLink<strait::MachTransport<>>;
 
-/// Connects by hand, sends the other side this side's own sending end without a record, and dies.
+/// Connects by hand, sends the other side this side's own end without a record, and dies.
 const ChildRole zombie_role("hostile.zombie", [](const ChildArguments&) {
   const auto rendezvous = Rendezvous::take_over();
   const auto address = strait::linux_mach::Address::of(rendezvous.name).value();
@@ -40,9 +40,9 @@ const ChildRole zombie_role("hostile.zombie", [](const ChildArguments&) {
   strait::os::DescriptorQueue lanes;
   std::array<std::byte, 128> bytes;
   child::require(strait::os::receive_packet(socket.get(), bytes, lanes).has_value(), "lanes");
-  child::require(lanes.size() == 4, "four descriptors");
-  const std::array own{lanes.at(2)};
-  child::require(strait::os::send_packet(lanes.at(2), std::array{std::byte{0}}, own).has_value(),
+  child::require(lanes.size() == 3, "three descriptors");
+  const std::array own{lanes.at(0)};
+  child::require(strait::os::send_packet(own[0], std::array{std::byte{0}}, own).has_value(),
                  "sent");
   return 0;
 });

@@ -8,6 +8,7 @@
 
 #include "strait/mach/kernel.hpp"
 #include "strait/mach/linux/lane.hpp"
+#include "strait/mach/linux/link_ports.hpp"
 #include "strait/mach/linux/packed_endpoint.hpp"
 #include "strait/mach/linux/region.hpp"
 #include "strait/mach/linux/rendezvous.hpp"

@@ -11,7 +11,7 @@
 
 #include "strait/base/object_bytes.hpp"
 #include "strait/base/slice.hpp"
-#include "strait/mach/linux/lane.hpp"
+#include "strait/mach/linux/link_ports.hpp"
 #include "strait/os/descriptors.hpp"
 #include "strait/os/linux/shared_memory_file.hpp"
 #include "strait/os/posix/socket.hpp"
@@ -32,7 +32,7 @@ struct Ports {
 };
 
 /// The first packet of a packed endpoint, a socket in which all of a link waits for its next owner.
-/// With it come the sockets and the memory of both lanes and, if a message had come in part, the
+/// With it come the link's socket, the memory of both lanes and, if a message had come in part, the
 /// file of its bytes; in the next packets the other descriptors that had come and were not given
 /// yet.
 struct PackedEndpointLabel {
@@ -57,18 +57,17 @@ static_assert(sizeof(PackedEndpointLabel) == 32);
 inline Result<os::Descriptor> pack(ReceiveRight& in, const SendRight& out,
                                    const os::Descriptor& begun,
                                    const strait::detail::RightList& rights) {
-  if (!out.end().socket) return Errc::peer_closed;
-  if (!out.end().memory || !in.end().memory) return Errc::unsupported;
+  if (!in.memory_file() || !out.memory_file()) return Errc::unsupported;
   if (auto settled = in.settle(); !settled) return settled.error();
-  const std::array contents{in.end().socket.get(), in.end().memory.get(), out.end().socket.get(),
-                            out.end().memory.get(), begun.get()};
+  const std::array contents{in.socket().handle(), in.memory_file().get(), out.memory_file().get(),
+                            begun.get()};
   auto packed = os::socket_pair(SOCK_SEQPACKET);
   if (!packed) return packed.error();
   const int way_in = (*packed)[0].get();
   const PackedEndpointLabel label{PackedEndpointLabel::own_magic, in.position(), out.position(),
                                   begun ? 1u : 0u, static_cast<std::uint32_t>(rights.size())};
   auto put = os::send_packet(way_in, strait::detail::object_bytes(label),
-                             Slice<const int>(contents).first(4 + label.begun));
+                             Slice<const int>(contents).first(3 + label.begun));
   std::array<int, os::max_descriptors> some;
   std::size_t count = 0;
   const auto add = [&](int descriptor) {
@@ -135,14 +134,13 @@ inline Result<Ports> unpack(const os::Descriptor& packed, std::size_t inline_byt
                                       contents, MSG_PEEK);
   if (!got) return got.error() == Errc::rights_lost ? got.error() : Errc::wrong_right;
   if (*got != sizeof label || label.magic != PackedEndpointLabel::own_magic || label.begun > 1 ||
-      contents.size() != 4 + label.begun || label.rights > strait::detail::max_rights ||
+      contents.size() != 3 + label.begun || label.rights > strait::detail::max_rights ||
       (label.rights != 0 && label.begun == 0)) {
     return Errc::wrong_right;
   }
-  auto in = LaneEnd::adopt(contents);
-  if (!in) return in.error();
-  auto out = LaneEnd::adopt(contents);
-  if (!out) return out.error();
+  auto link = LinkPorts::adopt(contents, {label.read_position, label.write_position});
+  if (!link) return link.error();
+  if (link->out.max_inline_bytes() < inline_bytes) return Errc::bad_region;
   Ports ports;
   if (label.begun != 0) {
     os::UnseenDescriptor begun = contents.pop();
@@ -151,13 +149,8 @@ inline Result<Ports> unpack(const os::Descriptor& packed, std::size_t inline_byt
     const auto size = sealed_size(ports.begun.get(), seals_of_content);
     if (!size) return size.error();
   }
-  auto sender = SendRight::adopt(std::move(*out), label.write_position);
-  if (!sender) return sender.error();
-  if (sender->max_inline_bytes() < inline_bytes) return Errc::bad_region;
-  ports.out = std::move(*sender);
-  auto receiver = ReceiveRight::adopt(std::move(*in), label.read_position);
-  if (!receiver) return receiver.error();
-  ports.in = std::move(*receiver);
+  ports.in = std::move(link->in);
+  ports.out = std::move(link->out);
   std::byte seen[1];
   os::receive_plain(packed.get(), seen);
   auto unread = detail::unpack_rest(packed, label.rights, ports.rights);

@@ -7,7 +7,7 @@
 
 #include "strait/base/moved_from.hpp"
 #include "strait/handshake/handshake_bytes.hpp"
-#include "strait/mach/linux/lane.hpp"
+#include "strait/mach/linux/link_ports.hpp"
 #include "strait/mach/linux/service_port.hpp"
 #include "strait/os/interest.hpp"
 #include "strait/os/poll.hpp"
@@ -16,50 +16,20 @@
 
 namespace strait::linux_mach {
 
-/// The two ports of a link.
-struct LinkPorts {
-  ReceiveRight in;
-  SendRight out;
-};
-
-/// Two links connected to each other.
-///
-/// Errors: those of the system.
-inline Result<std::pair<LinkPorts, LinkPorts>> link_pair(std::size_t queue_bytes) {
-  auto first = ReceiveRight::create(queue_bytes);
-  if (!first) return first.error();
-  auto second = ReceiveRight::create(queue_bytes);
-  if (!second) return second.error();
-  auto to_first = SendRight::adopt(first->make_send_right());
-  if (!to_first) return to_first.error();
-  auto to_second = SendRight::adopt(second->make_send_right());
-  if (!to_second) return to_second.error();
-  return std::pair(LinkPorts{std::move(*first), std::move(*to_second)},
-                   LinkPorts{std::move(*second), std::move(*to_first)});
-}
-
-/// Makes both lanes of a link and sends a client its ends. The server makes them, so that it takes
+/// Makes a link and sends a client its end. The server makes both lanes, so that it takes
 /// no descriptor from a client that it does not know yet.
 ///
 /// Errors: those of the system, such as for the lanes' memory; `peer_closed`.
 inline Result<LinkPorts> welcome(Request&& request, std::size_t queue_bytes,
                                  std::span<const std::byte> body) {
   const os::PeerSocket client = std::move(request.client);
-  auto in = ReceiveRight::create(queue_bytes);
-  if (!in) return in.error();
-  auto theirs = ReceiveRight::create(queue_bytes);
-  if (!theirs) return theirs.error();
-  auto out = SendRight::adopt(theirs->make_send_right());
-  if (!out) return out.error();
-  const LaneEnd to_send = in->make_send_right();
-  const LaneEnd& to_receive = theirs->end();
-  const auto sent = os::send_packet(client.get(), body,
-                                    std::array{to_receive.socket.get(), to_receive.memory.get(),
-                                               to_send.socket.get(), to_send.memory.get()});
+  auto link = NewLink::create(queue_bytes);
+  if (!link) return link.error();
+  const auto sent = os::send_packet(client.get(), body, link->far_descriptors());
   if (!sent && os::is_exhaustion(sent.error())) return sent.error();
   // Whatever else it is, the client has brought about, by options of its socket for instance.
   if (!sent) return Errc::peer_closed;
-  return LinkPorts{std::move(*in), std::move(*out)};
+  return std::move(link->ports);
 }
 
 inline void refuse(Request&& request, std::span<const std::byte> body) {
@@ -97,19 +67,13 @@ class Greeting {
     }
     answer.body.resize(*size);
     if (descriptors.size() == 0) return answer;
-    if (descriptors.size() != 4) return Errc::malformed;
-    auto to_receive = LaneEnd::adopt(descriptors);
-    if (!to_receive) return to_receive.error();
-    auto to_send = LaneEnd::adopt(descriptors);
-    if (!to_send) return to_send.error();
-    auto in = ReceiveRight::adopt(std::move(*to_receive), 0);
-    if (!in) return in.error();
-    auto out = SendRight::adopt(std::move(*to_send));
-    if (!out) return out.error();
-    if (in->queue_bytes() != queue_bytes_ || out->queue_bytes() != queue_bytes_) {
+    if (descriptors.size() != 3) return Errc::malformed;
+    auto ports = LinkPorts::adopt(descriptors);
+    if (!ports) return ports.error();
+    if (ports->in.queue_bytes() != queue_bytes_ || ports->out.queue_bytes() != queue_bytes_) {
       return Errc::bad_region;
     }
-    answer.ports.emplace(LinkPorts{std::move(*in), std::move(*out)});
+    answer.ports.emplace(std::move(*ports));
     return answer;
   }
 

@@ -1,4 +1,4 @@
-#include <strait/mach/linux/lane.hpp>
+#include <strait/mach/linux/link_ports.hpp>
 
 #include <fcntl.h>
 #include <strait/os/poll.hpp>
@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 using strait::Errc;
 using strait::MessageHeader;
 using strait::detail::Deadline;
+using strait::linux_mach::LinkPorts;
 using strait::linux_mach::ReceiveRight;
 using strait::linux_mach::SendRight;
 using Clock = std::chrono::steady_clock;
@@ -22,8 +23,10 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 struct Lane {
-  ReceiveRight in = ReceiveRight::create(std::size_t{64} << 10).value();
-  SendRight out = SendRight::adopt(in.make_send_right()).value();
+  std::pair<LinkPorts, LinkPorts> ends =
+      strait::linux_mach::link_pair(std::size_t{64} << 10).value();
+  ReceiveRight& in = ends.first.in;
+  SendRight& out = ends.second.out;
 
   // Also from other threads, where Catch's macros may not be used.
   void send(std::string_view text) {
@@ -77,7 +80,7 @@ TEST_CASE("a wait ends when the sender is gone, behind what it had sent", "[lane
   Lane lane;
   REQUIRE_FALSE(lane.in.arm());
   lane.send("last");
-  lane.out = SendRight();
+  lane.ends.second = {};
   CHECK(lane.wait_is_over_at_once());  // the doorbell
   lane.in.disarm();
   lane.in.pop(lane.in.peek().value());
@@ -121,4 +124,44 @@ TEST_CASE("no lane has more descriptors under way than the largest message has",
   CHECK(strait::os::is_ready(lane.out.interest()));
   CHECK(lane.out.arm(0));
   CHECK(lane.out.send({0, 0, 1, 0}, {}, one));
+}
+
+TEST_CASE("a doorbell behind descriptors that are not to be received yet is not waited for",
+          "[lane]") {
+  auto ends = strait::linux_mach::link_pair(std::size_t{64} << 10).value();
+  auto& near = ends.first;
+  auto& far = ends.second;
+  const auto file = strait::os::open("/dev/null", O_RDONLY).value();
+  const std::array one{file.get()};
+  near.in.set_max_descriptors(1);
+  const auto fill = [&] {
+    while (near.out.reserve(8000)) {
+      REQUIRE(near.out.stage({8000, 0, 1, 0}));
+      near.out.publish();
+    }
+  };
+  const auto make_room = [&] {
+    while (const auto header = far.in.peek()) far.in.pop(*header);
+  };
+  fill();
+  REQUIRE_FALSE(near.out.arm(8000));
+  CHECK(near.out.interest().read);
+  CHECK_FALSE(near.out.retries());
+  for (int i = 0; i != 3; ++i) REQUIRE(far.out.send({0, 0, 1, 0}, {}, one));
+  make_room();
+  near.in.take_doorbells();
+  // The third record's, and the doorbell. A look at the socket would say at once that there is more.
+  CHECK(strait::os::is_ready(near.in.interest()));
+  CHECK_FALSE(near.out.interest().read);
+  CHECK(near.out.retries());
+  CHECK(near.out.arm(8000));
+  std::array<strait::os::UnseenDescriptor, 1> taken;
+  for (int i = 0; i != 3; ++i) {
+    near.in.pop(near.in.peek().value());
+    REQUIRE(near.in.take_descriptors(taken));
+  }
+  near.in.take_doorbells();
+  CHECK(near.out.interest().read);
+  CHECK_FALSE(near.out.retries());
+  CHECK_FALSE(strait::os::is_ready(near.out.interest()));
 }

@@ -218,7 +218,7 @@ struct Connected {
   RawClient peer{link, keeper, name, token};
 
   void lend(const OolReference& note, int fd) {
-    REQUIRE(peer.out.pass(std::array{fd}));
+    REQUIRE(peer.pass(std::array{fd}));
     write(note, 1);
   }
   void write(const OolReference& note, std::uint8_t descriptors) {
@@ -318,7 +318,7 @@ TEST_CASE("memory that this side holds is not lent again, whatever the borrower 
   strait::os::DescriptorQueue files;
   std::array<std::byte, 1> doorbell;
   while (files.size() == 0) {
-    REQUIRE(strait::os::receive_packet(channel.peer.in.socket.get(), doorbell, files));
+    REQUIRE(strait::os::receive_packet(channel.peer.socket.get(), doorbell, files));
   }
   const auto segment = strait::os::Mapping::map(LoanSegment::header_bytes(), PROT_READ | PROT_WRITE,
                                                 MAP_SHARED, files.at(0))

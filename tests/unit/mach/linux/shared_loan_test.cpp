@@ -581,7 +581,7 @@ struct LiarAmongThem : LentAudience<EightSegments> {
   void take() {
     std::array<std::byte, 1> doorbell;
     while (files.size() < 2) {
-      REQUIRE(strait::os::receive_packet(liar->in.socket.get(), doorbell, files));
+      REQUIRE(strait::os::receive_packet(liar->socket.get(), doorbell, files));
     }
     struct stat page_file;
     REQUIRE(::fstat(files.at(0), &page_file) == 0);
@@ -659,7 +659,7 @@ struct LyingSender {
   RawClient peer{link, keeper, name, token};
 
   void lend(const OolReference& note, const Descriptor& file) {
-    REQUIRE(peer.out.pass(std::array{file.get()}));
+    REQUIRE(peer.pass(std::array{file.get()}));
     write(note, 1);
   }
   void write(const OolReference& note, std::uint8_t descriptors) {
