@@ -62,7 +62,7 @@ concept ReadsMessages = requires(std::uint16_t tag, std::span<const std::byte> b
                                  AnyListener& listener) {
   { S::read(tag, bytes, listener) } -> std::same_as<Result<void>>;
 };
-/// S10, or 0.
+/// S10, or 0; of a sink that passes it on, too.
 template <class S>
 inline constexpr std::size_t usual_bytes = 0;
 template <class S>

@@ -55,12 +55,9 @@ struct ReceiveLimits {
   std::size_t max_message_bytes;
   /// What is over it has no place here, whatever message it belongs to.
   std::size_t max_rights;
-  /// The size of most messages, known to the compiler; 0 if there is none.
-  std::size_t usual_bytes;
 
-  constexpr ReceiveLimits(std::size_t message_bytes, std::size_t rights = detail::max_rights,
-                          std::size_t usual = 0)
-      : max_message_bytes(message_bytes), max_rights(rights), usual_bytes(usual) {}
+  constexpr ReceiveLimits(std::size_t message_bytes, std::size_t rights = detail::max_rights)
+      : max_message_bytes(message_bytes), max_rights(rights) {}
 };
 
 namespace detail {
@@ -172,7 +169,8 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       does), or none is left (`empty`), or there will be no more: `peer_closed`, which comes
 ///       after all that was sent; `malformed`, `message_too_large`, `bad_region`, which come after
 ///       all that was good. The bytes are private, aligned as S9 says, and end with the call.
-///       Memory grows with what has arrived, not with what was announced.
+///       Memory grows with what has arrived, not with what was announced. A channel's sink has the
+///       serializer's constant `usual_bytes`, if there is one, for who copies.
 ///
 /// Waiting
 ///   T9  `wait_policy`: how `Channel` waits. `readable()`: a look whether `receive` has something.

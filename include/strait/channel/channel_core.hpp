@@ -254,6 +254,7 @@ class ChannelCore {
   /// Takes the messages that the link receives.
   template <class Listener>
   struct Sink {
+    static constexpr std::size_t usual_bytes = detail::usual_bytes<SerializerT>;
     ChannelCore& core;
     Listener& listener;
     std::size_t handled = 0;
@@ -282,9 +283,8 @@ class ChannelCore {
       Listening listening(status_, waiter_);
       if (simple || prepare(listener, handled)) [[likely]] {
         Sink<Listener> sink{*this, listener};
-        const auto received = link_->receive(
-            sink,
-            ReceiveLimits{options.max_message_bytes, options.max_rights, usual_bytes<SerializerT>});
+        const auto received =
+            link_->receive(sink, ReceiveLimits{options.max_message_bytes, options.max_rights});
         handled += sink.handled;
         if (handled != 0 && status_.is(Status::in_listener) && received.failed_with(Errc::empty))
             [[likely]] {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "strait/base/deadline.hpp"
@@ -22,6 +23,7 @@
 #include "strait/os/spin_after_batch.hpp"
 #include "strait/result.hpp"
 #include "strait/rights/right_list.hpp"
+#include "strait/serializer.hpp"
 #include "strait/transport.hpp"
 
 namespace strait::detail {
@@ -43,6 +45,8 @@ class LinkReceiver {
 
   template <class Sink>
   Result<void> receive(Sink&& sink, const ReceiveLimits& limits) {
+    // A constant, so that the compiler makes a few moves of a copy of that size.
+    constexpr std::size_t usual_bytes = detail::usual_bytes<std::remove_cvref_t<Sink>>;
     if (begun_) [[unlikely]] {
       if (auto resumed = resume(limits.max_message_bytes); !resumed) return resumed;
     }
@@ -76,12 +80,13 @@ class LinkReceiver {
         if (!*more) return {};
         continue;
       }
-      if (has_usual_size(message, limits)) [[likely]] {
-        // The compiler makes a few moves of a copy whose size it knows.
-        std::memcpy(usual_, in_.body(), limits.usual_bytes);
-        in_.pop(plain_header(limits.usual_bytes));
-        if (!sink(Incoming{message.tag, {usual_, limits.usual_bytes}})) return {};
-        continue;
+      if constexpr (usual_bytes != 0 && usual_bytes <= sizeof usual_) {
+        if (message.bytes == usual_bytes) [[likely]] {
+          std::memcpy(usual_, in_.body(), usual_bytes);
+          in_.pop(plain_header(usual_bytes));
+          if (!sink(Incoming{message.tag, {usual_, usual_bytes}})) return {};
+          continue;
+        }
       }
       if (message.bytes > (min)(fragment_bytes, limits.max_message_bytes)) [[unlikely]]
         return too_large(message);
@@ -89,7 +94,7 @@ class LinkReceiver {
         return no_memory();
       in_.pop(plain_header(message.bytes));
       const Incoming incoming{message.tag, incoming_.bytes()};
-      if (!(limits.usual_bytes == 0 ? sink(incoming) : give(sink, incoming))) return {};
+      if (!(usual_bytes == 0 ? sink(incoming) : give(sink, incoming))) return {};
     }
     return {};
   }
@@ -154,11 +159,6 @@ class LinkReceiver {
 
   static MessageHeader plain_header(std::size_t bytes) {
     return {.bytes = static_cast<std::uint32_t>(bytes)};
-  }
-
-  static bool has_usual_size(const MessageHeader& message, const ReceiveLimits& limits) {
-    return limits.usual_bytes != 0 && limits.usual_bytes <= sizeof usual_ &&
-           message.bytes == limits.usual_bytes;
   }
 
   /// An honest sender cuts what is larger than a fragment.
