@@ -66,12 +66,14 @@ namespace strait {
 ///   K10 `SendRight::arm(bytes)` asks for a wake-up when there is room for `bytes`; true when there
 ///       is no need to wait. `take_doorbells()` takes wake-ups in and notices the receiver's end.
 ///       Where both ports of a link have one socket, each takes in the wake-ups of both: so a port
-///       is armed, and asked for doorbells, after the other one, `in` first.
+///       is armed, and asked for doorbells, after the other one, `in` first. And `out` alone does
+///       not end the link there, but for its `hang_up()`.
 ///
 /// Receiving
 ///   K11 `peek()` gives the next message's header, `empty`, or why there will be no more:
 ///       `peer_closed` comes after all that was sent. `body()` may lie in memory that the sender
-///       can change: copy it, then look at it. `pop(header)` steps over the message.
+///       can change: copy it, then look at it. It can be read up to the end of a word of eight
+///       bytes. `pop(header)` steps over the message.
 ///   K12 `take_region(bytes)` takes what came with the message that was popped last: `malformed`
 ///       if there is none, `bad_region` if a region could still change or is shorter than `bytes`.
 ///   K13 `readable()` is one look at memory, or one system call where there is none. `arm()` asks

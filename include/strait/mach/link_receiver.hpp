@@ -90,7 +90,7 @@ class LinkReceiver {
       }
       if (message.bytes > (min)(fragment_bytes, limits.max_message_bytes)) [[unlikely]]
         return too_large(message);
-      if (!incoming_.assign(in_.body(), message.bytes)) [[unlikely]]
+      if (!incoming_.assign_words(in_.body(), message.bytes)) [[unlikely]]
         return no_memory();
       in_.pop(plain_header(message.bytes));
       const Incoming incoming{message.tag, incoming_.bytes()};

@@ -288,7 +288,7 @@ class LinkSender {
       }
       std::byte* out = queue.push(payload.tag(), rest.size(), rest.size() != payload.size());
       if (out == nullptr) {
-        out_ = SendRight();  // the peer would wait for the rest: let it see the end instead
+        hang_up();  // the peer would wait for the rest: let it see the end instead
         return no_memory();
       }
       std::memcpy(out, rest.data(), rest.size());
@@ -345,6 +345,14 @@ class LinkSender {
     auto sent = out_.send(header, part, Slice<const NativeHandle>(descriptors).first(count));
     if (sent) give_up(queue.take_rights(count));
     return sent;
+  }
+
+  void hang_up() {
+    if constexpr (requires { out_.hang_up(); }) {
+      out_.hang_up();
+    } else {
+      out_ = SendRight();
+    }
   }
 
   /// Of what was sent the receiver has its own by now, or will.

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "strait/base/copy_words.hpp"
 #include "strait/base/min_max.hpp"
 #include "strait/os/aligned_memory.hpp"
 
@@ -68,6 +69,15 @@ class ByteBuffer {
       if (!reserve(bytes)) return false;
     }
     if (bytes != 0) std::memcpy(data_, from, bytes);
+    size_ = bytes;
+    return true;
+  }
+  /// The same, where `from` can be read up to the end of a word of eight bytes.
+  [[nodiscard, gnu::always_inline]] bool assign_words(const std::byte* from, std::size_t bytes) {
+    if (bytes > max_copy_words_bytes || capacity_ == 0 || capacity_ > large_bytes) {
+      return assign(from, bytes);
+    }
+    copy_words(data_, from, bytes);
     size_ = bytes;
     return true;
   }

@@ -38,6 +38,8 @@ TEST_CASE("a shared object goes with its last owner, of whatever type", "[base][
   }
   CHECK(living == 1);
   CHECK(static_cast<Derived&>(*kept).value == 7);
+  kept = Shared<Derived>::try_make(living);
+  CHECK(living == 1);
   kept = {};
   CHECK(living == 0);
 }

@@ -151,6 +151,12 @@ class SendRight {
     return !hung_up_ && (blocked_by_ == Blocked::by_user || socket_->is_clogged());
   }
 
+  /// Sends no more, and lets the receiver see the end, though the other port keeps the socket.
+  void hang_up() {
+    hung_up_ = true;
+    socket_->end_sending();
+  }
+
   /// Notices that the receiver is gone, which the link's receive right has seen: the two take
   /// doorbells from one socket.
   void take_doorbells() {

@@ -50,6 +50,9 @@ class LinkSocket {
     return os::send_packet(handle(), strait::detail::object_bytes(doorbell), descriptors);
   }
 
+  /// The other side sees the end behind all that was sent.
+  void end_sending() const { ::shutdown(handle(), SHUT_WR); }
+
   /// Takes one packet in. False when there is none, or none is to be received now.
   bool take_packet() {
     if (is_clogged() || !os::can_close_unseen(2 * os::max_descriptors)) return false;
