@@ -29,15 +29,25 @@ inline Result<void> watch_instead(WaitSet& set, Interest& watched, const Interes
   watched = wanted;
   return wanted ? set.watch(wanted) : Result<void>();
 }
-/// The same of two, which may be about one handle: a set has each handle once.
+/// The same of two, which may be about one handle, and change places: a set has each handle once.
 inline Result<void> watch_instead(WaitSet& set, Interests& watched, Interests wanted) {
-  if (wanted.out.handle == wanted.in.handle || !wanted.in) {
-    wanted.in = {wanted.out.handle, wanted.in.read || wanted.out.read,
-                 wanted.in.write || wanted.out.write};
+  if (wanted.out.handle == wanted.in.handle) {
+    wanted.in.read = wanted.in.read || wanted.out.read;
+    wanted.in.write = wanted.in.write || wanted.out.write;
     wanted.out = {};
   }
-  if (auto changed = watch_instead(set, watched.in, wanted.in); !changed) return changed;
-  return watch_instead(set, watched.out, wanted.out);
+  const Interests before = watched;
+  watched = wanted;
+  for (const Interest& one : {before.in, before.out}) {
+    if (one && one.handle != wanted.in.handle && one.handle != wanted.out.handle) {
+      set.forget(one.handle);
+    }
+  }
+  for (const Interest& one : {wanted.in, wanted.out}) {
+    if (!one || one == before.in || one == before.out) continue;
+    if (auto added = set.watch(one); !added) return added;
+  }
+  return {};
 }
 
 }  // namespace strait::os

@@ -83,6 +83,47 @@ TEST_CASE("a member that was forgotten or closed no longer counts", "[wait_set]"
   CHECK_FALSE(ready(set));
 }
 
+TEST_CASE("two interests give way to two others, whichever they are", "[wait_set]") {
+  Pipe first;
+  Pipe second;
+  const int a = first.out.get();
+  const int b = second.out.get();
+  const int writable = first.in.get();
+  using strait::Interest;
+  const std::array<strait::Interests, 9> all{{{},
+                                              {Interest::to_read(a), {}},
+                                              {{}, Interest::to_read(b)},
+                                              {Interest::to_read(a), Interest::to_read(b)},
+                                              {Interest::to_read(b), Interest::to_read(a)},
+                                              {Interest::to_read(b), Interest::to_read(b)},
+                                              {Interest{a, false, false}, Interest::to_read(a)},
+                                              {Interest::to_read(a), Interest::to_write(writable)},
+                                              {Interest::to_write(writable), {}}}};
+  const auto counts = [&](const strait::Interests& some, bool in_first, bool in_second) {
+    bool due = false;
+    for (const auto& one : {some.in, some.out}) {
+      due = due || one.write || (one.read && (one.handle == a ? in_first : in_second));
+    }
+    return due;
+  };
+  for (const auto& before : all) {
+    for (const auto& after : all) {
+      auto set = WaitSet::create().value();
+      strait::Interests watched;
+      REQUIRE(strait::os::watch_instead(set, watched, before));
+      REQUIRE(strait::os::watch_instead(set, watched, after));
+      CAPTURE(&before - all.data(), &after - all.data());
+      CHECK(ready(set) == counts(after, false, false));
+      first.fill();
+      CHECK(ready(set) == counts(after, true, false));
+      first.drain();
+      second.fill();
+      CHECK(ready(set) == counts(after, false, true));
+      second.drain();
+    }
+  }
+}
+
 TEST_CASE("a signal lasts until it is cleared", "[wait_set]") {
   auto set = WaitSet::create().value();
   set.clear();
