@@ -36,8 +36,7 @@ class NoMoreMemory {
 
 TEST_CASE("a message that memory runs out for half-way ends the link, and the peer hears of it",
           "[mach][no-asan][no-tsan]") {
-  using Link = RawLink<strait::MachTransport<>>;
-  auto pair = connected_pair<Link>();
+  auto pair = connected_pair<RawLink<strait::MachTransport<>>>();
   constexpr std::size_t size = std::size_t{200} << 20;
   // Of pages that nobody has written to: they take no memory.
   const auto message =
