@@ -17,8 +17,8 @@ template <std::size_t part>
 /// Up to how many bytes `copy_words` copies.
 inline constexpr std::size_t max_copy_words_bytes = 248;
 
-/// Copies `bytes` bytes, rounded up to words of eight. `std::memcpy` copies sizes such as 21 as two
-/// halves that overlap, which makes a small message up to a third slower (bench/README.md).
+/// Copies `bytes` bytes, rounded up to words of eight. A call of `std::memcpy` copies sizes such as
+/// 200 as two halves that overlap, which makes a message up to a quarter slower (bench/README.md).
 [[gnu::always_inline]] inline void copy_words(std::byte* to, const std::byte* from,
                                               std::size_t bytes) {
   const std::size_t rounded = bytes + 7;

@@ -13,13 +13,13 @@
 
 #include "strait/base/atomic.hpp"
 #include "strait/base/min_max.hpp"
+#include "strait/mach/lent_file.hpp"
 #include "strait/mach/loan_state.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
 #include "strait/mach/shared_loans.hpp"
 #include "strait/mach/shared_segment.hpp"
 #include "strait/memory/message_memory.hpp"
-#include "strait/os/close_unseen.hpp"
 #include "strait/os/fork_mark.hpp"
 #include "strait/os/memory_file.hpp"
 #include "strait/os/native_handle.hpp"
@@ -273,11 +273,9 @@ class LoanReceiver {
       return Lease(slot->share());
     }
     if (note.place != Place::fresh || message.descriptors != 1 || slot) return Errc::malformed;
-    os::UnseenDescriptor file[1];
-    if (auto taken = in.take_descriptors(file); !taken) return taken.error();
-    if (!os::sealed_size(file[0].get(), os::seals_of_size)) return Errc::bad_region;
-    auto lease =
-        LoanSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_ - shared_.bytes());
+    auto file = take_lent_file(in);
+    if (!file) return file.error();
+    auto lease = LoanSegment::adopt(std::move(*file), bytes, max_bytes - bytes_ - shared_.bytes());
     if (!lease) return lease;
     slot = HeldSegment(LoanSegment::in(*lease)->share());
     bytes_ += slot->capacity();

@@ -10,12 +10,12 @@
 #include <utility>
 
 #include "strait/base/atomic.hpp"
+#include "strait/mach/lent_file.hpp"
 #include "strait/mach/loan_returns.hpp"
 #include "strait/mach/message_header.hpp"
 #include "strait/mach/region_cache.hpp"
 #include "strait/mach/shared_segment.hpp"
 #include "strait/memory/message_memory.hpp"
-#include "strait/os/close_unseen.hpp"
 #include "strait/os/fork_mark.hpp"
 #include "strait/os/mapping.hpp"
 #include "strait/os/memory_file.hpp"
@@ -258,16 +258,15 @@ class SharedLoanReceiver {
       if (note.place != Place::shared_cached || segment->capacity() < bytes) return Errc::malformed;
       return segment->lend(bytes);
     }
-    os::UnseenDescriptor file[1];
-    if (auto taken = in.take_descriptors(file); !taken) return taken.error();
-    if (!os::sealed_size(file[0].get(), os::seals_of_size)) return Errc::bad_region;
+    auto file = take_lent_file(in);
+    if (!file) return file.error();
     if (note.place == Place::returns) {
-      auto adopted = LoanReturns::adopt(std::move(file[0]));
+      auto adopted = LoanReturns::adopt(std::move(*file));
       if (!adopted) return adopted.error();
       returns_ = std::move(*adopted);
       return Lease();
     }
-    auto adopted = BorrowedSegment::adopt(std::move(file[0]), bytes, max_bytes - bytes_,
+    auto adopted = BorrowedSegment::adopt(std::move(*file), bytes, max_bytes - bytes_,
                                           returns_->share(), note.slot);
     if (!adopted) return adopted.error();
     segment = std::move(*adopted);

@@ -212,6 +212,9 @@ class ReceiveRight {
     return handles_.take(std::span(numbers_).first(count), handles);
   }
 
+  /// What was not taken out of its process by then is lost.
+  bool sender_has_ended() const { return handles_.peer().has_ended(); }
+
   bool arm() { return wire_->ended || ring_.arm(); }
   bool disarm() { return ring_.disarm(); }
   Result<void> wait(strait::detail::Deadline deadline) {

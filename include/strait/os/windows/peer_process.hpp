@@ -110,9 +110,9 @@ class PeerProcess {
     const Descriptor closed(moved);
   }
 
- private:
   bool has_ended() const { return ::WaitForSingleObject(process_.get(), 0) == WAIT_OBJECT_0; }
 
+ private:
   explicit PeerProcess(std::error_code why_not) : why_not_(why_not) {}
 
   static PeerProcess open(HANDLE pipe, ULONG id, const UserId& user) {
