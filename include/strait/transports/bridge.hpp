@@ -97,7 +97,11 @@ class Bridge {
   /// Errors: `empty`; why there will be no more.
   Result<void> take(FrameQueue& taken, std::size_t max_message_bytes) {
     const Lock locked(mutex_);
-    if (inbox_.empty() && !ended_) receive(max_message_bytes);
+    if (inbox_.empty() && !ended_) {
+      receive(max_message_bytes);
+      // That may have used up what was to wake the thread for the next one.
+      if (link_.arm(FrameQueue()).ready) static_cast<void>(set_.signal());
+    }
     take_signals();
     if (inbox_.empty()) return ended_ ? ended_ : make_error_code(Errc::empty);
     const bool was_full = full();
