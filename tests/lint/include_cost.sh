@@ -29,7 +29,7 @@ done <<'END'
 33600 395 strait/channel.hpp strait/transports/pipe.hpp
 33700 405 strait/channel.hpp strait/transports/socket.hpp
 32700 385 strait/channel.hpp strait/transports/loopback.hpp
-49300 500 strait/strait.hpp
+49400 500 strait/strait.hpp
 49100 320 strait.hpp
 85900 410 strait_extras.hpp
 END
