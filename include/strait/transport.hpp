@@ -170,7 +170,7 @@ concept Wakes = requires(T link, FrameQueue queue) {
 ///       after all that was sent; `malformed`, `message_too_large`, `bad_region`, which come after
 ///       all that was good. The bytes are private, aligned as S9 says, and end with the call.
 ///       Memory grows with what has arrived, not with what was announced. A channel's sink has the
-///       serializer's constant `usual_bytes`, if there is one, for who copies.
+///       serializer's constant `usual_bytes`, if there is one, for a transport that copies.
 ///
 /// Waiting
 ///   T9  `wait_policy`: how `Channel` waits. `readable()`: a look whether `receive` has something.

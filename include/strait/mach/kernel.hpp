@@ -65,9 +65,9 @@ namespace strait {
 ///       at all; on failure the caller still has it. Staged messages must be published before.
 ///   K10 `SendRight::arm(bytes)` asks for a wake-up when there is room for `bytes`; true when there
 ///       is no need to wait. `take_doorbells()` takes wake-ups in and notices the receiver's end.
-///       Where both ports of a link have one socket, each takes in the wake-ups of both: so a port
-///       is armed, and asked for doorbells, after the other one, `in` first. And `out` alone does
-///       not end the link there, but for its `hang_up()`.
+///       Where both ports of a link have one socket, `in` takes in the wake-ups of both: so `out`
+///       is armed, and asked for doorbells, after it. And dropping `out` alone does not end the
+///       link there; its `hang_up()` does.
 ///
 /// Receiving
 ///   K11 `peek()` gives the next message's header, `empty`, or why there will be no more:

@@ -19,8 +19,8 @@ using strait::os::Descriptor;
 
 namespace {
 
-/// A link whose sender shows a message first and rings later, and only for who asks: what a receiver
-/// takes in between has used up its wish.
+/// A link whose sender shows a message first and rings later, if it was asked to: a message that is
+/// received in between has used up the wish.
 class LateBell {
  public:
   LateBell() : state_(std::make_shared<State>()) {}

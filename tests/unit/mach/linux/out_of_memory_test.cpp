@@ -38,7 +38,7 @@ TEST_CASE("a message that memory runs out for half-way ends the link, and the pe
           "[mach][no-asan][no-tsan]") {
   auto pair = connected_pair<RawLink<strait::MachTransport<>>>();
   constexpr std::size_t size = std::size_t{200} << 20;
-  // Of pages that nobody has written to: they take no memory.
+  // Of pages that were never written to: they take no memory.
   const auto message =
       strait::os::Mapping::map(size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)
           .value();
