@@ -21,6 +21,7 @@ Result<os::UnseenDescriptor> take_lent_file(ReceiveRight& in) {
     }
     return taken.error();
   }
+  // Looked at here already: closing what is something else could take long.
   if (!os::sealed_size(file[0].get(), os::seals_of_size)) return Errc::bad_region;
   return std::move(file[0]);
 }
